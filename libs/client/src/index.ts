@@ -1,1 +1,11 @@
-export {};
+export type { BatchFailure, BatchOp, BatchResult } from './batch.js';
+export type { Bytes } from './bytes.js';
+export * from './client.js';
+export { type KeyspaceClient, type WriteResult } from './keyspace-client.js';
+export * from './latency.js';
+export * from './map-follower.js';
+export { PROGRESS_PERIOD_MS } from './map-sync.machine.js';
+export { Gate, type Entry } from './merge.js';
+export type { ClientOptions } from './options.js';
+export type { RequestOptions, TriedInfo } from './router.js';
+export type { ScanOptions } from './scan.js';

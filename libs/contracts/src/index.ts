@@ -1,1 +1,7 @@
-export {};
+export * from './channels.js';
+export * from './codecs/map.codec.js';
+export * from './codecs/records.codec.js';
+export * from './proto.js';
+export * from './server.js';
+export * from './status.js';
+export type * as Wire from './generated/index.js';

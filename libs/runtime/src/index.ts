@@ -1,1 +1,5 @@
-export {};
+export * from './backoff.js';
+export * from './clock.js';
+export * from './hash.js';
+export * from './logger.js';
+export * from './random.js';

@@ -1,1 +1,3 @@
-export {};
+export * from './flags.js';
+export * from './logger.js';
+export * from './shutdown.js';

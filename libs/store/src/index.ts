@@ -1,1 +1,15 @@
-export {};
+export * from './election.js';
+export * from './etcd/etcd-store.js';
+export * from './memory/memory-database.js';
+export * from './memory/memory-store.js';
+export * from './ops.js';
+export * from './settle.js';
+export { isCompacted, isRegisterChanged } from './store-errors.js';
+export * from './store.js';
+export { checkTxn, MAX_TXN_BYTES, MAX_TXN_OPS } from './txn-limits.js';
+export * from './keys.js';
+export * from './register/drafts.js';
+export * from './register/mirror.js';
+export * from './register/records.js';
+export * from './register/register.js';
+export * from './register/register-state.js';

@@ -1,0 +1,257 @@
+import type { Generation, PartitionRecord } from '@cadastre/core';
+import { brake, CadastreError, decideFailover, growInSync, inSyncOf, leaderOf, replicaOn, shrinkInSync } from '@cadastre/core';
+import { type Clock, type Logger, delay } from '@cadastre/runtime';
+import type { Mandate, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
+import { controllerCodec, Election, keys, partitionsPart, requireKeyspace } from '@cadastre/store';
+import { Executor } from './executor.js';
+import type { Observed } from './observed.js';
+import { PurgeBook } from './purge-book.js';
+import type { ControllerPort, PurgeGrant } from './ports.js';
+import type { AgentReport, ChangeInSyncCommand } from './reports.js';
+import { isConnected } from './world.js';
+
+export interface ControllerOptions {
+  readonly store: Store;
+  readonly register: Register;
+  readonly observed: Observed;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly identity: { readonly id: string; readonly address: string; readonly httpAddress: string };
+  /** Of the election lease. Takeover after a kill takes about this long. */
+  readonly electionTtlMs?: number;
+  /** Nodes have this long to come to a new controller before their absence means anything to it. */
+  readonly settleMs?: number;
+  /** For how long a move's target may be away before the move is given up. */
+  readonly targetGraceMs?: number;
+  readonly moveLimits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
+}
+
+const RECONCILE_MS = 250;
+
+/**
+ * The part that acts by itself, on the one replica that holds the election. It keeps no plan in its head: each round looks at the
+ * register and at what agents report, and works off the difference, so a successor goes on exactly where the register says.
+ */
+export class Controller implements ControllerPort {
+  private readonly election: Election;
+  private readonly executor: Executor;
+  private readonly purges: PurgeBook;
+  private mandate: Mandate | undefined;
+  private mandateSince = 0;
+  private frozenBecause: string | undefined;
+  private kicked: (() => void) | undefined;
+  private stopping = false;
+  private loop: Promise<void> | undefined;
+
+  constructor(private readonly options: ControllerOptions) {
+    const { store, clock, logger, identity, observed, register } = options;
+    this.election = new Election({
+      store,
+      clock,
+      logger,
+      prefix: keys.controllers,
+      value: controllerCodec.encode(identity),
+      ttlMs: options.electionTtlMs ?? 4_000,
+      onElected: (mandate) => this.onElected(mandate),
+      onDeposed: (reason) => this.onDeposed(reason),
+    });
+    this.purges = new PurgeBook(observed);
+    this.executor = new Executor({
+      register,
+      observed,
+      clock,
+      logger,
+      targetGraceMs: options.targetGraceMs ?? 60_000,
+      ...(options.moveLimits && { limits: options.moveLimits }),
+    });
+  }
+
+  get active(): boolean {
+    return this.mandate !== undefined;
+  }
+
+  /** Why automation does nothing at present, if it does not. */
+  get frozen(): string | undefined {
+    return this.frozenBecause;
+  }
+
+  start(): void {
+    this.election.campaign();
+    this.loop = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.kick();
+    await this.loop;
+    await this.election.close();
+  }
+
+  onRegisterChange(_change: RegisterChange): void {
+    this.kick();
+  }
+
+  /** Taken on every replica, so that each can show progress; only the active one grants. */
+  report(report: AgentReport): PurgeGrant[] {
+    this.options.observed.take(report, this.options.clock.monotonicMs());
+    if (!this.mandate) return [];
+    this.kick();
+    return this.purges.grants(this.options.register.state, report);
+  }
+
+  async changeInSync(command: ChangeInSyncCommand): Promise<{ record: PartitionRecord; generation: Generation }> {
+    const { register, logger } = this.options;
+    const mandate = this.requireMandate();
+    const committed = await register.commit((state) => {
+      const { record, generation } = decideInSync(state, command);
+      if (!record) return { compare: [], ops: [], result: { record: current(state, command), generation } };
+      const part = partitionsPart(state, command.keyspace, [record]);
+      return { ...part, result: { record, generation: part.generation } };
+    }, mandate.fence);
+    logger.info('in-sync set changed', {
+      keyspace: command.keyspace,
+      partition: command.partition,
+      epoch: committed.result.record.epoch,
+      inSync: inSyncOf(committed.result.record),
+      because: command.reason,
+    });
+    return committed.result;
+  }
+
+  private requireMandate(): Mandate {
+    if (this.mandate) return this.mandate;
+    const activeAddress = this.options.register.state.controller?.address ?? '';
+    throw new CadastreError('NOT_ACTIVE', `${this.options.identity.id} is not the active controller`, { remedy: activeAddress ? `ask ${activeAddress}` : 'wait until a controller is active', info: { activeAddress } });
+  }
+
+  private onElected(mandate: Mandate): void {
+    this.mandate = mandate;
+    this.mandateSince = this.options.clock.monotonicMs();
+    this.options.logger.info('active: this replica plans, executes and fails over', { term: String(mandate.term) });
+    this.kick();
+  }
+
+  private onDeposed(reason: string): void {
+    if (!this.mandate) return;
+    this.mandate = undefined;
+    this.frozenBecause = undefined;
+    this.executor.reset();
+    this.options.logger.warn('no longer active', { reason });
+  }
+
+  private kick(): void {
+    this.kicked?.();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping) {
+      await this.round();
+      await this.pause();
+    }
+  }
+
+  private pause(): Promise<void> {
+    const wake = new AbortController();
+    this.kicked = () => wake.abort();
+    return this.stopping ? Promise.resolve() : delay(this.options.clock, RECONCILE_MS, wake.signal);
+  }
+
+  /** A failed round changes nothing that the next one would not see. */
+  private async round(): Promise<void> {
+    const { mandate } = this;
+    if (!mandate) return;
+    try {
+      await this.failOver(mandate);
+      await this.executor.round(mandate.fence);
+    } catch (error) {
+      const { code, message } = CadastreError.from(error);
+      const log = code === 'NOT_ACTIVE' || code === 'UNAVAILABLE' || code === 'UNKNOWN_OUTCOME' ? this.options.logger.warn : this.options.logger.error;
+      log('a round of the controller ended early', { code, reason: message, ...(code === 'INTERNAL' && { stack: (error as Error).stack }) });
+      await delay(this.options.clock, RECONCILE_MS);
+    }
+  }
+
+  private async failOver(mandate: Mandate): Promise<void> {
+    const { register, clock } = this.options;
+    if (clock.monotonicMs() - this.mandateSince < (this.options.settleMs ?? 0)) return;
+    const { state } = register;
+    const lost = lostNodes(state);
+    this.frozenBecause = brake(lost.size, state.nodes.size);
+    if (lost.size === 0 || this.frozenBecause) return;
+    for (const name of state.keyspaces.keys()) await this.failOverKeyspace(name, mandate);
+  }
+
+  private async failOverKeyspace(name: string, mandate: Mandate): Promise<void> {
+    const committed = await this.options.register.commit((state) => {
+      const lost = lostNodes(state);
+      const { map } = requireKeyspace(state, name);
+      const leading = leaderCounts(map.records());
+      const changed: PartitionRecord[] = [];
+      const reasons = new Set<string>();
+      for (let p = 0; p < map.partitions && changed.length < FAILOVERS_A_TXN; p += 1) {
+        const { record, reason } = decideFailover(map.record(p), (node) => !lost.has(node), (node) => leading.get(node) ?? 0);
+        if (!record) continue;
+        changed.push(record);
+        reasons.add(reason);
+        const leader = leaderOf(record)!;
+        if (leader !== leaderOf(map.record(p))) leading.set(leader, (leading.get(leader) ?? 0) + 1);
+      }
+      if (changed.length === 0) return { compare: [], ops: [], result: undefined };
+      const part = partitionsPart(state, name, changed);
+      const why = [...reasons].join('; ');
+      return {
+        ...part,
+        result: { partitions: changed.length, why },
+        audit: { actor: 'cadastre', verb: 'failover', subject: `keyspace/${name}`, reason: why, after: `${changed.length} partitions`, generation: [{ keyspace: name, generation: part.generation }] },
+      };
+    }, mandate.fence);
+    if (committed.result) this.options.logger.warn('failed over', { keyspace: name, ...committed.result });
+  }
+}
+
+/** Of one keyspace; neighbours share segments, so this stays far below etcd's 128 operations. */
+const FAILOVERS_A_TXN = 4_000;
+
+const lostNodes = (state: RegisterState): Set<string> => new Set([...state.nodes.keys()].filter((id) => !isConnected(state, id)));
+
+const leaderCounts = (records: readonly PartitionRecord[]): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const record of records) {
+    const leader = leaderOf(record);
+    if (leader !== undefined) counts.set(leader, (counts.get(leader) ?? 0) + 1);
+  }
+  return counts;
+};
+
+const current = (state: RegisterState, { keyspace, partition }: ChangeInSyncCommand): PartitionRecord => {
+  const { map } = requireKeyspace(state, keyspace);
+  if (partition >= map.partitions) throw new CadastreError('NOT_FOUND', `${keyspace} has ${map.partitions} partitions`, { field: 'partition', remedy: 'use a number below that' });
+  return map.record(partition);
+};
+
+/**
+ * The leader's wish against the record as it is. A wish made under an older epoch is refused with the newer record, except when it is
+ * fulfilled already: then the answer is the record, so that asking twice does no harm.
+ */
+const decideInSync = (state: RegisterState, command: ChangeInSyncCommand): { record: PartitionRecord | undefined; generation: Generation } => {
+  const { map } = requireKeyspace(state, command.keyspace);
+  const record = current(state, command);
+  const inSync = new Set(inSyncOf(record));
+  const add = command.add.map((a) => a.node).filter((n) => !inSync.has(n));
+  const remove = command.remove.filter((n) => inSync.has(n));
+  const stillLeads = leaderOf(record) === command.node;
+  if (stillLeads && add.length === 0 && remove.length === 0) return { record: undefined, generation: map.generation };
+  if (!stillLeads || record.epoch !== command.epoch) {
+    throw new CadastreError('NOT_OWNER', `${command.keyspace}/${command.partition} is at epoch ${record.epoch} under ${leaderOf(record) ?? 'nobody'}`, {
+      remedy: 'act on the record that comes with this error',
+      info: { keyspace: command.keyspace, record, generation: map.generation },
+    });
+  }
+  let next = record;
+  for (const node of add) {
+    if (!isConnected(state, node)) throw new CadastreError('FAILED_PRECONDITION', `${node} is not connected, so it cannot join the in-sync set`, { field: 'add', remedy: 'wait until the node is back and has caught up' });
+    next = replicaOn(next, node) ? growInSync(next, node) : next;
+  }
+  for (const node of remove) next = shrinkInSync(next, node);
+  return next === record ? { record: undefined, generation: map.generation } : { record: { ...next, epoch: record.epoch + 1 }, generation: map.generation };
+};

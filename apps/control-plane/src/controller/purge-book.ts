@@ -1,0 +1,50 @@
+import type { Generation, PartitionRecord } from '@cadastre/core';
+import { inSyncOf, replicaOn } from '@cadastre/core';
+import type { RegisterState } from '@cadastre/store';
+import type { Observed } from './observed.js';
+import type { PurgeGrant } from './ports.js';
+import type { AgentReport, ReplicaReport } from './reports.js';
+import { isConnected } from './world.js';
+
+/**
+ * The golden rule (INV-5) for copies that the map no longer names: such a copy may go once the map without it is committed, the whole
+ * in-sync set has said that it acts on that map, and as many in-sync copies as wanted exist. The book remembers the generation at
+ * which a copy was first seen to be outside the map; a new controller begins anew, which only delays.
+ */
+export class PurgeBook {
+  private readonly seen = new Map<string, Generation>();
+
+  constructor(private readonly observed: Observed) {}
+
+  grants(state: RegisterState, report: AgentReport): PurgeGrant[] {
+    const grants: PurgeGrant[] = [];
+    for (const replica of report.replicas) {
+      const grant = this.grant(state, report.node, replica);
+      if (grant) grants.push(grant);
+    }
+    return grants;
+  }
+
+  private grant(state: RegisterState, node: string, replica: ReplicaReport): PurgeGrant | undefined {
+    const view = state.keyspaces.get(replica.keyspace);
+    const key = `${node} ${replica.keyspace}/${replica.partition}`;
+    if (!view || replica.partition >= view.map.partitions) return undefined;
+    const record = view.map.record(replica.partition);
+    if (replicaOn(record, node)) {
+      this.seen.delete(key);
+      return undefined;
+    }
+    const since = this.seen.get(key) ?? view.map.generation;
+    this.seen.set(key, since);
+    if (!this.isSafe(state, replica.keyspace, record, since, view.map.spec.replicationFactor)) return undefined;
+    if (!this.observed.applied(node, replica.keyspace, since)) return undefined;
+    return { keyspace: replica.keyspace, partition: replica.partition, generation: since };
+  }
+
+  private isSafe(state: RegisterState, keyspace: string, record: PartitionRecord, since: Generation, replicationFactor: number): boolean {
+    const inSync = inSyncOf(record);
+    if (inSync.length < replicationFactor) return false;
+    return inSync.every((node) => isConnected(state, node) && this.observed.applied(node, keyspace, since));
+  }
+}
+

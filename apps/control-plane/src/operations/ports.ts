@@ -1,0 +1,30 @@
+import type { KeyspaceSpec } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+
+export interface Act {
+  /** Who; "unknown" is refused for verbs that change something. */
+  readonly actor: string;
+  readonly reason?: string;
+}
+
+export interface ActOnPlan extends Act {
+  readonly id: string;
+  readonly action: string;
+  readonly digest?: string;
+}
+
+/** The operator's verbs and views, the same behind gRPC, REST and the page. Views are the messages of operator.proto. */
+export interface OperationsPort {
+  createKeyspace(spec: KeyspaceSpec, act: Act): Promise<Wire.Keyspace>;
+  getKeyspace(name: string, withPartitions: boolean): Wire.Keyspace;
+  listKeyspaces(): Wire.Keyspace[];
+  listNodes(): Wire.Node[];
+  drainNode(id: string, undo: boolean, act: Act): Promise<Wire.Node>;
+  proposePlan(keyspaces: readonly string[], act: Act): Promise<Wire.ProposePlanReply>;
+  /** Newest first, without moves. */
+  listPlans(): Wire.Plan[];
+  /** `id` may be a unique beginning, or "latest". With live progress of each move. */
+  getPlan(id: string): Wire.Plan;
+  actOnPlan(act: ActOnPlan): Promise<Wire.Plan>;
+  status(): Wire.StatusReply;
+}

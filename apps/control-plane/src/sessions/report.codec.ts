@@ -1,0 +1,57 @@
+import { checkName, invalid, LIMITS, printable } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+import { decodeKnown } from '@cadastre/contracts';
+import type { AgentReport, ChangeInSyncCommand, InSyncReceipt, ReplicaReport } from '../controller/reports.js';
+
+const PHASES = ['serving', 'sealing', 'following', 'filling', 'quarantined', 'idle'];
+const REPLICAS_MAX = LIMITS.partitionsMax;
+
+/** 64-bit counts of ours stay below 2^53; anything else is refused, never rounded. */
+const count = (field: string, value: number): number => {
+  if (!Number.isSafeInteger(value) || value < 0) throw invalid(field, `${value} is no count`, 'send a whole number', '0 to 2^53 - 1');
+  return value;
+};
+
+const COUNTS = ['partition', 'epoch', 'lastSeq', 'appliedSeq', 'records', 'bytes', 'filledBytes', 'fillTotalBytes'] as const;
+
+const decodeReplica = (wire: Wire.ReplicaReport__Output, i: number): ReplicaReport => {
+  const at = `replicas[${i}]`;
+  checkName(`${at}.keyspace`, wire.keyspace);
+  if (!PHASES.includes(wire.phase)) throw invalid(`${at}.phase`, `"${printable(wire.phase)}" is unknown`, `use one of ${PHASES.join(', ')}`);
+  for (const field of COUNTS) count(`${at}.${field}`, wire[field]);
+  if (wire.appliedSeq > wire.lastSeq) throw invalid(`${at}.appliedSeq`, `${wire.appliedSeq} is beyond lastSeq ${wire.lastSeq}`, 'report what is in the log', `at most ${wire.lastSeq}`);
+  return { ...wire };
+};
+
+/** @throws CadastreError INVALID_ARGUMENT naming the field */
+export const decodeReport = (wire: Wire.ReportRequest__Output): AgentReport => {
+  checkName('node', wire.node);
+  if (wire.incarnation === '') throw invalid('incarnation', 'is empty', 'send that of the Hello');
+  if (wire.replicas.length > REPLICAS_MAX) throw invalid('replicas', `${wire.replicas.length} of them`, 'report each partition once', `${REPLICAS_MAX}`);
+  return { node: wire.node, incarnation: wire.incarnation, applied: decodeKnown(wire.applied), replicas: wire.replicas.map(decodeReplica) };
+};
+
+const decodeReceipt = (wire: Wire.InSyncReceipt__Output, i: number): InSyncReceipt => ({
+  node: checkName(`add[${i}].node`, wire.node),
+  seq: count(`add[${i}].seq`, wire.seq),
+  records: count(`add[${i}].records`, wire.records),
+  digest: wire.digest,
+});
+
+/** @throws CadastreError INVALID_ARGUMENT naming the field */
+export const decodeChangeInSync = (wire: Wire.ChangeInSyncRequest__Output): ChangeInSyncCommand => {
+  checkName('node', wire.node);
+  checkName('keyspace', wire.keyspace);
+  count('epoch', wire.epoch);
+  if (wire.add.length + wire.remove.length === 0) throw invalid('add', 'nothing is to be added or removed', 'name at least one node');
+  if (wire.add.length + wire.remove.length > LIMITS.replicationFactorMax * 2) throw invalid('add', 'too many nodes', 'a partition has few replicas', `${LIMITS.replicationFactorMax * 2}`);
+  return {
+    node: wire.node,
+    keyspace: wire.keyspace,
+    partition: wire.partition,
+    epoch: wire.epoch,
+    add: wire.add.map(decodeReceipt),
+    remove: wire.remove.map((node, i) => checkName(`remove[${i}]`, node)),
+    reason: printable(wire.reason, LIMITS.reasonCharsMax),
+  };
+};

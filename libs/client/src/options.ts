@@ -1,0 +1,43 @@
+import { invalid, printable } from '@cadastre/core';
+import type { Clock, Logger, Random } from '@cadastre/runtime';
+import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
+
+export interface ClientOptions {
+  /** host:port of control-plane replicas; any one is enough. */
+  readonly controlPlanes: readonly string[];
+  /** Last-known-good map, used at start when no control plane answers within 500 ms. Its folder must exist. */
+  readonly cacheFile?: string;
+  /** What operators see of this client in the list of watchers. */
+  readonly name?: string;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Total time of one request with all its retries. */
+  readonly requestTimeoutMs?: number;
+  /** Time of one attempt at one node. */
+  readonly attemptTimeoutMs?: number;
+}
+
+export interface CompiledOptions extends Required<Omit<ClientOptions, 'cacheFile'>> {
+  readonly cacheFile: string | undefined;
+}
+
+export const compileOptions = (raw: ClientOptions): CompiledOptions => {
+  const { cacheFile, logger = silentLogger, clock = systemClock, random = systemRandom, requestTimeoutMs = 5_000, attemptTimeoutMs = 2_000 } = raw;
+  checkMs('requestTimeoutMs', requestTimeoutMs);
+  checkMs('attemptTimeoutMs', attemptTimeoutMs);
+  const controlPlanes = checkAddresses(raw.controlPlanes);
+  return { controlPlanes, cacheFile, name: raw.name ?? `client-${randomId(4)}`, logger, clock, random, requestTimeoutMs, attemptTimeoutMs };
+};
+
+const checkMs = (field: string, value: number): void => {
+  if (!Number.isFinite(value) || value <= 0) throw invalid(field, `${value} is no time`, 'give milliseconds', 'more than 0');
+};
+
+const checkAddresses = (addresses: readonly string[]): readonly string[] => {
+  if (!Array.isArray(addresses) || addresses.length === 0) throw invalid('controlPlanes', 'is empty', 'give host:port of at least one control-plane replica');
+  addresses.forEach((address, i) => {
+    if (!/^\S+:\d{1,5}$/.test(address)) throw invalid(`controlPlanes[${i}]`, `"${printable(String(address))}" is no address`, 'give host:port, such as 127.0.0.1:7400');
+  });
+  return addresses;
+};

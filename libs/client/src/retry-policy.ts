@@ -1,0 +1,45 @@
+import type { OwnerInfo } from '@cadastre/contracts';
+import type { CadastreError } from '@cadastre/core';
+
+export type Effect = 'read' | 'write';
+
+/** What a failed attempt means for the next one. */
+export type Verdict =
+  /** The node named another owner, or a newer record: costs nothing of the retry budget. */
+  | { readonly kind: 'redirected'; readonly info: OwnerInfo }
+  /** Another attempt may do; for a write `unknown` says whether this one may have taken effect. */
+  | { readonly kind: 'again'; readonly unknown: boolean }
+  | { readonly kind: 'final' };
+
+/** At most so many redirections at once; then the cluster is in the middle of a change, and waiting beats asking. */
+export const MAX_HOPS = 3;
+
+/**
+ * A write is safe to repeat because it carries a request id, under which a node takes effect once. CANCELLED from the transport
+ * is a connection that was cut; whether the caller gave up is for the router to see.
+ */
+export const judge = (error: CadastreError, effect: Effect): Verdict => {
+  const unknown = effect === 'write';
+  switch (error.code) {
+    case 'NOT_OWNER':
+      return error.info ? { kind: 'redirected', info: error.info as OwnerInfo } : { kind: 'again', unknown: false };
+    case 'UNAVAILABLE':
+      return { kind: 'again', unknown: unknown && !isRefusal(error) };
+    case 'UNKNOWN_OUTCOME':
+    case 'DEADLINE_EXCEEDED':
+    case 'CANCELLED':
+      return { kind: 'again', unknown };
+    case 'RESOURCE_EXHAUSTED':
+      return isTooLarge(error) ? { kind: 'final' } : { kind: 'again', unknown: false };
+    default:
+      return { kind: 'final' };
+  }
+};
+
+/** Said by the server, or by a connection that was never made: nothing happened. */
+const isRefusal = (error: CadastreError): boolean => {
+  const trailers = (error.cause as { metadata?: { get(name: string): unknown[] } } | undefined)?.metadata;
+  return (trailers?.get('cadastre-error-bin').length ?? 0) > 0 || /No connection established|ECONNREFUSED/.test(error.message);
+};
+
+const isTooLarge = (error: CadastreError): boolean => error.field !== undefined || /larger than max/.test(error.message);

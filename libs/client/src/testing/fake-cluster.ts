@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KeyspaceSpec, NodeEntry, PartitionRecord } from '@cadastre/core';
+import { CadastreError, compareBytes, KeyspaceMap, leaderOf, newRecord } from '@cadastre/core';
+import type { DuplexCall, OwnerInfo, Wire } from '@cadastre/contracts';
+import { decodeKnown, encodeDelta, encodeProgress, encodeSnapshot, endWithError, GrpcServer, kvService, mapService, streaming, unary } from '@cadastre/contracts';
+
+/** Test-only: control planes and storage agents in this process, on real sockets, doing what a test tells them. */
+export type WatchCall = DuplexCall<Wire.WatchMapRequest__Output, Buffer>;
+export type WatchScript = (call: WatchCall, subscribe: Wire.Subscribe__Output) => void;
+
+export class FakeControlPlane {
+  readonly subscriptions: Wire.Subscribe__Output[] = [];
+  readonly applied: string[] = [];
+  readonly calls = new Set<WatchCall>();
+  clusterId = 'cluster-1';
+  /** What a stream is given at its beginning; replaced by tests. */
+  script: WatchScript = (call) => this.sendAll(call);
+  private server: GrpcServer | undefined;
+  address = '';
+
+  constructor(readonly maps: KeyspaceMap[] = []) {}
+
+  async listen(port = 0): Promise<this> {
+    const watch = streaming<never>((call: WatchCall) => this.onWatch(call));
+    this.server = new GrpcServer().add(mapService, { WatchMap: watch as never, Locate: unary(() => ({})) as never });
+    this.address = `127.0.0.1:${await this.server.listen({ host: '127.0.0.1', port })}`;
+    return this;
+  }
+
+  sendAll(call: WatchCall): void {
+    for (const map of this.maps) for (const chunk of encodeSnapshot(map)) call.write(chunk);
+    call.write(encodeProgress(this.clusterId, []));
+  }
+
+  /** Replaces records, tells all streams. */
+  change(keyspace: string, records: readonly PartitionRecord[], nodes: readonly NodeEntry[] = []): KeyspaceMap {
+    const at = this.maps.findIndex((m) => m.spec.name === keyspace);
+    const held = this.maps[at]!;
+    const delta = { keyspace, from: held.generation, to: { ...held.generation, number: held.generation.number + 1 }, records, nodes };
+    this.maps[at] = held.withDelta(delta);
+    for (const call of this.calls) call.write(encodeDelta(delta));
+    return this.maps[at]!;
+  }
+
+  cutStreams(): void {
+    for (const call of this.calls) endWithError(call, new CadastreError('UNAVAILABLE', 'cut by the test'));
+  }
+
+  stop(): void {
+    this.server?.cut();
+  }
+
+  private onWatch(call: WatchCall): void {
+    call.on('data', (request: Wire.WatchMapRequest__Output) => {
+      if (request.subscribe) {
+        this.subscriptions.push(request.subscribe);
+        this.script(call, request.subscribe);
+      }
+      for (const { keyspace, generation } of decodeKnown(request.applied?.applied ?? [])) this.applied.push(`${keyspace}@${generation.number}`);
+    });
+    call.on('end', () => call.end());
+    call.on('close', () => this.calls.delete(call));
+    this.calls.add(call);
+  }
+}
+
+export interface Seen {
+  readonly verb: string;
+  readonly target: Wire.Target__Output;
+  readonly requestId: string;
+}
+
+/** Does what it is told before it serves: throws to refuse, waits, or returns nothing. */
+export type BeforeHook = (seen: Seen) => void | Promise<void>;
+
+const hex = (key: Uint8Array): string => Buffer.from(key).toString('hex');
+
+export class FakeAgent {
+  readonly seen: Seen[] = [];
+  readonly data = new Map<string, Map<string, Buffer>>();
+  readonly effects = new Map<string, number>();
+  before: BeforeHook = () => undefined;
+  /** After the write took effect, before the answer. */
+  after: BeforeHook = () => undefined;
+  address = '';
+  private server: GrpcServer | undefined;
+
+  constructor(readonly id: string) {}
+
+  async listen(port = 0): Promise<this> {
+    this.server = new GrpcServer().add(kvService, {
+      Get: this.handler<Wire.GetRequest__Output>('get', (r) => this.get(r)) as never,
+      Put: this.handler<Wire.PutRequest__Output>('put', (r) => this.write(r, [{ delete: false, key: r.key, value: r.value }])) as never,
+      Delete: this.handler<Wire.DeleteRequest__Output>('delete', (r) => this.write(r, [{ delete: true, key: r.key, value: Buffer.alloc(0) }])) as never,
+      Batch: this.handler<Wire.BatchRequest__Output>('batch', (r) => this.write(r, r.ops)) as never,
+      Scan: this.handler<Wire.ScanRequest__Output>('scan', (r) => this.scan(r)) as never,
+    });
+    this.address = `127.0.0.1:${await this.server.listen({ host: '127.0.0.1', port })}`;
+    return this;
+  }
+
+  get entry(): NodeEntry {
+    return { id: this.id, address: this.address, labels: {}, weight: 1 };
+  }
+
+  cut(): void {
+    this.server?.cut();
+  }
+
+  private handler<R extends { target: Wire.Target__Output | null }>(verb: string, serve: (request: R) => unknown) {
+    return unary(async (request: R) => {
+      const seen: Seen = { verb, target: request.target!, requestId: (request as { requestId?: string }).requestId ?? '' };
+      this.seen.push(seen);
+      await this.before(seen);
+      const reply = serve(request);
+      await this.after(seen);
+      return reply;
+    });
+  }
+
+  private partition(target: Wire.Target__Output | null): Map<string, Buffer> {
+    const name = `${target!.keyspace}/${target!.partition}`;
+    if (!this.data.has(name)) this.data.set(name, new Map());
+    return this.data.get(name)!;
+  }
+
+  private get({ target, key }: Wire.GetRequest__Output): Wire.GetReply {
+    const value = this.partition(target).get(hex(key));
+    return value ? { found: true, value } : { found: false };
+  }
+
+  /** Once per request id, as a real agent. */
+  private write({ target, requestId }: { target: Wire.Target__Output | null; requestId: string }, ops: readonly Wire.WriteOp__Output[]): Wire.WriteReply {
+    if (!this.effects.has(requestId)) {
+      this.effects.set(requestId, this.effects.size + 1);
+      const records = this.partition(target);
+      for (const op of ops) {
+        if (op.delete) records.delete(hex(op.key));
+        else records.set(hex(op.key), op.value);
+      }
+    }
+    return { epoch: target!.epoch, seq: this.effects.get(requestId)! };
+  }
+
+  private scan({ target, start, end, limit }: Wire.ScanRequest__Output): Wire.ScanReply {
+    const all = [...this.partition(target)].map(([key, value]) => ({ key: Buffer.from(key, 'hex'), value }));
+    const within = all.filter(({ key }) => compareBytes(key, start) >= 0 && (end.length === 0 || compareBytes(key, end) < 0));
+    within.sort((a, b) => compareBytes(a.key, b.key));
+    const next = within[limit]?.key;
+    return { entries: within.slice(0, limit), more: next !== undefined, ...(next && { next }) };
+  }
+}
+
+export const slotsSpec = (name: string, slots: number): KeyspaceSpec => ({
+  name,
+  scheme: { kind: 'hash-slots', slots, hash: 'murmur3', hashTags: false },
+  replicationFactor: 1,
+  minInSync: 1,
+  spread: [],
+});
+
+export const rangeSpec = (name: string, ...splitPoints: string[]): KeyspaceSpec => ({
+  ...slotsSpec(name, 1),
+  scheme: { kind: 'range', splitPoints: splitPoints.map((p) => Buffer.from(p)) },
+});
+
+/** Partition p is led by node p mod nodes. */
+export const mapOn = (spec: KeyspaceSpec, nodes: readonly NodeEntry[], number = 1): KeyspaceMap => {
+  const partitions = spec.scheme.kind === 'hash-slots' ? spec.scheme.slots : spec.scheme.splitPoints.length + 1;
+  const records = Array.from({ length: partitions }, (_, p) => newRecord(p, [nodes[p % nodes.length]!.id]));
+  return KeyspaceMap.fromRecords(spec, { incarnation: 1, number }, records, nodes);
+};
+
+export const ledBy = (partition: number, epoch: number, node: string): PartitionRecord => ({
+  partition,
+  epoch,
+  replicas: [{ node, role: 'leader', state: 'available', inSync: true }],
+});
+
+export const notOwner = (keyspace: string, record: PartitionRecord, nodes: readonly NodeEntry[]): CadastreError => {
+  const leader = nodes.find((n) => n.id === leaderOf(record));
+  const info: OwnerInfo = { keyspace, record, generation: { incarnation: 1, number: 1 }, ...(leader && { leaderAddress: leader.address }) };
+  return new CadastreError('NOT_OWNER', `partition ${record.partition} is led by ${leader?.id ?? 'nobody'}`, { info });
+};
+
+/** Waits for a condition, never for a time. @throws Error naming it after `limitMs` */
+export const until = async (what: string, condition: () => boolean, limitMs = 5_000): Promise<void> => {
+  const end = Date.now() + limitMs;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`never happened: ${what}`);
+    await sleep(5);
+  }
+};

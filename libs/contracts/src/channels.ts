@@ -1,0 +1,75 @@
+import type { CallOptions, ClientUnaryCall, requestCallback, ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, makeGenericClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import { CadastreError } from '@cadastre/core';
+import { systemClock } from '@cadastre/runtime';
+import type * as Wire from './generated/index.js';
+import { agentService, kvService, mapService, operatorService, transferService } from './proto.js';
+import { fromServiceError } from './status.js';
+
+export interface CallLimits {
+  /** Milliseconds from now after which the call is given up; its outcome is then unknown. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal;
+}
+
+type UnaryMethod<Request, Reply> = (request: Request, options: CallOptions, callback: requestCallback<Reply>) => ClientUnaryCall;
+
+/** Every unary call has a deadline: there is no way to make one here without. */
+export const callUnary = <Request, Reply>(client: Client, method: UnaryMethod<Request, Reply>, request: Request, limits: CallLimits): Promise<Reply> =>
+  new Promise((resolve, reject) => {
+    if (limits.signal?.aborted) return reject(new CadastreError('CANCELLED', 'cancelled before it was sent', { remedy: 'call again if it is still wanted' }));
+    const call = method.call(client, request, { deadline: systemClock.wallMs() + limits.deadlineMs }, (error: ServiceError | null, reply?: Reply) => {
+      limits.signal?.removeEventListener('abort', cancel);
+      if (error) reject(fromServiceError(error));
+      else resolve(reply as Reply);
+    });
+    const cancel = () => call.cancel();
+    limits.signal?.addEventListener('abort', cancel, { once: true });
+    return undefined;
+  });
+
+const CHANNEL_OPTIONS = {
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.max_receive_message_length': 8 * 1024 * 1024,
+  'grpc.max_send_message_length': 8 * 1024 * 1024,
+  'grpc.enable_retries': 0, // a retry is decided by who knows what is safe, never by the transport
+  'grpc.enable_channelz': 0,
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.min_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+  'grpc.use_local_subchannel_pool': 1,
+} as const;
+
+const stub = <C>(definition: ServiceDefinition, name: string, address: string, shared?: Client): C => {
+  const Constructor = makeGenericClientConstructor(definition, name);
+  const options = shared ? { channelOverride: shared.getChannel() } : CHANNEL_OPTIONS;
+  return new Constructor(address, credentials.createInsecure(), options) as unknown as C;
+};
+
+/** All services over one connection to one address. */
+export class Peer {
+  private readonly base: Client;
+  readonly map: Wire.MapClient;
+  readonly agent: Wire.AgentClient;
+  readonly operator: Wire.OperatorClient;
+  readonly kv: Wire.KvClient;
+  readonly transfer: Wire.TransferClient;
+
+  constructor(readonly address: string) {
+    this.base = stub<Client>(kvService, 'Kv', address);
+    this.map = stub(stockMapClient, 'Map', address, this.base);
+    this.agent = stub(agentService, 'Agent', address, this.base);
+    this.operator = stub(operatorService, 'Operator', address, this.base);
+    this.kv = this.base as unknown as Wire.KvClient;
+    this.transfer = stub(transferService, 'Transfer', address, this.base);
+  }
+
+  close(): void {
+    this.base.close();
+  }
+}
+
+/** The client side decodes WatchMap as usual; only the server writes ready-made bytes. */
+const stockMapClient = mapService as unknown as ServiceDefinition;

@@ -1,0 +1,51 @@
+import { fileURLToPath } from 'node:url';
+import type { Options } from '@grpc/proto-loader';
+import { loadSync } from '@grpc/proto-loader';
+import protobuf from 'protobufjs';
+import type * as Wire from './generated/index.js';
+
+/**
+ * Loads the contract once. 64-bit numbers become numbers: every one of ours counts something that stays below 2^53, and the codecs
+ * refuse what does not (`safeInteger`), so nothing is rounded in silence.
+ */
+const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
+
+export const CONVERSION = { keepCase: false, longs: Number, enums: String, defaults: true, arrays: true, oneofs: true } as const satisfies Options;
+
+const files = ['map', 'agent', 'kv', 'transfer', 'operator'].map((name) => `cadastre/v1/${name}.proto`);
+const definition = loadSync(files, { ...CONVERSION, includeDirs: [PROTO_ROOT] });
+
+const service = <D>(name: string): D => definition[`cadastre.v1.${name}`] as unknown as D;
+
+const passThrough = (bytes: Buffer): Buffer => bytes;
+const stockMap = service<Wire.MapDefinition>('Map');
+
+/** WatchMap writes bytes that were encoded once for all readers; see `encodeMapEvent`. */
+export const mapService = {
+  ...stockMap,
+  WatchMap: { ...stockMap.WatchMap, responseSerialize: passThrough as unknown as (value: Wire.MapEvent) => Buffer },
+} as Wire.MapDefinition;
+export const agentService = service<Wire.AgentDefinition>('Agent');
+export const operatorService = service<Wire.OperatorDefinition>('Operator');
+export const kvService = service<Wire.KvDefinition>('Kv');
+export const transferService = service<Wire.TransferDefinition>('Transfer');
+
+const root = new protobuf.Root();
+root.resolvePath = (_origin, target) => (target.startsWith('cadastre/') ? `${PROTO_ROOT}/${target}` : target);
+root.loadSync([...files, 'cadastre/v1/register.proto']);
+root.resolveAll();
+
+/** Bytes of one message, for the register and for what is encoded once. */
+export interface MessageCodec<In, Out> {
+  encode(value: In): Buffer;
+  /** @throws Error when the bytes are not such a message */
+  decode(bytes: Uint8Array): Out;
+}
+
+export const messageCodec = <In, Out>(name: string): MessageCodec<In, Out> => {
+  const type = root.lookupType(`cadastre.v1.${name}`);
+  return {
+    encode: (value) => Buffer.from(type.encode(type.fromObject(value as Record<string, unknown>)).finish()),
+    decode: (bytes) => type.toObject(type.decode(bytes), CONVERSION) as Out,
+  };
+};

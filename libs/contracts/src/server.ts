@@ -1,0 +1,90 @@
+import type { EventEmitter } from 'node:events';
+import type { sendUnaryData, ServerUnaryCall, ServerWritableStream, ServerDuplexStream, UntypedServiceImplementation, ServiceDefinition } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { CadastreError } from '@cadastre/core';
+import { systemClock } from '@cadastre/runtime';
+import { toStatus } from './status.js';
+
+export type UnaryHandler<Request, Reply> = (request: Request, call: ServerUnaryCall<Request, Reply>) => Promise<Reply> | Reply;
+export type WritableCall<Request, Message> = ServerWritableStream<Request, Message>;
+export type DuplexCall<Request, Message> = ServerDuplexStream<Request, Message>;
+
+/** Turns a function into a gRPC handler: what it throws becomes a typed status, never a crash. */
+export const unary =
+  <Request, Reply>(handler: UnaryHandler<Request, Reply>) =>
+  (call: ServerUnaryCall<Request, Reply>, callback: sendUnaryData<Reply>): void => {
+    void (async () => {
+      try {
+        callback(null, await handler(call.request, call));
+      } catch (error) {
+        callback(toStatus(error));
+      }
+    })();
+  };
+
+/** The same for a handler of a stream: an error ends the stream with a typed status. */
+export const streaming =
+  <Call extends EventEmitter>(handler: (call: Call) => Promise<void> | void) =>
+  (call: Call): void => {
+    call.on('error', () => undefined); // a reader that went away; `cancelled` and `close` tell the handler
+    void (async () => {
+      try {
+        await handler(call);
+      } catch (error) {
+        endWithError(call, error);
+      }
+    })();
+  };
+
+export const endWithError = (call: { emit(event: string, ...args: unknown[]): boolean }, error: unknown): void => {
+  call.emit('error', toStatus(error));
+};
+
+export interface GrpcServerOptions {
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+}
+
+/** A gRPC server with limits set, where grpc-js has none by default. Plaintext: TLS is an issue of its own. */
+export class GrpcServer {
+  private readonly server = new Server({
+    'grpc.max_receive_message_length': 8 * 1024 * 1024,
+    'grpc.max_send_message_length': 8 * 1024 * 1024,
+    'grpc.max_concurrent_streams': 20_000,
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 5_000,
+    'grpc-node.max_session_memory': 256,
+    'grpc.enable_channelz': 0,
+  });
+
+  add(definition: ServiceDefinition, handlers: UntypedServiceImplementation): this {
+    this.server.addService(definition, handlers);
+    return this;
+  }
+
+  /** @returns the bound port. @throws CadastreError UNAVAILABLE when the port is taken */
+  listen({ host, port }: GrpcServerOptions): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error) reject(new CadastreError('UNAVAILABLE', `cannot listen on ${host}:${port}: ${error.message}`, { field: 'port', remedy: 'free the port or choose another', cause: error }));
+        else resolve(bound);
+      });
+    });
+  }
+
+  /** Lets calls in flight end for `graceMs`, then cuts. */
+  stop(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = systemClock.after(graceMs, () => this.server.forceShutdown());
+      this.server.tryShutdown(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  cut(): void {
+    this.server.forceShutdown();
+  }
+}

@@ -1,0 +1,107 @@
+import { Metadata, status as Status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
+import type { ErrorCode, Generation, PartitionRecord } from '@cadastre/core';
+import { CadastreError, ERROR_CODES } from '@cadastre/core';
+import { decodeGeneration, decodeRecord, encodeRecord } from './codecs/records.codec.js';
+import type { ErrorDetail, ErrorDetail__Output } from './generated/index.js';
+import { messageCodec } from './proto.js';
+
+/** What comes with NOT_OWNER: what the answering node knows of the partition, enough to heal a map and retry at once. */
+export interface OwnerInfo {
+  readonly keyspace: string;
+  readonly record: PartitionRecord;
+  readonly generation?: Generation;
+  readonly leaderAddress?: string;
+}
+
+/** What comes with NOT_ACTIVE. */
+export interface ActiveInfo {
+  readonly activeAddress: string;
+}
+
+const TRAILER = 'cadastre-error-bin';
+const detail = messageCodec<ErrorDetail, ErrorDetail__Output>('ErrorDetail');
+
+const STATUS_OF: Record<ErrorCode, Status> = {
+  INVALID_ARGUMENT: Status.INVALID_ARGUMENT,
+  NOT_FOUND: Status.NOT_FOUND,
+  ALREADY_EXISTS: Status.ALREADY_EXISTS,
+  FAILED_PRECONDITION: Status.FAILED_PRECONDITION,
+  PLAN_STALE: Status.FAILED_PRECONDITION,
+  PLAN_CHANGED: Status.FAILED_PRECONDITION,
+  ILLEGAL_TRANSITION: Status.FAILED_PRECONDITION,
+  UNSATISFIABLE: Status.FAILED_PRECONDITION,
+  NOT_OWNER: Status.FAILED_PRECONDITION,
+  NOT_ACTIVE: Status.FAILED_PRECONDITION,
+  RESOURCE_EXHAUSTED: Status.RESOURCE_EXHAUSTED,
+  UNAVAILABLE: Status.UNAVAILABLE,
+  UNKNOWN_OUTCOME: Status.UNKNOWN,
+  DEADLINE_EXCEEDED: Status.DEADLINE_EXCEEDED,
+  CANCELLED: Status.CANCELLED,
+  DATA_LOSS: Status.DATA_LOSS,
+  PERMISSION_DENIED: Status.PERMISSION_DENIED,
+  UNIMPLEMENTED: Status.UNIMPLEMENTED,
+  INTERNAL: Status.INTERNAL,
+};
+
+const infoFields = (info: unknown): Partial<ErrorDetail> => {
+  if (!info || typeof info !== 'object') return {};
+  if ('activeAddress' in info) return { activeAddress: (info as ActiveInfo).activeAddress };
+  if (!('record' in info)) return {};
+  const owner = info as OwnerInfo;
+  return {
+    keyspace: owner.keyspace,
+    record: encodeRecord(owner.record),
+    ...(owner.generation && { generation: owner.generation }),
+    ...(owner.leaderAddress !== undefined && { leaderAddress: owner.leaderAddress }),
+  };
+};
+
+export const toStatus = (thrown: unknown): Partial<StatusObject> => {
+  const error = CadastreError.from(thrown);
+  const metadata = new Metadata();
+  const { code, message, field = '', limit = '', remedy = '', info } = error;
+  metadata.set(TRAILER, detail.encode({ code, message, field, limit, remedy, ...infoFields(info) }));
+  return { code: STATUS_OF[code], details: message, metadata };
+};
+
+/** Codes that a transport gives without a word of ours. UNAVAILABLE after the request left is for the caller to judge. */
+const CODE_OF: Partial<Record<Status, ErrorCode>> = {
+  [Status.CANCELLED]: 'CANCELLED',
+  [Status.DEADLINE_EXCEEDED]: 'DEADLINE_EXCEEDED',
+  [Status.UNAVAILABLE]: 'UNAVAILABLE',
+  [Status.RESOURCE_EXHAUSTED]: 'RESOURCE_EXHAUSTED',
+  [Status.UNIMPLEMENTED]: 'UNIMPLEMENTED',
+  [Status.INVALID_ARGUMENT]: 'INVALID_ARGUMENT',
+  [Status.PERMISSION_DENIED]: 'PERMISSION_DENIED',
+  [Status.UNAUTHENTICATED]: 'PERMISSION_DENIED',
+  [Status.INTERNAL]: 'UNAVAILABLE', // of the transport: a broken HTTP/2 stream
+};
+
+/** The single place where a failed call becomes an error of ours. */
+export const fromServiceError = (error: ServiceError): CadastreError => {
+  const bytes = error.metadata?.get(TRAILER)[0];
+  if (!Buffer.isBuffer(bytes)) {
+    const remedy = error.code === Status.UNAVAILABLE ? 'check that the address is right and the server is up' : undefined;
+    return new CadastreError(CODE_OF[error.code] ?? 'UNKNOWN_OUTCOME', error.details || error.message, { cause: error, ...(remedy && { remedy }) });
+  }
+  const d = detail.decode(bytes);
+  const code = (ERROR_CODES as readonly string[]).includes(d.code) ? (d.code as ErrorCode) : 'INTERNAL';
+  return new CadastreError(code, d.message, {
+    ...(d.field && { field: d.field }),
+    ...(d.limit && { limit: d.limit }),
+    ...(d.remedy && { remedy: d.remedy }),
+    ...(infoOf(d) !== undefined && { info: infoOf(d) }),
+    cause: error,
+  });
+};
+
+const infoOf = (d: ErrorDetail__Output): OwnerInfo | ActiveInfo | undefined => {
+  if (d.code === 'NOT_ACTIVE') return { activeAddress: d.activeAddress };
+  if (!d.record) return undefined;
+  return {
+    keyspace: d.keyspace,
+    record: decodeRecord(d.record),
+    ...(d.generation && { generation: decodeGeneration(d.generation) }),
+    leaderAddress: d.leaderAddress,
+  };
+};

@@ -1,0 +1,230 @@
+import { compareStrings } from '../bytes.js';
+import { CadastreError } from '../errors.js';
+import type { Partitioner } from '../partitioning/partitioner.js';
+import { createPartitioner } from '../partitioning/partitioner.js';
+import { checkRecord } from './changes.js';
+import type { Generation } from './generation.js';
+import { compareGenerations, formatGeneration } from './generation.js';
+import type { KeyspaceSpec, NodeEntry, PartitionRecord, Replica } from './records.js';
+import { REPLICA_ROLES, REPLICA_STATES } from './records.js';
+
+/** The map of one keyspace as columns: how it travels, and how it lies in memory on client and server alike. */
+export interface MapColumns {
+  readonly spec: KeyspaceSpec;
+  readonly generation: Generation;
+  readonly nodes: readonly NodeEntry[];
+  readonly partitions: number;
+  /** Places for replicas a partition. */
+  readonly stride: number;
+  readonly epochs: Float64Array;
+  /** partitions x stride; an index into `nodes`, -1 for none; the leader first where there is one. */
+  readonly replicaNodes: Int32Array;
+  /** partitions x stride; role | state << 2 | inSync << 4. */
+  readonly replicaFlags: Uint8Array;
+}
+
+export interface MapDelta {
+  readonly keyspace: string;
+  readonly from: Generation;
+  readonly to: Generation;
+  readonly records: readonly PartitionRecord[];
+  readonly nodes: readonly NodeEntry[];
+}
+
+const LEADER = 0;
+
+const flagsOf = (replica: Replica): number =>
+  REPLICA_ROLES.indexOf(replica.role) | (REPLICA_STATES.indexOf(replica.state) << 2) | (replica.inSync ? 16 : 0);
+
+/** One immutable value with a version: replaced whole by each delta, so that a reader never sees half a change. */
+export class KeyspaceMap implements MapColumns {
+  private constructor(
+    readonly spec: KeyspaceSpec,
+    readonly generation: Generation,
+    readonly nodes: readonly NodeEntry[],
+    private readonly nodeIndex: ReadonlyMap<string, number>,
+    readonly partitions: number,
+    readonly stride: number,
+    readonly epochs: Float64Array,
+    readonly replicaNodes: Int32Array,
+    readonly replicaFlags: Uint8Array,
+    private readonly partitioner: Partitioner,
+  ) {}
+
+  static fromRecords(spec: KeyspaceSpec, generation: Generation, records: readonly PartitionRecord[], nodes: readonly NodeEntry[]): KeyspaceMap {
+    const partitioner = createPartitioner(spec.scheme);
+    const stride = Math.max(spec.replicationFactor + 1, ...records.map((r) => r.replicas.length));
+    const sorted = [...nodes].sort((a, b) => compareStrings(a.id, b.id));
+    const size = partitioner.partitions;
+    const map = new KeyspaceMap(
+      spec,
+      generation,
+      sorted,
+      indexById(sorted),
+      size,
+      stride,
+      new Float64Array(size),
+      new Int32Array(size * stride).fill(-1),
+      new Uint8Array(size * stride),
+      partitioner,
+    );
+    for (const record of records) map.write(record);
+    return map;
+  }
+
+  /** @throws CadastreError DATA_LOSS when the columns do not fit together or a record breaks an invariant */
+  static fromColumns(columns: MapColumns): KeyspaceMap {
+    const { spec, generation, nodes, partitions, stride, epochs, replicaNodes, replicaFlags } = columns;
+    const partitioner = createPartitioner(spec.scheme);
+    const cells = partitions * stride;
+    if (partitioner.partitions !== partitions || epochs.length !== partitions || replicaNodes.length !== cells || replicaFlags.length !== cells) {
+      throw new CadastreError('DATA_LOSS', `snapshot of ${spec.name}: columns of ${epochs.length}, ${replicaNodes.length} and ${replicaFlags.length} cells for ${partitions} partitions x ${stride}`, {
+        remedy: 'watch again without a known generation to be given a new snapshot',
+      });
+    }
+    const map = new KeyspaceMap(spec, generation, nodes, indexById(nodes), partitions, stride, epochs, replicaNodes, replicaFlags, partitioner);
+    map.check();
+    return map;
+  }
+
+  partitionOf(key: Uint8Array): number {
+    return this.partitioner.partitionOf(key);
+  }
+
+  partitionsFor(start: Uint8Array, end: Uint8Array | undefined): number[] {
+    return this.partitioner.partitionsFor(start, end);
+  }
+
+  get ordered(): boolean {
+    return this.partitioner.ordered;
+  }
+
+  epochOf(partition: number): number {
+    return this.epochs[partition]!;
+  }
+
+  /** The leader's place in `nodes`, -1 when there is none. */
+  leaderIndex(partition: number): number {
+    const cell = partition * this.stride;
+    return (this.replicaFlags[cell]! & 3) === LEADER ? this.replicaNodes[cell]! : -1;
+  }
+
+  leader(partition: number): NodeEntry | undefined {
+    const index = this.leaderIndex(partition);
+    return index < 0 ? undefined : this.nodes[index];
+  }
+
+  node(id: string): NodeEntry | undefined {
+    const index = this.nodeIndex.get(id);
+    return index === undefined ? undefined : this.nodes[index];
+  }
+
+  record(partition: number): PartitionRecord {
+    const replicas: Replica[] = [];
+    for (let cell = partition * this.stride, end = cell + this.stride; cell < end; cell += 1) {
+      const node = this.replicaNodes[cell]!;
+      if (node < 0) break;
+      const flags = this.replicaFlags[cell]!;
+      replicas.push({ node: this.nodes[node]!.id, role: REPLICA_ROLES[flags & 3]!, state: REPLICA_STATES[(flags >> 2) & 3]!, inSync: (flags & 16) !== 0 });
+    }
+    return { partition, epoch: this.epochs[partition]!, replicas };
+  }
+
+  records(): PartitionRecord[] {
+    return Array.from({ length: this.partitions }, (_, p) => this.record(p));
+  }
+
+  /**
+   * The map after `delta`. A record that is older than the one held (because an owner healed it meanwhile) is passed over (INV-2).
+   * @throws CadastreError FAILED_PRECONDITION when the delta does not begin at this generation
+   */
+  withDelta(delta: MapDelta): KeyspaceMap {
+    if (compareGenerations(delta.from, this.generation) !== 0) {
+      throw new CadastreError('FAILED_PRECONDITION', `delta of ${delta.keyspace} begins at ${formatGeneration(delta.from)}, the map is at ${formatGeneration(this.generation)}`, {
+        field: 'from',
+        remedy: 'watch again from the generation that the map has',
+      });
+    }
+    const next = this.copy(delta.to, delta.records, delta.nodes);
+    for (const record of delta.records) if (record.epoch >= next.epochs[record.partition]!) next.write(record);
+    return next;
+  }
+
+  /** The map healed by what an owner said: only ever towards a higher epoch. */
+  healed(record: PartitionRecord, nodes: readonly NodeEntry[]): KeyspaceMap {
+    if (record.partition >= this.partitions || record.epoch <= this.epochs[record.partition]!) return this;
+    const next = this.copy(this.generation, [record], nodes);
+    next.write(record);
+    return next;
+  }
+
+  private copy(generation: Generation, records: readonly PartitionRecord[], changed: readonly NodeEntry[]): KeyspaceMap {
+    const nodes = mergeNodes(this.nodes, this.nodeIndex, changed);
+    const stride = records.reduce((widest, r) => Math.max(widest, r.replicas.length), this.stride);
+    const [replicaNodes, replicaFlags] = stride === this.stride ? [this.replicaNodes.slice(), this.replicaFlags.slice()] : this.widened(stride);
+    const index = nodes === this.nodes ? this.nodeIndex : indexById(nodes);
+    return new KeyspaceMap(this.spec, generation, nodes, index, this.partitions, stride, this.epochs.slice(), replicaNodes, replicaFlags, this.partitioner);
+  }
+
+  private widened(stride: number): [Int32Array, Uint8Array] {
+    const nodes = new Int32Array(this.partitions * stride).fill(-1);
+    const flags = new Uint8Array(this.partitions * stride);
+    for (let p = 0; p < this.partitions; p += 1) {
+      nodes.set(this.replicaNodes.subarray(p * this.stride, (p + 1) * this.stride), p * stride);
+      flags.set(this.replicaFlags.subarray(p * this.stride, (p + 1) * this.stride), p * stride);
+    }
+    return [nodes, flags];
+  }
+
+  /** Only for a value that nobody else has seen yet. */
+  private write(record: PartitionRecord): void {
+    if (record.partition < 0 || record.partition >= this.partitions) throw this.damaged(record, 'a partition that the scheme does not have');
+    const wrong = checkRecord(record);
+    if (wrong) throw this.damaged(record, wrong);
+    const cell = record.partition * this.stride;
+    this.epochs[record.partition] = record.epoch;
+    for (let i = 0; i < this.stride; i += 1) {
+      const replica = record.replicas[i];
+      const index = replica ? this.nodeIndex.get(replica.node) : -1;
+      if (index === undefined) throw this.damaged(record, `node ${replica!.node}, which the map does not name`);
+      this.replicaNodes[cell + i] = index;
+      this.replicaFlags[cell + i] = replica ? flagsOf(replica) : 0;
+    }
+  }
+
+  private check(): void {
+    for (let cell = 0; cell < this.replicaNodes.length; cell += 1) {
+      const node = this.replicaNodes[cell]!;
+      const flags = this.replicaFlags[cell]!;
+      if (node >= this.nodes.length || node < -1 || (flags & 3) === 3 || ((flags >> 2) & 3) === 3) {
+        throw new CadastreError('DATA_LOSS', `snapshot of ${this.spec.name}: cell ${cell} names node ${node} of ${this.nodes.length} with flags ${flags}`, {
+          remedy: 'watch again without a known generation to be given a new snapshot',
+        });
+      }
+    }
+    for (let p = 0; p < this.partitions; p += 1) {
+      const wrong = checkRecord(this.record(p));
+      if (wrong) throw this.damaged(this.record(p), wrong);
+    }
+  }
+
+  private damaged(record: PartitionRecord, why: string): CadastreError {
+    return new CadastreError('DATA_LOSS', `record of ${this.spec.name}/${record.partition} at epoch ${record.epoch} has ${why}`, {
+      remedy: 'the record is refused and the last good map kept; watch again to resynchronise',
+    });
+  }
+}
+
+const indexById = (nodes: readonly NodeEntry[]): Map<string, number> => new Map(nodes.map((n, i) => [n.id, i]));
+
+/** Known nodes keep their place, so that columns stay valid; new ones are appended. */
+const mergeNodes = (nodes: readonly NodeEntry[], index: ReadonlyMap<string, number>, changed: readonly NodeEntry[]): readonly NodeEntry[] => {
+  if (changed.length === 0) return nodes;
+  const merged = [...nodes];
+  for (const node of changed) {
+    const at = index.get(node.id);
+    if (at === undefined) merged.push(node);
+    else merged[at] = node;
+  }
+  return merged;
+};

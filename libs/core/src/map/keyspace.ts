@@ -1,0 +1,28 @@
+import { invalid } from '../errors.js';
+import { checkName, LIMITS } from '../limits.js';
+import { checkScheme } from '../partitioning/partitioner.js';
+import type { KeyspaceSpec, SpreadConstraint } from './records.js';
+
+/** Checks all that can be checked without knowing the nodes. @throws CadastreError INVALID_ARGUMENT naming the field */
+export const checkKeyspaceSpec = (spec: KeyspaceSpec): KeyspaceSpec => {
+  checkName('name', spec.name);
+  checkScheme(spec.scheme);
+  const { replicationFactor: rf, minInSync } = spec;
+  if (!Number.isInteger(rf) || rf < 1 || rf > LIMITS.replicationFactorMax) {
+    throw invalid('replicationFactor', `${rf} is not a count of copies`, 'use 3 to survive one loss without a gap', `1 to ${LIMITS.replicationFactorMax}`);
+  }
+  if (!Number.isInteger(minInSync) || minInSync < 1 || minInSync > rf) {
+    throw invalid('minInSync', `${minInSync} with ${rf} copies`, 'a write needs at least 1 and at most all copies; 2 of 3 is usual', `1 to ${rf}`);
+  }
+  spec.spread.forEach(checkSpread);
+  return spec;
+};
+
+const checkSpread = (spread: SpreadConstraint, i: number): void => {
+  if (!/^[a-z0-9]([a-z0-9./-]{0,125}[a-z0-9])?$/.test(spread.label)) {
+    throw invalid(`spread[${i}].label`, `"${spread.label}" is no label name`, 'use a label that the nodes carry, such as zone or rack');
+  }
+  if (!Number.isInteger(spread.maxPerDomain) || spread.maxPerDomain < 1) {
+    throw invalid(`spread[${i}].maxPerDomain`, `${spread.maxPerDomain} is not a count`, 'use 1 to keep copies apart', 'at least 1');
+  }
+};

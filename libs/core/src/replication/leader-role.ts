@@ -1,0 +1,343 @@
+import type { PartitionRecord } from '../map/records.js';
+import { inSyncOf } from '../map/records.js';
+import type { ReplicaCore } from './replica-core.js';
+import type { CallToken, ContentMark, Pull, ReplicaAction, ReplicaEvent } from './replication-types.js';
+
+/**
+ * On the way into the in-sync set. From the first stage on its acknowledgement is required, because an in-sync replica must hold
+ * every write that was acknowledged at any moment at which the map may already name it.
+ */
+type Join =
+  | { readonly stage: 'catching'; readonly from: number }
+  /** The next entries carry the content mark. */
+  | { readonly stage: 'marking' }
+  /** An acknowledgement of `barrier` says that the mark was found equal: entries that came with an unequal one are never appended. */
+  | { readonly stage: 'comparing'; readonly barrier: number; readonly mark: ContentMark }
+  | { readonly stage: 'asking'; readonly mark: ContentMark };
+
+interface Peer {
+  readonly node: string;
+  readonly inSync: boolean;
+  attached: boolean;
+  nextSeq: number;
+  acked: number;
+  sentCommit: number;
+  /** Since when it owes something: an acknowledgement or a stream. Only progress resets it, so that coming and going does not. */
+  owesSince: number;
+  join: Join | undefined;
+  joinNotBefore: number;
+  /** Log position that its fill will go on from. */
+  copyFloor: number | undefined;
+}
+
+interface Change {
+  readonly action: Extract<ReplicaAction, { type: 'change-in-sync' }>;
+  /** An attempt ended without an answer, so it may still take effect. */
+  unknown: boolean;
+  retryAt: number;
+}
+
+type FollowEvent = Extract<ReplicaEvent, { type: 'follow' }>;
+const BIG_GAP_MS = 1000;
+
+/** One epoch of leading. A new epoch is a new object: nothing that was learned under an older one counts (INV-3). */
+export class LeaderRole {
+  readonly kind = 'leader';
+  phase: 'sealing' | 'serving' = 'sealing';
+  /** A follower has promised a newer epoch: nothing more can be committed here until the map says what is. */
+  fenced = false;
+  commitSeq: number;
+  private readonly sealSeq: number;
+  private peers = new Map<string, Peer>();
+  private change: Change | undefined;
+  private changes = 0;
+  private lastTick: number;
+
+  constructor(
+    private readonly core: ReplicaCore,
+    private record: PartitionRecord,
+    private minInSync: number,
+    /** Calls that wait for an entry; carried over from the epoch before when this node led then. */
+    readonly waiting: Map<number, CallToken[]>,
+    now: number,
+  ) {
+    this.commitSeq = core.appliedSeq;
+    this.sealSeq = core.log.lastSeq;
+    this.lastTick = now;
+    this.update(record, minInSync, now);
+    this.advance(now);
+  }
+
+  get epoch(): number {
+    return this.record.epoch;
+  }
+
+  /** The same epoch with other learners or another minInSync. */
+  update(record: PartitionRecord, minInSync: number, now: number): void {
+    this.record = record;
+    this.minInSync = minInSync;
+    const peers = new Map<string, Peer>();
+    for (const { node, inSync } of record.replicas) {
+      if (node !== this.core.node) peers.set(node, this.peers.get(node) ?? newPeer(node, inSync, now));
+    }
+    const added = this.change?.action.add;
+    if (added && !peers.has(added.node)) this.change = undefined;
+    this.peers = peers;
+  }
+
+  write({ token, requestId, ops }: Extract<ReplicaEvent, { type: 'write' }>): void {
+    if (this.phase !== 'serving' || this.fenced) return this.core.reply(token, { kind: 'not-leader' });
+    const known = this.core.recent.find(requestId);
+    if (known && known.seq <= this.commitSeq) return this.core.reply(token, { kind: 'done', epoch: known.epoch, seq: known.seq });
+    if (known) return this.wait(known.seq, token);
+    const inSync = inSyncOf(this.record).length;
+    if (inSync < this.minInSync) return this.core.reply(token, { kind: 'too-few', inSync, minInSync: this.minInSync });
+    this.wait(this.append(requestId, ops), token);
+    return undefined;
+  }
+
+  durable(now: number): void {
+    for (const peer of this.peers.values()) if (!peer.inSync) this.offer(peer);
+    this.advance(now);
+  }
+
+  follow(event: FollowEvent): void {
+    const peer = this.peers.get(event.from);
+    if (!peer) return this.core.act({ type: 'send-refused', to: event.from, epoch: this.epoch, reason: 'not a replica' });
+    this.detach(peer);
+    const verdict = this.compareLogs(event);
+    if (verdict === 'need-snapshot') return this.core.act({ type: 'send-need-snapshot', to: peer.node, epoch: this.epoch });
+    if (verdict !== 'equal') return this.core.act({ type: 'send-truncate', to: peer.node, epoch: this.epoch, seq: verdict });
+    peer.attached = true;
+    peer.copyFloor = undefined;
+    peer.nextSeq = event.lastSeq + 1;
+    peer.sentCommit = -1; // an answer even when there is nothing to tell: it says that the Follow was accepted
+    return this.offer(peer);
+  }
+
+  /** `equal`, or the seq after which the follower's log must be cut, or `need-snapshot`. */
+  private compareLogs({ lastSeq, lastEpoch, appliedSeq }: FollowEvent): 'equal' | 'need-snapshot' | number {
+    const { log } = this.core;
+    const cut = (seq: number) => (seq < appliedSeq || seq < log.firstSeq - 1 ? 'need-snapshot' : seq);
+    if (lastSeq > log.lastSeq) return cut(log.lastSeq);
+    if (lastSeq < log.firstSeq - 1) return 'need-snapshot';
+    const epoch = log.epochAt(lastSeq);
+    // Only just before a trimmed log is the epoch unknown; what the follower has applied was committed and is therefore here too.
+    if (epoch === undefined) return appliedSeq === lastSeq ? 'equal' : 'need-snapshot';
+    if (epoch === lastEpoch) return 'equal';
+    return cut(Math.min(lastSeq - 1, log.lastUpToEpoch(lastEpoch)));
+  }
+
+  ack(event: Extract<ReplicaEvent, { type: 'ack' }>, now: number): void {
+    const peer = this.peers.get(event.from);
+    if (!peer?.attached) return this.core.act({ type: 'send-refused', to: event.from, epoch: this.epoch, reason: 'follow first' });
+    if (event.durableSeq <= peer.acked) return undefined;
+    peer.acked = Math.min(event.durableSeq, this.core.log.lastSeq);
+    peer.owesSince = now;
+    this.progressJoin(peer, now);
+    return this.advance(now);
+  }
+
+  gone(node: string, now: number): void {
+    const peer = this.peers.get(node);
+    if (peer) this.detach(peer);
+    this.advance(now);
+  }
+
+  unfollow(event: Extract<ReplicaEvent, { type: 'unfollow' }>, now: number): void {
+    if (event.epoch > this.epoch) this.fenced = true;
+    this.gone(event.from, now);
+  }
+
+  copying(node: string, seq: number): void {
+    const peer = this.peers.get(node);
+    if (peer) peer.copyFloor = Math.max(peer.copyFloor ?? 0, seq);
+  }
+
+  pull(node: string): Pull | undefined {
+    const peer = this.peers.get(node);
+    if (!peer?.attached || this.fenced) return undefined;
+    if (peer.nextSeq < this.core.log.firstSeq) return undefined;
+    const toSeq = Math.max(peer.nextSeq - 1, this.limitOf(peer));
+    if (toSeq < peer.nextSeq && peer.sentCommit >= this.commitSeq) return undefined;
+    return { epoch: this.epoch, fromSeq: peer.nextSeq, toSeq, commitSeq: this.commitSeq, mark: peer.join?.stage === 'marking' && toSeq >= peer.nextSeq };
+  }
+
+  /** What of a pull really went out: entries up to `seq`, the commit, and the mark if there was one. */
+  sent(node: string, seq: number, commitSeq: number, mark: ContentMark | undefined): void {
+    const peer = this.peers.get(node);
+    if (!peer?.attached) return;
+    peer.nextSeq = seq + 1;
+    peer.sentCommit = commitSeq;
+    if (mark && peer.join?.stage === 'marking') peer.join = { stage: 'comparing', barrier: seq, mark };
+  }
+
+  /**
+   * An entry that is not durable here could be given to another write after a crash, under the same epoch and seq. In-sync followers
+   * are all asked before this node serves again, so only they may have it early.
+   */
+  private limitOf(peer: Peer): number {
+    return peer.inSync ? this.core.log.lastSeq : this.core.durableSeq;
+  }
+
+  tick(now: number): void {
+    this.forgiveOwnPause(now);
+    for (const peer of this.peers.values()) {
+      if (peer.attached && peer.acked >= this.core.log.lastSeq) peer.owesSince = now;
+      this.startJoin(peer, now);
+    }
+    this.trim();
+    if (this.change && this.change.retryAt <= now) this.sendChange();
+    if (!this.change) this.nextChange(now);
+  }
+
+  /** When this process stood still, the followers are not to blame. */
+  private forgiveOwnPause(now: number): void {
+    const gap = now - this.lastTick;
+    this.lastTick = now;
+    if (gap > BIG_GAP_MS) for (const peer of this.peers.values()) peer.owesSince = Math.min(now, peer.owesSince + gap);
+  }
+
+  changeAnswered({ id, outcome }: Extract<ReplicaEvent, { type: 'change-answered' }>, now: number): void {
+    const { change } = this;
+    if (!change || change.action.id !== id) return;
+    if (outcome === 'unknown') change.unknown = true;
+    // A refusal does not undo an earlier attempt that may still be under way, so the requirement stays until the epoch rises.
+    const settled = outcome === 'refused' && !(change.unknown && change.action.add);
+    if (!settled) {
+      change.retryAt = now + this.core.options.changeRetryMs;
+      return;
+    }
+    this.change = undefined;
+    const peer = change.action.add && this.peers.get(change.action.add.node);
+    if (peer) {
+      peer.join = undefined;
+      peer.joinNotBefore = now + 4 * this.core.options.changeRetryMs;
+    }
+    for (const node of change.action.remove) this.giveTime(node, now);
+    this.advance(now);
+  }
+
+  private giveTime(node: string, now: number): void {
+    const peer = this.peers.get(node);
+    if (peer) peer.owesSince = now - this.core.options.inSyncTimeoutMs + 4 * this.core.options.changeRetryMs;
+  }
+
+  private startJoin(peer: Peer, now: number): void {
+    if (peer.inSync || peer.join || !peer.attached || this.phase !== 'serving' || this.fenced || now < peer.joinNotBefore) return;
+    if (peer.acked < this.core.log.lastSeq - this.core.options.joinLagEntries || peer.acked < 0) return;
+    peer.join = { stage: 'catching', from: this.core.log.lastSeq };
+    this.progressJoin(peer, now);
+  }
+
+  private progressJoin(peer: Peer, now: number): void {
+    const { join } = peer;
+    if (join?.stage === 'catching' && peer.acked >= join.from) {
+      peer.join = { stage: 'marking' };
+      this.append('', []); // the mark travels with entries, so that their acknowledgement answers it
+    } else if (join?.stage === 'comparing' && peer.acked >= join.barrier) {
+      peer.join = { stage: 'asking', mark: join.mark };
+      if (!this.change) this.nextChange(now);
+    }
+  }
+
+  private nextChange(now: number): void {
+    const late = [...this.peers.values()].filter((p) => p.inSync && now - p.owesSince > this.core.options.inSyncTimeoutMs && (!p.attached || p.acked < this.core.log.lastSeq));
+    if (late.length > 0) return this.propose({ remove: late.map((p) => p.node), reason: `no acknowledgement for ${this.core.options.inSyncTimeoutMs} ms` });
+    for (const peer of this.peers.values()) {
+      if (peer.join?.stage === 'asking') return this.propose({ add: { node: peer.node, ...peer.join.mark }, remove: [], reason: 'caught up, same content' });
+    }
+    return undefined;
+  }
+
+  private propose(what: Pick<Change['action'], 'add' | 'remove' | 'reason'>): void {
+    this.changes += 1;
+    this.change = { action: { type: 'change-in-sync', id: this.changes, epoch: this.epoch, ...what }, unknown: false, retryAt: 0 };
+    this.sendChange();
+  }
+
+  private sendChange(): void {
+    if (!this.change) return;
+    this.change.retryAt = Number.POSITIVE_INFINITY; // until it is answered
+    this.core.act(this.change.action);
+  }
+
+  private detach(peer: Peer): void {
+    peer.attached = false;
+    // Once an add was sent it may take effect, so a peer that is asked for stays required until the outcome is known.
+    if (this.change?.action.add?.node !== peer.node) peer.join = undefined;
+  }
+
+  private wait(seq: number, token: CallToken): void {
+    const tokens = this.waiting.get(seq);
+    if (tokens) tokens.push(token);
+    else this.waiting.set(seq, [token]);
+  }
+
+  private append(requestId: string, ops: Extract<ReplicaEvent, { type: 'write' }>['ops']): number {
+    const seq = this.core.append([{ epoch: this.epoch, seq: this.core.log.lastSeq + 1, requestId, ops }]);
+    for (const peer of this.peers.values()) if (peer.inSync) this.offer(peer);
+    return seq;
+  }
+
+  private offer(peer: Peer): void {
+    if (this.pull(peer.node)) this.core.act({ type: 'stream', to: peer.node });
+  }
+
+  private advance(now: number): void {
+    let floor = this.core.durableSeq;
+    for (const peer of this.peers.values()) if (peer.inSync || peer.join) floor = Math.min(floor, peer.acked);
+    if (this.phase === 'sealing') {
+      if (floor < this.sealSeq) return;
+      this.phase = 'serving';
+    } else if (floor <= this.commitSeq) return;
+    this.commit(Math.max(floor, this.commitSeq));
+    for (const peer of this.peers.values()) this.startJoin(peer, now);
+  }
+
+  private commit(seq: number): void {
+    const before = this.core.appliedSeq;
+    this.commitSeq = seq;
+    this.core.apply(seq);
+    for (let s = before + 1; s <= seq && this.waiting.size > 0; s += 1) this.answer(s);
+    for (const peer of this.peers.values()) this.offer(peer);
+  }
+
+  private answer(seq: number): void {
+    const tokens = this.waiting.get(seq);
+    if (!tokens) return;
+    this.waiting.delete(seq);
+    const epoch = this.core.log.epochAt(seq) ?? this.epoch;
+    for (const token of tokens) this.core.reply(token, { kind: 'done', epoch, seq });
+  }
+
+  private trim(): void {
+    const { log, options, appliedSeq } = this.core;
+    let before = appliedSeq - options.keepEntries;
+    for (const peer of this.peers.values()) {
+      const needs = peer.copyFloor ?? (peer.acked >= 0 ? peer.acked : undefined);
+      if (needs !== undefined) before = Math.min(before, needs);
+    }
+    this.core.trim(Math.max(before, log.lastSeq - this.core.entriesMax()));
+    for (const peer of this.peers.values()) if (peer.attached && peer.nextSeq < log.firstSeq) this.lost(peer);
+  }
+
+  private lost(peer: Peer): void {
+    peer.attached = false;
+    peer.join = this.change?.action.add?.node === peer.node ? peer.join : undefined;
+    this.core.act({ type: 'send-need-snapshot', to: peer.node, epoch: this.epoch });
+  }
+}
+
+const newPeer = (node: string, inSync: boolean, now: number): Peer => ({
+  node,
+  inSync,
+  attached: false,
+  nextSeq: 0,
+  acked: -1,
+  sentCommit: -1,
+  owesSince: now,
+  join: undefined,
+  joinNotBefore: 0,
+  copyFloor: undefined,
+});

@@ -1,0 +1,100 @@
+import { LogIndex } from './log-index.js';
+import { RecentRequests } from './recent-requests.js';
+import type { CallToken, CopyState, ReplicaAction, ReplicaStart, ReplicatedEntry, ReplicationOptions, WriteOutcome } from './replication-types.js';
+
+const bytesOf = (entry: ReplicatedEntry): number =>
+  entry.ops.reduce((sum, op) => sum + op.key.length + (op.kind === 'put' ? op.value.length : 0) + 16, 64);
+
+/** What every role has: the log's index, what is durable and applied, and the list of actions to hand to the driver. */
+export class ReplicaCore {
+  readonly node: string;
+  readonly log: LogIndex;
+  readonly recent = new RecentRequests();
+  state: CopyState;
+  durableSeq: number;
+  appliedSeq: number;
+  /** Counts truncations: what was appended before one says nothing of what is in the log after it. */
+  cut = 0;
+  private actions: ReplicaAction[] = [];
+  private entryBytes = 256;
+
+  constructor(
+    start: ReplicaStart,
+    readonly options: ReplicationOptions,
+  ) {
+    this.node = start.node;
+    this.state = start.state;
+    const epochs: number[] = [];
+    let seq = start.firstSeq;
+    for (const { epoch, requestId } of start.log) {
+      epochs.push(epoch);
+      this.recent.add(requestId, seq, epoch);
+      seq += 1;
+    }
+    this.log = new LogIndex(start, epochs);
+    this.durableSeq = start.lastSeq;
+    this.appliedSeq = start.appliedSeq;
+  }
+
+  act(action: ReplicaAction): void {
+    this.actions.push(action);
+  }
+
+  take(): ReplicaAction[] {
+    const { actions } = this;
+    this.actions = [];
+    return actions;
+  }
+
+  reply(token: CallToken, outcome: WriteOutcome): void {
+    this.act({ type: 'reply', token, outcome });
+  }
+
+  /** @returns the last seq */
+  append(entries: readonly ReplicatedEntry[]): number {
+    for (const entry of entries) {
+      this.log.append(entry.epoch);
+      this.recent.add(entry.requestId, entry.seq, entry.epoch);
+      this.entryBytes += (bytesOf(entry) - this.entryBytes) / 64;
+    }
+    this.act({ type: 'append', entries, cut: this.cut });
+    return this.log.lastSeq;
+  }
+
+  apply(uptoSeq: number): void {
+    if (uptoSeq <= this.appliedSeq) return;
+    this.appliedSeq = uptoSeq;
+    this.act({ type: 'apply', uptoSeq });
+  }
+
+  truncate(seq: number): void {
+    if (seq >= this.log.lastSeq) return;
+    this.cut += 1;
+    this.log.truncateAfter(seq);
+    this.recent.truncateAfter(seq);
+    this.durableSeq = Math.min(this.durableSeq, seq);
+    this.act({ type: 'truncate', seq });
+  }
+
+  /** In strides, so that it is not a transaction per tick. */
+  trim(beforeSeq: number): void {
+    const before = Math.min(beforeSeq, this.appliedSeq + 1);
+    if (before - this.log.firstSeq < Math.max(64, this.options.keepEntries / 8)) return;
+    this.log.trimBefore(before);
+    this.act({ type: 'trim', beforeSeq: before });
+  }
+
+  /** Entries that the log may hold at most, from their running mean size. */
+  entriesMax(): number {
+    return Math.max(256, Math.floor(this.options.keepBytes / this.entryBytes));
+  }
+
+  filled(seq: number, epoch: number): void {
+    this.cut += 1;
+    this.state = 'active';
+    this.log.reset(seq, epoch);
+    this.recent.clear();
+    this.durableSeq = seq;
+    this.appliedSeq = seq;
+  }
+}

@@ -1,0 +1,247 @@
+import type { PartitionRecord } from '../map/records.js';
+import { leaderOf, replicaOn } from '../map/records.js';
+import { FollowerRole } from './follower-role.js';
+import { LeaderRole } from './leader-role.js';
+import { ReplicaCore } from './replica-core.js';
+import type { CallToken, ContentMark, Pull, ReplicaAction, ReplicaEvent, ReplicaPhase, ReplicaStart, ReplicationOptions } from './replication-types.js';
+import { REPLICATION_DEFAULTS } from './replication-types.js';
+import { RECENT_REQUESTS } from './recent-requests.js';
+
+type Follow = Extract<ReplicaEvent, { type: 'follow' }>;
+
+/**
+ * One replica of one partition: primary-backup replication with the configuration kept elsewhere (PacificA, Microsoft Research
+ * TR-2008-25). Pure and deterministic: no clock, no I/O; a driver performs the actions in order and feeds what comes of them.
+ * Feed a `tick` at least every 250 ms.
+ */
+export class ReplicaMachine {
+  private readonly core: ReplicaCore;
+  private role: LeaderRole | FollowerRole | undefined;
+  private known: PartitionRecord | undefined;
+  private minInSync = 1;
+  private promised: number;
+  private promising: number | undefined;
+  /** Writes appended as leader and not answered yet. */
+  private waiting = new Map<number, CallToken[]>();
+  /** Followers that learned of an epoch before this node did. */
+  private readonly early = new Map<string, Follow>();
+  private troubled = false;
+
+  constructor(start: ReplicaStart, options: Partial<ReplicationOptions> = {}) {
+    this.core = new ReplicaCore(start, { ...REPLICATION_DEFAULTS, ...options });
+    this.promised = start.promisedEpoch;
+  }
+
+  get record(): PartitionRecord | undefined {
+    return this.known;
+  }
+
+  get promisedEpoch(): number {
+    return this.promised;
+  }
+
+  get appliedSeq(): number {
+    return this.core.appliedSeq;
+  }
+
+  get lastSeq(): number {
+    return this.core.log.lastSeq;
+  }
+
+  get phase(): ReplicaPhase {
+    if (this.role?.kind === 'leader') return this.role.fenced ? 'sealing' : this.role.phase;
+    if (this.core.state !== 'active') return this.role ? 'filling' : 'idle';
+    return this.role ? 'following' : this.promising !== undefined && this.leads() ? 'sealing' : 'idle';
+  }
+
+  /** Follows this node now, or undefined. */
+  get leaderFollowed(): string | undefined {
+    return this.role?.kind === 'follower' ? this.role.leader : undefined;
+  }
+
+  onEvent(event: ReplicaEvent, now: number): ReplicaAction[] {
+    this.handle(event, now);
+    return this.core.take();
+  }
+
+  pull(node: string): Pull | undefined {
+    return this.role?.kind === 'leader' ? this.role.pull(node) : undefined;
+  }
+
+  sent(node: string, epoch: number, seq: number, commitSeq: number, mark?: ContentMark): void {
+    if (this.role?.kind === 'leader' && this.role.epoch === epoch) this.role.sent(node, seq, commitSeq, mark);
+  }
+
+  /**
+   * Where the log of a copy taken at `seq` shall begin: some way back, so that the copy's log also names the recent requests.
+   * Replaying them over newer data is harmless, because an entry writes whole values and later entries follow.
+   */
+  copyBase(seq: number, epoch: number): { seq: number; epoch: number } {
+    const { log } = this.core;
+    const base = Math.max(log.firstSeq, seq - RECENT_REQUESTS);
+    const known = base < seq ? log.epochAt(base) : undefined;
+    return known === undefined ? { seq, epoch } : { seq: base, epoch: known };
+  }
+
+  private handle(event: ReplicaEvent, now: number): void {
+    switch (event.type) {
+      case 'record':
+        return this.onRecord(event.record, event.minInSync, now);
+      case 'promised':
+        return this.onPromised(event.epoch, now);
+      case 'durable':
+        return this.onDurable(event.seq, event.cut, now);
+      case 'filled':
+        return this.onFilled(event.seq, event.epoch, now);
+      case 'follow':
+        return this.onFollow(event);
+      case 'tick':
+        return this.role?.tick(now);
+      case 'write':
+        return this.role?.kind === 'leader' ? this.role.write(event) : this.core.reply(event.token, { kind: 'not-leader' });
+      case 'ack':
+      case 'unfollow':
+      case 'follower-gone':
+      case 'copying':
+      case 'change-answered':
+        return this.toLeader(event, now);
+      case 'compared':
+        return this.role?.kind === 'follower' ? this.role.comparison(event.equal, now) : undefined;
+      case 'link':
+        return this.role?.kind === 'follower' && this.role.leader === event.to ? this.role.link(event.up, now) : undefined;
+      case 'entries':
+      case 'truncate':
+      case 'need-snapshot':
+      case 'refused':
+        return this.toFollower(event, now);
+    }
+  }
+
+  private toLeader(event: Extract<ReplicaEvent, { type: 'ack' | 'unfollow' | 'follower-gone' | 'copying' | 'change-answered' }>, now: number): void {
+    const { role } = this;
+    if (event.type === 'follower-gone') this.early.delete(event.from);
+    if (role?.kind !== 'leader') return;
+    if (event.type === 'follower-gone') role.gone(event.from, now);
+    else if (event.type === 'copying') role.copying(event.to, event.seq);
+    else if (event.type === 'change-answered') role.changeAnswered(event, now);
+    else if (event.type === 'unfollow' && event.epoch >= role.epoch) role.unfollow(event, now);
+    else if (event.type === 'ack' && event.epoch === role.epoch) role.ack(event, now);
+  }
+
+  private toFollower(event: Extract<ReplicaEvent, { type: 'entries' | 'truncate' | 'need-snapshot' | 'refused' }>, now: number): void {
+    if (event.type === 'refused') {
+      if (this.role?.kind === 'follower' && this.role.leader === event.from) this.role.refused(now);
+      return;
+    }
+    // INV-3: nothing of an older epoch is taken once a newer one is promised; the sender is told which.
+    if (event.epoch < this.promised) return this.core.act({ type: 'send-unfollow', to: event.from, epoch: this.promised });
+    const { role } = this;
+    if (role?.kind !== 'follower' || role.epoch !== event.epoch || role.leader !== event.from) return;
+    if (event.type === 'entries') role.entries(event, now);
+    else if (event.type === 'truncate') role.truncate(event.seq, now);
+    else role.needSnapshot();
+  }
+
+  private onFollow(event: Follow): void {
+    const epoch = this.role?.epoch ?? -1;
+    if (this.role?.kind === 'leader' && event.epoch === epoch) return this.role.follow(event);
+    if (event.epoch >= this.promised && event.epoch >= (this.known?.epoch ?? 0)) {
+      this.early.set(event.from, event);
+      return;
+    }
+    this.core.act({ type: 'send-refused', to: event.from, epoch: this.promised, reason: 'newer epoch promised' });
+  }
+
+  private onDurable(seq: number, cut: number, now: number): void {
+    if (cut !== this.core.cut || seq <= this.core.durableSeq) return;
+    this.core.durableSeq = seq;
+    if (this.role?.kind === 'leader') this.role.durable(now);
+    else this.role?.acknowledge();
+  }
+
+  private onFilled(seq: number, epoch: number, now: number): void {
+    this.core.filled(seq, epoch);
+    if (!this.known) return;
+    if (this.promised < this.known.epoch) {
+      this.role = undefined; // it may not follow before the promise is durable
+      return this.promiseEpoch(this.known.epoch);
+    }
+    if (this.role?.kind === 'follower') return this.role.filled(now);
+    this.enter(now);
+  }
+
+  private onRecord(record: PartitionRecord, minInSync: number, now: number): void {
+    if (this.known && record.epoch < this.known.epoch) return;
+    const sameEpoch = this.known?.epoch === record.epoch;
+    this.known = record;
+    this.minInSync = minInSync;
+    if (sameEpoch) return this.updateRole(record, minInSync, now);
+    this.leaveRole();
+    if (record.epoch < this.promised) return; // an old map; the newer record is on its way
+    if (record.epoch > this.promised && this.core.state === 'active') return this.promiseEpoch(record.epoch);
+    this.enter(now);
+  }
+
+  private updateRole(record: PartitionRecord, minInSync: number, now: number): void {
+    if (this.role?.kind === 'leader') {
+      this.role.update(record, minInSync, now);
+      this.admitEarly();
+    } else this.role?.update(record);
+  }
+
+  /** The old role ends before the promise: from here on nothing of the old epoch is sent or acknowledged. */
+  private leaveRole(): void {
+    if (this.role?.kind === 'follower' && this.core.state !== 'active') this.core.act({ type: 'stop-fill' });
+    this.role = undefined;
+    if (this.leads()) return;
+    for (const tokens of this.waiting.values()) for (const token of tokens) this.core.reply(token, { kind: 'not-leader' });
+    this.waiting.clear();
+  }
+
+  private leads(): boolean {
+    return this.known !== undefined && leaderOf(this.known) === this.core.node;
+  }
+
+  private promiseEpoch(epoch: number): void {
+    this.promising = epoch;
+    this.core.act({ type: 'promise', epoch });
+  }
+
+  private onPromised(epoch: number, now: number): void {
+    this.promised = Math.max(this.promised, epoch);
+    if (epoch !== this.promising) return;
+    this.promising = undefined;
+    if (this.known?.epoch === epoch) this.enter(now);
+  }
+
+  private enter(now: number): void {
+    const record = this.known!;
+    const self = replicaOn(record, this.core.node);
+    const leader = leaderOf(record);
+    if (!self || leader === undefined) return;
+    if (leader !== this.core.node) {
+      this.role = new FollowerRole(this.core, record, leader, now);
+      return;
+    }
+    if (this.core.state !== 'active') return this.refuseToLead();
+    this.role = new LeaderRole(this.core, record, this.minInSync, this.waiting, now);
+    this.admitEarly();
+  }
+
+  /** The map counts on data that is not here: leading would make the loss final. */
+  private refuseToLead(): void {
+    if (this.troubled) return;
+    this.troubled = true;
+    this.core.act({ type: 'trouble', reason: 'named as leader without a whole copy; waits for another leader' });
+  }
+
+  private admitEarly(): void {
+    const { role } = this;
+    if (role?.kind !== 'leader') return;
+    for (const [node, follow] of this.early) {
+      if (follow.epoch > role.epoch) continue;
+      this.early.delete(node);
+      if (follow.epoch === role.epoch) role.follow(follow);
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import type { PartitionRecord } from '../map/records.js';
+
+export type LogOp =
+  | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly key: Uint8Array };
+
+/** One entry of a partition's log. Without ops it is a mark of the leader's own. */
+export interface ReplicatedEntry {
+  readonly epoch: number;
+  readonly seq: number;
+  /** '' = none. */
+  readonly requestId: string;
+  readonly ops: readonly LogOp[];
+}
+
+/** Content of a copy at `seq`. */
+export interface ContentMark {
+  readonly seq: number;
+  readonly records: number;
+  readonly digest: string;
+}
+
+/** `absent`: the disk has nothing of this partition. */
+export type CopyState = 'active' | 'filling' | 'absent';
+
+export interface ReplicationOptions {
+  /** An in-sync follower that owes an acknowledgement, or whose stream is gone, for this long is proposed for removal. */
+  readonly inSyncTimeoutMs: number;
+  /** A replica that lags by at most so many entries may begin to join the in-sync set. */
+  readonly joinLagEntries: number;
+  /** A Follow without an answer is sent again after this. */
+  readonly refollowMs: number;
+  readonly changeRetryMs: number;
+  /** Entries kept in the log behind what is applied, for followers that come back and for recognising retries. */
+  readonly keepEntries: number;
+  /** The log is trimmed above this even when a learner still needs it; that learner then starts anew. */
+  readonly keepBytes: number;
+}
+
+export const REPLICATION_DEFAULTS: ReplicationOptions = {
+  inSyncTimeoutMs: 3000,
+  joinLagEntries: 64,
+  refollowMs: 500,
+  changeRetryMs: 250,
+  keepEntries: 8192,
+  keepBytes: 64 * 1024 * 1024,
+};
+
+/** What a replica finds on its disk when its process starts. */
+export interface ReplicaStart {
+  readonly node: string;
+  readonly state: CopyState;
+  readonly promisedEpoch: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly lastEpoch: number;
+  readonly appliedSeq: number;
+  /** Epochs and request ids of the log, from `firstSeq` on. */
+  readonly log: Iterable<{ readonly epoch: number; readonly requestId: string }>;
+}
+
+/** Names a client's call towards the driver. */
+export type CallToken = number;
+
+export type ChangeOutcome = 'refused' | 'unknown';
+
+export type ReplicaEvent =
+  | { readonly type: 'record'; readonly record: PartitionRecord; readonly minInSync: number }
+  | { readonly type: 'promised'; readonly epoch: number }
+  | { readonly type: 'write'; readonly token: CallToken; readonly requestId: string; readonly ops: readonly LogOp[] }
+  /** Own log is durable up to `seq`; `cut` as in the append. */
+  | { readonly type: 'durable'; readonly seq: number; readonly cut: number }
+  /** The stream to the node that leads is up or down. */
+  | { readonly type: 'link'; readonly to: string; readonly up: boolean }
+  | { readonly type: 'follower-gone'; readonly from: string }
+  | { readonly type: 'follow'; readonly from: string; readonly epoch: number; readonly lastSeq: number; readonly lastEpoch: number; readonly appliedSeq: number }
+  | { readonly type: 'ack'; readonly from: string; readonly epoch: number; readonly durableSeq: number }
+  | { readonly type: 'unfollow'; readonly from: string; readonly epoch: number }
+  | { readonly type: 'entries'; readonly from: string; readonly epoch: number; readonly entries: readonly ReplicatedEntry[]; readonly commitSeq: number; readonly mark?: ContentMark }
+  | { readonly type: 'truncate'; readonly from: string; readonly epoch: number; readonly seq: number }
+  | { readonly type: 'need-snapshot'; readonly from: string; readonly epoch: number }
+  | { readonly type: 'refused'; readonly from: string; readonly epoch: number; readonly reason: string }
+  /** A copy of this partition is read for `to`; the log after `seq` is kept for it. */
+  | { readonly type: 'copying'; readonly to: string; readonly seq: number }
+  /** The fill is finished and what the disk holds was counted again. */
+  | { readonly type: 'filled'; readonly seq: number; readonly epoch: number }
+  | { readonly type: 'compared'; readonly equal: boolean }
+  | { readonly type: 'change-answered'; readonly id: number; readonly outcome: ChangeOutcome }
+  | { readonly type: 'tick' };
+
+export type WriteOutcome =
+  | { readonly kind: 'done'; readonly epoch: number; readonly seq: number }
+  | { readonly kind: 'not-leader' }
+  | { readonly kind: 'too-few'; readonly inSync: number; readonly minInSync: number };
+
+export type ReplicaAction =
+  | { readonly type: 'promise'; readonly epoch: number }
+  | { readonly type: 'append'; readonly entries: readonly ReplicatedEntry[]; readonly cut: number }
+  | { readonly type: 'apply'; readonly uptoSeq: number }
+  | { readonly type: 'truncate'; readonly seq: number }
+  | { readonly type: 'trim'; readonly beforeSeq: number }
+  | { readonly type: 'reply'; readonly token: CallToken; readonly outcome: WriteOutcome }
+  /** `pull(to)` has something; ask when the other actions of this turn are done and the stream has room. */
+  | { readonly type: 'stream'; readonly to: string }
+  | { readonly type: 'send-follow'; readonly to: string; readonly epoch: number; readonly lastSeq: number; readonly lastEpoch: number; readonly appliedSeq: number }
+  | { readonly type: 'send-ack'; readonly to: string; readonly epoch: number; readonly durableSeq: number }
+  | { readonly type: 'send-unfollow'; readonly to: string; readonly epoch: number }
+  | { readonly type: 'send-truncate'; readonly to: string; readonly epoch: number; readonly seq: number }
+  | { readonly type: 'send-need-snapshot'; readonly to: string; readonly epoch: number }
+  | { readonly type: 'send-refused'; readonly to: string; readonly epoch: number; readonly reason: string }
+  | { readonly type: 'fill'; readonly from: string; readonly epoch: number; readonly anew: boolean }
+  | { readonly type: 'stop-fill' }
+  /** Answer at once with `compared`: is the applied content equal to this mark? */
+  | { readonly type: 'compare'; readonly mark: ContentMark }
+  | { readonly type: 'change-in-sync'; readonly id: number; readonly epoch: number; readonly add?: ContentMark & { readonly node: string }; readonly remove: readonly string[]; readonly reason: string }
+  | { readonly type: 'trouble'; readonly reason: string };
+
+/** What to send to a follower next. */
+export interface Pull {
+  readonly epoch: number;
+  readonly fromSeq: number;
+  /** `fromSeq - 1` when there is nothing but a commit to tell. */
+  readonly toSeq: number;
+  readonly commitSeq: number;
+  /** Put the content mark of the applied data beside it. */
+  readonly mark: boolean;
+}
+
+export const REPLICA_PHASES = ['serving', 'sealing', 'following', 'filling', 'idle'] as const;
+export type ReplicaPhase = (typeof REPLICA_PHASES)[number];

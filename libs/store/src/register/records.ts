@@ -1,0 +1,210 @@
+import type { Generation, KeyspaceGeneration, KeyspaceSpec, NodeEntry, PartitionRecord, PlanBody, PlanState } from '@cadastre/core';
+import { decodeNode, decodeRecord, decodeSpec, encodeNode, encodeRecord, encodeSpec, messageCodec, requireGeneration, type Wire } from '@cadastre/contracts';
+
+/** The records of the register as values, and their bytes in etcd. */
+
+export interface ClusterRecord {
+  readonly clusterId: string;
+  /** Of the register: rises when it is restored from a backup. */
+  readonly incarnation: number;
+}
+
+export interface KeyspaceRecord {
+  readonly spec: KeyspaceSpec;
+  /** Names the map's keys, so that a keyspace made anew under the same name shares none. */
+  readonly id: string;
+  readonly createdMs: number;
+  readonly segmentSize: number;
+  readonly partitions: number;
+}
+
+export interface NodeRecord {
+  readonly entry: NodeEntry;
+  readonly capacity: Readonly<Record<string, number>>;
+  readonly incarnation: string;
+  readonly adminState: 'active' | 'draining';
+  readonly registeredMs: number;
+}
+
+export interface SessionRecord {
+  readonly node: string;
+  readonly incarnation: string;
+  readonly address: string;
+}
+
+export interface PlanEvent {
+  readonly atMs: number;
+  readonly actor: string;
+  readonly what: string;
+}
+
+export interface PlanHead {
+  readonly id: string;
+  readonly state: PlanState;
+  readonly digest: string;
+  readonly bodyChunks: number;
+  readonly moves: number;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+  readonly events: readonly PlanEvent[];
+  readonly note: string;
+  readonly movesDone: number;
+  readonly movesFailed: number;
+}
+
+export interface MoveRecord {
+  readonly plan: string;
+  readonly index: number;
+  readonly phase: string;
+  readonly note: string;
+  readonly sinceMs: number;
+  readonly cutoverGeneration: Generation | undefined;
+  /** How often a copy was begun: 1 for a move that ran through, however often its controller changed. */
+  readonly timesStarted: number;
+}
+
+export interface ControllerRecord {
+  readonly id: string;
+  /** host:port of its gRPC server */
+  readonly address: string;
+  readonly httpAddress: string;
+}
+
+export interface AuditHead {
+  readonly number: number;
+  readonly hash: string;
+}
+
+export interface AuditEntry {
+  readonly number: number;
+  readonly atMs: number;
+  readonly actor: string;
+  readonly verb: string;
+  readonly subject: string;
+  readonly reason: string;
+  readonly before: string;
+  readonly after: string;
+  readonly generation: readonly KeyspaceGeneration[];
+  readonly previousHash: string;
+}
+
+const wire = {
+  cluster: messageCodec<Wire.ClusterRecord, Wire.ClusterRecord__Output>('ClusterRecord'),
+  keyspace: messageCodec<Wire.KeyspaceRecord, Wire.KeyspaceRecord__Output>('KeyspaceRecord'),
+  head: messageCodec<Wire.MapHead, Wire.MapHead__Output>('MapHead'),
+  segment: messageCodec<Wire.MapSegment, Wire.MapSegment__Output>('MapSegment'),
+  node: messageCodec<Wire.NodeRecord, Wire.NodeRecord__Output>('NodeRecord'),
+  session: messageCodec<Wire.SessionRecord, Wire.SessionRecord__Output>('SessionRecord'),
+  planHead: messageCodec<Wire.PlanHead, Wire.PlanHead__Output>('PlanHead'),
+  planBody: messageCodec<Wire.PlanBody, Wire.PlanBody__Output>('PlanBody'),
+  move: messageCodec<Wire.MoveRecord, Wire.MoveRecord__Output>('MoveRecord'),
+  controller: messageCodec<Wire.ControllerRecord, Wire.ControllerRecord__Output>('ControllerRecord'),
+  auditHead: messageCodec<Wire.AuditHead, Wire.AuditHead__Output>('AuditHead'),
+  audit: messageCodec<Wire.AuditEntry, Wire.AuditEntry__Output>('AuditEntry'),
+};
+
+export interface RecordCodec<T> {
+  encode(value: T): Uint8Array;
+  decode(bytes: Uint8Array): T;
+}
+
+export const clusterCodec: RecordCodec<ClusterRecord> = wire.cluster;
+
+export const keyspaceCodec: RecordCodec<KeyspaceRecord> = {
+  encode: (r) => wire.keyspace.encode({ ...r, spec: encodeSpec(r.spec) }),
+  decode: (bytes) => {
+    const w = wire.keyspace.decode(bytes);
+    return { spec: decodeSpec(w.spec), id: w.id, createdMs: w.createdMs, segmentSize: w.segmentSize, partitions: w.partitions };
+  },
+};
+
+export const headCodec: RecordCodec<Generation> = {
+  encode: (generation) => wire.head.encode({ generation }),
+  decode: (bytes) => requireGeneration(wire.head.decode(bytes).generation),
+};
+
+export const segmentCodec: RecordCodec<readonly PartitionRecord[]> = {
+  encode: (records) => wire.segment.encode({ records: records.map(encodeRecord) }),
+  decode: (bytes) => wire.segment.decode(bytes).records.map(decodeRecord),
+};
+
+export const nodeCodec: RecordCodec<NodeRecord> = {
+  encode: (r) => wire.node.encode({ ...r, entry: encodeNode(r.entry), capacity: { ...r.capacity } }),
+  decode: (bytes) => {
+    const w = wire.node.decode(bytes);
+    if (!w.entry) throw new Error('a node record without its entry');
+    return {
+      entry: decodeNode(w.entry),
+      capacity: w.capacity,
+      incarnation: w.incarnation,
+      adminState: w.adminState === 'draining' ? 'draining' : 'active',
+      registeredMs: w.registeredMs,
+    };
+  },
+};
+
+export const sessionCodec: RecordCodec<SessionRecord> = wire.session;
+
+export const planHeadCodec: RecordCodec<PlanHead> = {
+  encode: (r) => wire.planHead.encode({ ...r, events: r.events.map((e) => ({ ...e })) }),
+  decode: (bytes) => {
+    const w = wire.planHead.decode(bytes);
+    return { ...w, state: w.state as PlanState };
+  },
+};
+
+export const planBodyCodec: RecordCodec<PlanBody> = {
+  encode: (b) =>
+    wire.planBody.encode({
+      base: b.base.map((k) => ({ keyspace: k.keyspace, generation: k.generation })),
+      moves: b.moves.map((m) => ({ ...m })),
+      nodes: b.nodes.map((n) => ({ ...n })),
+      cost: b.cost,
+      proposer: b.proposer,
+      reason: b.reason,
+    }),
+  decode: (bytes) => {
+    const w = wire.planBody.decode(bytes);
+    if (!w.cost) throw new Error('a plan without its cost');
+    return {
+      base: w.base.map((k) => ({ keyspace: k.keyspace, generation: requireGeneration(k.generation) })),
+      moves: w.moves.map((m) => ({
+        index: m.index,
+        step: m.step,
+        keyspace: m.keyspace,
+        partition: m.partition,
+        kind: m.kind as PlanBody['moves'][number]['kind'],
+        from: m.from,
+        to: m.to,
+        leaderAfter: m.leaderAfter,
+        baseEpoch: m.baseEpoch,
+        reason: m.reason,
+        bytes: m.bytes,
+      })),
+      nodes: w.nodes,
+      cost: w.cost,
+      proposer: w.proposer,
+      reason: w.reason,
+    };
+  },
+};
+
+export const moveCodec: RecordCodec<MoveRecord> = {
+  encode: (r) => wire.move.encode({ ...r, cutoverGeneration: r.cutoverGeneration ?? null }),
+  decode: (bytes) => {
+    const w = wire.move.decode(bytes);
+    return { ...w, cutoverGeneration: w.cutoverGeneration ? requireGeneration(w.cutoverGeneration) : undefined };
+  },
+};
+
+export const controllerCodec: RecordCodec<ControllerRecord> = wire.controller;
+
+export const auditHeadCodec: RecordCodec<AuditHead> = wire.auditHead;
+
+export const auditCodec: RecordCodec<AuditEntry> = {
+  encode: (e) => wire.audit.encode({ ...e, generation: e.generation.map((g) => ({ keyspace: g.keyspace, generation: g.generation })) }),
+  decode: (bytes) => {
+    const w = wire.audit.decode(bytes);
+    return { ...w, generation: w.generation.map((g) => ({ keyspace: g.keyspace, generation: requireGeneration(g.generation) })) };
+  },
+};

@@ -1,0 +1,63 @@
+import type { KeyspaceMap, MapDelta, NodeEntry, PlanBody } from '@cadastre/core';
+import type { LeaseId, Revision } from '../store.js';
+import type { AuditHead, ClusterRecord, ControllerRecord, KeyspaceRecord, MoveRecord, NodeRecord, PlanHead, SessionRecord } from './records.js';
+
+/** A record with the revision that a compare-and-set of it names. */
+export interface Stored<T> {
+  readonly value: T;
+  readonly revision: Revision;
+}
+
+export interface KeyspaceView {
+  readonly record: KeyspaceRecord;
+  readonly map: KeyspaceMap;
+  readonly headRevision: Revision;
+  /** By segment number. */
+  readonly segmentRevisions: readonly Revision[];
+}
+
+export interface SessionView extends SessionRecord {
+  readonly leaseId: LeaseId;
+}
+
+export interface PlanView {
+  readonly head: PlanHead;
+  readonly headRevision: Revision;
+  readonly body: PlanBody;
+  /** By move index; a move that has not begun has none. */
+  readonly moves: ReadonlyMap<number, Stored<MoveRecord>>;
+}
+
+export interface ControllerView extends ControllerRecord {
+  /** The create revision of its election key. */
+  readonly term: bigint;
+  readonly key: string;
+}
+
+/** All of the register as one replica last saw it. Each value in it is immutable; the maps are replaced, not edited, by each change. */
+export interface RegisterState {
+  readonly revision: Revision;
+  readonly cluster: Stored<ClusterRecord> | undefined;
+  readonly keyspaces: ReadonlyMap<string, KeyspaceView>;
+  readonly nodes: ReadonlyMap<string, Stored<NodeRecord>>;
+  readonly sessions: ReadonlyMap<string, SessionView>;
+  readonly plans: ReadonlyMap<string, PlanView>;
+  readonly controller: ControllerView | undefined;
+  readonly auditHead: Stored<AuditHead> | undefined;
+}
+
+/** What one revision (or a resync) changed, for those who pass it on. */
+export interface RegisterChange {
+  readonly revision: Revision;
+  /** One per keyspace whose map moved on by exactly one generation. */
+  readonly deltas: readonly MapDelta[];
+  /** Keyspaces to be sent as a snapshot: new ones, and those that a resync replaced. */
+  readonly snapshots: readonly string[];
+  readonly dropped: readonly string[];
+  readonly nodes: readonly string[];
+  readonly sessions: readonly string[];
+  readonly plans: readonly string[];
+  readonly controller: boolean;
+}
+
+export const nodeEntries = (state: RegisterState): NodeEntry[] => [...state.nodes.values()].map((n) => n.value.entry);

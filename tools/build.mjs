@@ -1,0 +1,115 @@
+// Builds everything: wire types from proto/, TypeScript, static files. Does nothing, quickly, when nothing changed.
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fingerprint, listFiles, readText, writeIfChanged } from './support/files.mjs';
+import { withLock } from './support/lock.mjs';
+import { isMain, keep, root } from './support/paths.mjs';
+import { capture } from './support/run.mjs';
+import { generateWireTypes } from './support/wire-types.mjs';
+
+const stamp = join(keep, 'build', 'stamp');
+const generated = join(root, 'libs', 'contracts', 'src', 'generated');
+const tsc = join(root, 'node_modules', '.bin', 'tsc');
+
+/** Files that tsc does not carry over: all but TypeScript, from a source folder to its place in `dist`. */
+const assets = [{ from: 'apps/control-plane/src/page', to: 'apps/control-plane/dist/page' }];
+
+/**
+ * Builds when an input changed since the last good build (or `force`). Returns `{ ok, built, output }`, `output` being
+ * the compiler's words. Two builds at once wait for each other.
+ */
+export async function build({ force = false, log = () => {} } = {}) {
+  if (!force && isFresh()) return { ok: true, built: false, output: '' };
+  return withLock('build', async () => (!force && isFresh() ? { ok: true, built: false, output: '' } : buildNow(log)), {
+    onWait: (pid) => log(`waiting for process ${pid}, which is building`),
+  });
+}
+
+export function isFresh() {
+  return (
+    readText(stamp) === currentInputs() && packages().every((folder) => existsSync(join(folder, 'dist', 'index.js')))
+  );
+}
+
+function buildNow(log) {
+  const began = Date.now();
+  const wire = generateWireTypes();
+  if (!wire.ok) return { ok: false, built: true, output: `generating wire types failed:\n${wire.output}` };
+  // Taken before the compiler reads: an edit made while it runs leaves the build stale, as it is.
+  const inputs = currentInputs();
+  dropOrphans();
+  const compile = capture(tsc, ['-b', '--pretty', String(process.stdout.isTTY === true)], { cwd: root });
+  if (!compile.ok) return { ok: false, built: true, output: compile.output.trim() };
+  copyAssets();
+  writeIfChanged(stamp, inputs);
+  log(`built in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  return { ok: true, built: true, output: '' };
+}
+
+function packages() {
+  return ['libs', 'apps'].flatMap((group) =>
+    readdirSync(join(root, group), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && existsSync(join(root, group, entry.name, 'tsconfig.json')))
+      .map((entry) => join(root, group, entry.name)),
+  );
+}
+
+// The generated folder counts as an output: only whether it is there matters, its content follows from proto/.
+function currentInputs() {
+  const sources = packages()
+    .flatMap((folder) => listFiles(join(folder, 'src')))
+    .filter((path) => !path.startsWith(generated));
+  const settings = packages().flatMap((folder) => [join(folder, 'tsconfig.json'), join(folder, 'package.json')]);
+  const shared = [
+    'tsconfig.json',
+    'tsconfig.base.json',
+    'node_modules/.package-lock.json',
+    'tools/build.mjs',
+    'tools/support/wire-types.mjs',
+  ];
+  const paths = [...sources, ...settings, ...listFiles(join(root, 'proto')), ...shared.map((name) => join(root, name))];
+  return fingerprint(paths);
+}
+
+// tsc leaves the output of a removed source behind, where an import would still find it.
+function dropOrphans() {
+  for (const folder of packages()) {
+    for (const path of listBuilt(join(folder, 'dist'))) {
+      const source = join(folder, 'src', relative(join(folder, 'dist'), path)).replace(
+        /\.(d\.ts|js|js\.map|d\.ts\.map)$/,
+        '',
+      );
+      if (!existsSync(`${source}.ts`) && !existsSync(`${source}.js`)) rmSync(path);
+    }
+  }
+}
+
+function listBuilt(dist) {
+  return listFiles(dist).filter((path) => /\.(d\.ts|js|js\.map)$/.test(path));
+}
+
+function copyAssets() {
+  for (const { from, to } of assets) {
+    const source = join(root, from);
+    const target = join(root, to);
+    const files = listFiles(source).filter((path) => !path.endsWith('.ts'));
+    const wanted = new Set(files.map((path) => join(target, relative(source, path))));
+    for (const path of files) writeIfChanged(join(target, relative(source, path)), readFileSync(path));
+    for (const path of listFiles(target)) {
+      const isCompiled =
+        /\.(js|d\.ts|js\.map)$/.test(path) &&
+        existsSync(join(source, relative(target, path)).replace(/\.(d\.ts|js|js\.map)$/, '.ts'));
+      if (!wanted.has(path) && !isCompiled) rmSync(path);
+    }
+  }
+}
+
+if (isMain(import.meta.url)) {
+  const { ok, built, output } = await build({
+    force: process.argv.includes('--force'),
+    log: (line) => process.stdout.write(`${line}\n`),
+  });
+  if (!ok) process.stderr.write(`${output}\nbuild failed\n`);
+  else if (!built) process.stdout.write('build is up to date\n');
+  process.exitCode = ok ? 0 : 1;
+}
