@@ -32,10 +32,17 @@ export function checkImports(files, manifests = new Map()) {
   return violations.sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
 }
 
-/** What a path says: `{ file, group, name, folder, isSpec, isPage }`. The page folder holds code for browsers. */
+/** What a path says: `{ file, group, name, folder, isSpec, isPage }`. The page folder holds code for browsers, `src/testing` holds suites for specs. */
 function placeOf(file) {
   const [group, name, , inner] = file.split('/');
-  return { file, group, name, folder: `${group}/${name}`, isSpec: file.endsWith('.spec.ts'), isPage: inner === 'page' };
+  return {
+    file,
+    group,
+    name,
+    folder: `${group}/${name}`,
+    isSpec: file.endsWith('.spec.ts') || inner === 'testing',
+    isPage: inner === 'page',
+  };
 }
 
 function tryParse(text, report) {
@@ -57,6 +64,9 @@ function checkImport({ specifier, line }, place, manifest, report) {
 
 function checkRelative(specifier, line, place, report) {
   const target = posix.normalize(posix.join(posix.dirname(place.file), specifier));
+  if (!place.isSpec && target.startsWith(`${place.folder}/src/testing/`)) {
+    report(line, 'testing', `imports ${specifier}`, rules.testingReason);
+  }
   if (target.startsWith(`${place.folder}/src/`)) return;
   report(line, 'index', `imports ${specifier}, outside of ${place.folder}/src`, rules.indexReason);
 }

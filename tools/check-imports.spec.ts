@@ -67,6 +67,15 @@ describe('doors and declarations', () => {
     expect(found({ [file]: text })).toEqual([`${file}:1 index`, `${file}:2 index`]);
   });
 
+  it('lets src/testing do what specs do, and nothing but specs use it', () => {
+    const suite = 'libs/store/src/testing/store-contract.ts';
+    expect(found({ [suite]: `import '@jest/globals';\nexport const x = Date.now();` })).toEqual([]);
+    expect(found({ 'libs/store/src/a.spec.ts': `import './testing/store-contract.js';` })).toEqual([]);
+    expect(found({ 'libs/store/src/index.ts': `export * from './testing/store-contract.js';` })).toEqual([
+      'libs/store/src/index.ts:1 testing',
+    ]);
+  });
+
   it('sees imports in every form', () => {
     const file = 'libs/core/src/a.ts';
     const text = [

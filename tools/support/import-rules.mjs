@@ -19,6 +19,7 @@ export const layerReason =
   'imports run downward only (core < runtime < contracts < store, engine, client < service-kit < testkit < apps), so that a lower part can be read, tested and published without a higher one';
 export const appReason = 'an app is hosted alone: what two apps share belongs in a library';
 export const testkitReason = 'testkit is for tests only: it must not become part of what runs in production';
+export const testingReason = 'src/testing is for specs only: it must not become part of what runs in production';
 export const indexReason =
   'a package is entered by its name, through its index: all else is its own business and may change';
 export const declaredReason =
@@ -72,7 +73,7 @@ export const doors = [
   {
     packages: ['jest', '@jest/globals', 'fast-check'],
     from: ['libs/testkit/src/'],
-    reason: 'test libraries belong in *.spec.ts and the testkit',
+    reason: 'test libraries belong in *.spec.ts, src/testing and the testkit',
   },
 ];
 

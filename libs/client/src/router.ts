@@ -65,6 +65,8 @@ interface Progress {
 
 type Next = Verdict | { readonly kind: 'leaderless' };
 
+/** With less time left another attempt would only hide the reason of the last one. */
+const WORTH_TRYING_MS = 5;
 const BACKOFF = { initialMs: 10, maxMs: 500 };
 
 /** Brings a request to the leader of its partition, through moves and failures, until it is done or its time is over. */
@@ -194,7 +196,7 @@ export class Router {
     const { signal, attempts, leader, lastError, mayHaveHappened } = progress;
     if (signal?.aborted) throw new CadastreError('CANCELLED', `${request.verb} was cancelled by the caller`, { remedy: remedyOf(mayHaveHappened), cause: lastError });
     const now = this.options.clock.monotonicMs();
-    if (now < progress.deadline) return;
+    if (now + (attempts === 0 ? 0 : WORTH_TRYING_MS) < progress.deadline) return;
     const where = `${request.keyspace}/${request.partition}`;
     const last = lastError ? `; last error ${lastError.code}: ${lastError.message}` : '';
     const message = `${request.verb} in ${where} was not done within ${Math.round(now - progress.startedAt)} ms: ${attempts} attempts, last at ${leader ?? 'no leader'}${last}`;

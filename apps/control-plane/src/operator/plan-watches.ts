@@ -1,4 +1,5 @@
-import { CadastreError } from '@cadastre/core';
+import type { PlanState } from '@cadastre/core';
+import { CadastreError, isFinal } from '@cadastre/core';
 import type { Wire, WritableCall } from '@cadastre/contracts';
 import { endWithError } from '@cadastre/contracts';
 import type { Cancellable, Clock } from '@cadastre/runtime';
@@ -13,8 +14,7 @@ export interface PlanWatchesOptions {
   readonly periodMs?: number;
 }
 
-const ENDED: readonly string[] = ['completed', 'cancelled', 'failed', 'rejected', 'superseded', 'expired'];
-export const hasEnded = (plan: Wire.Plan): boolean => ENDED.includes(plan.state ?? '');
+const hasEnded = (plan: Wire.Plan): boolean => isFinal(plan.state as PlanState);
 
 /** Progress of copies is soft state: no change of the register tells of it. */
 const isRunning = (plan: Wire.Plan): boolean => plan.state === 'executing' || plan.state === 'paused' || plan.state === 'approved';

@@ -72,7 +72,7 @@ describe('one move', () => {
       let record = start;
       let cancelling = false;
       const m = { from, leaderAfter: leaderAfter === from ? 'd' : leaderAfter };
-      const rest = new Array<(typeof events)[number]>(12).fill({ cancel: false, paused: false, promote: true, down: false });
+      const rest = Array.from({ length: 12 }, () => ({ cancel: false, paused: false, promote: true, down: false }));
       let end: MoveDecision | undefined;
       [...events, ...rest].forEach((e, i) => {
         if (end) return;

@@ -22,6 +22,6 @@ export const notesOf = (solution: Solution, changes: readonly Change[]): string[
 const describe = ({ node, cause }: Leaver): string => `${node} (${cause === 'spread' ? 'spread broken' : cause})`;
 
 const stayingOf = ({ world, parts, board }: Solution, changes: readonly Change[]): Leaver[] => {
-  const left = new Set(changes.map((c) => `${c.part}/${c.from}`));
+  const left = new Set(changes.filter((c) => c.kind !== 'leader').map((c) => `${c.part}/${c.from}`));
   return parts.flatMap(({ leavers }, p) => leavers.filter(({ node }) => !left.has(`${p}/${node}`) && !board.now[p]!.some((n) => world.ids[n] === node)));
 };

@@ -30,7 +30,7 @@ const cluster = fc.record({
 type Cluster = typeof cluster extends fc.Arbitrary<infer T> ? T : never;
 
 const nodesOf = (c: Cluster): PlannerNode[] =>
-  Array.from({ length: c.zones }, (_, z) => Array.from({ length: c.racks * c.sizes[z]! }, (_, i) => nodeOf(`z${z}n${i}`, { zone: `z${z}`, rack: `r${i % c.racks}` }, c.weighted ? c.weights[z * 9 + i]! : 1))).flat();
+  Array.from({ length: c.zones }, (_, z) => Array.from({ length: c.racks * c.sizes[z]! }, (__, i) => nodeOf(`z${z}n${i}`, { zone: `z${z}`, rack: `r${i % c.racks}` }, c.weighted ? c.weights[z * 9 + i]! : 1))).flat();
 
 const afterFate = (c: Cluster, nodes: readonly PlannerNode[]): PlannerNode[] => {
   const next = [...nodes];

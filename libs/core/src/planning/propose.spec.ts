@@ -12,7 +12,7 @@ describe('plans with one copy of each partition', () => {
     // 12 partitions on A, B and C, then D: only D gains, and leads what it holds.
     const records = dealt(12, ['a', 'b', 'c']);
     const plan = planOf({ keyspaces: [keyspaceOf(specOf(12, 1), records)], nodes: ['a', 'b', 'c', 'd'].map((n) => nodeOf(n)) });
-    expect(plan.moves.map((m) => [m.kind, m.to, m.leaderAfter])).toEqual(new Array(3).fill(['replica', 'd', 'd']));
+    expect(plan.moves.map((m) => [m.kind, m.to, m.leaderAfter])).toEqual([1, 2, 3].map(() => ['replica', 'd', 'd']));
     expect(replicasOf(playedAll(records, plan))).toEqual({ a: 3, b: 3, c: 3, d: 3 });
     expect(plan.cost).toMatchObject({ replicaMoves: 3, lowerBoundMoves: 3, leaderTransfers: 3 });
     expect(plan.moves[0]!.reason).toMatch(/^d has 0 of its share of 3 replicas; [abc] has 4, share 3$/);
@@ -24,7 +24,7 @@ describe('plans with one copy of each partition', () => {
     const records = dealt(12, ['a', 'b', 'c', 'd']);
     const nodes = ['a', 'c', 'd'].map((n) => nodeOf(n)).concat(nodeOf('b', {}, 1, 'draining'));
     const plan = planOf({ keyspaces: [keyspaceOf(specOf(12, 1), records)], nodes });
-    expect(plan.moves.map((m) => [m.from, m.reason])).toEqual(new Array(3).fill(['b', 'b is draining']));
+    expect(plan.moves.map((m) => [m.from, m.reason])).toEqual([1, 2, 3].map(() => ['b', 'b is draining']));
     expect(replicasOf(playedAll(records, plan))).toEqual({ a: 4, c: 4, d: 4 });
   });
 
@@ -133,5 +133,38 @@ describe('plans with three zones', () => {
         expect(moves.filter((x) => x.from === m.from).length).toBeLessThanOrEqual(1);
       }
     }
+  });
+});
+
+describe('worlds without room', () => {
+  const spec = specOf(12, 3, [hard('zone')]);
+  const records = placeKeyspace(spec, grid(3, 2, 1));
+
+  it('says so when no node is up', () => {
+    // Every node drains: no target is left.
+    const nodes = grid(3, 2, 1).map((n) => ({ ...n, state: 'draining' as const }));
+    expect(proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes })).toMatchObject({ kind: 'nothing', because: expect.stringContaining('needs 3 nodes, 0 are up; 36 copies stay on') });
+  });
+
+  it('says so when nothing is left to copy from', () => {
+    // Every node is down or forgotten.
+    expect(proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes: [] })).toMatchObject({ kind: 'nothing', because: expect.stringContaining('12 partitions have no in-sync copy') });
+  });
+
+  it('drains what it can, and notes what stays', () => {
+    // z2 drains whole and has no other place; a node of z0 drains too and has one.
+    const nodes = grid(3, 2, 1).map((n) => (n.entry.labels['zone'] === 'z2' || n.entry.id === 'n0000' ? { ...n, state: 'draining' as const } : n));
+    const proposal = proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes });
+    expect(proposal).toMatchObject({ kind: 'plan', notes: ['keyspace orders: needs 3 zones, 2 exist; 12 copies stay on n0002 (draining), n0005 (draining)'] });
+    const plan = proposal.kind === 'plan' ? proposal.plan : planOf({ keyspaces: [], nodes });
+    expect(plan.moves.filter((m) => m.kind === 'replica').every((m) => m.from === 'n0000' && m.to === 'n0003')).toBe(true);
+    // Leadership leaves the draining nodes even where the copies cannot.
+    expect(Object.keys(leadersOf(playedAll(records, plan))).sort()).toEqual(['n0001', 'n0003', 'n0004']);
+  });
+
+  it('puts no data on a node of weight 0 while others have room', () => {
+    // Such a node joins; nothing moves.
+    const nodes = [...grid(3, 2, 1), nodeOf('n9', { zone: 'z0' }, 0)];
+    expect(proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes })).toMatchObject({ kind: 'nothing' });
   });
 });

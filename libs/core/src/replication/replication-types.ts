@@ -62,7 +62,8 @@ export interface ReplicaStart {
 /** Names a client's call towards the driver. */
 export type CallToken = number;
 
-export type ChangeOutcome = 'refused' | 'unknown';
+/** `unreached`: no active controller was asked. `unknown`: one may have been, and it may still take effect. */
+export type ChangeOutcome = 'refused' | 'unknown' | 'unreached';
 
 export type ReplicaEvent =
   | { readonly type: 'record'; readonly record: PartitionRecord; readonly minInSync: number }

@@ -157,7 +157,7 @@ export class EtcdStore implements Store {
     const call = { ...this.call(options), service: 'Maintenance' as const };
     const status = await this.connection.unary<WireStatusResponse>({ ...call, method: 'status', payload: {} });
     this.guard.checkCluster(status.header);
-    const { alarms } = await this.connection.unary<WireAlarmResponse>({ ...call, method: 'alarm', payload: { action: 'GET' } });
+    const { alarms } = await this.connection.unary<WireAlarmResponse>({ ...call, method: 'alarm', payload: {} });
     return {
       version: status.version,
       clusterId: status.header.cluster_id,

@@ -1,14 +1,17 @@
+import { CadastreError } from '@cadastre/core';
 import type { Compare, CompareOperator, KeyValue, Op, OpResult, RangeOptions, Txn, TxnOutcome, WatchEvent } from '../store.js';
 import type { WireEvent, WireKeyValue, WireOpResponse, WireTxnResponse } from './wire.js';
 
-const RESULTS: Record<CompareOperator, string> = { '=': 'EQUAL', '!=': 'NOT_EQUAL', '>': 'GREATER', '<': 'LESS' };
+// Enum values go out as numbers: the loader turns a name that it does not know into 0 without a word.
+const RESULTS: Record<CompareOperator, number> = { '=': 0, '>': 1, '<': 2, '!=': 3 };
 const TARGETS = {
-  modRevision: { target: 'MOD', field: 'mod_revision' },
-  createRevision: { target: 'CREATE', field: 'create_revision' },
-  version: { target: 'VERSION', field: 'version' },
-  lease: { target: 'LEASE', field: 'lease' },
-  value: { target: 'VALUE', field: 'value' },
+  version: { target: 0, field: 'version' },
+  createRevision: { target: 1, field: 'create_revision' },
+  modRevision: { target: 2, field: 'mod_revision' },
+  value: { target: 3, field: 'value' },
+  lease: { target: 4, field: 'lease' },
 } as const;
+const EVENT_TYPES: Record<string, 'put' | 'delete'> = { Put: 'put', Delete: 'delete' };
 const NOTHING = new Uint8Array(0);
 
 /** Translates between the port and etcd's messages, and puts every key under `namespace`. */
@@ -67,8 +70,10 @@ export class EtcdCodec {
   }
 
   event(wire: WireEvent): WatchEvent {
+    const type = EVENT_TYPES[wire.type];
+    if (!type) throw new CadastreError('INTERNAL', `etcd sent an event of unknown type ${wire.type}`);
     const kv = this.keyValue(wire.kv);
-    const base = wire.type === 'DELETE' ? { type: 'delete' as const, kv: { ...kv, value: NOTHING } } : { type: 'put' as const, kv };
+    const base = { type, kv: type === 'delete' ? { ...kv, value: NOTHING } : kv };
     return wire.prev_kv ? { ...base, prev: this.keyValue(wire.prev_kv) } : base;
   }
 

@@ -33,7 +33,7 @@ export interface WireTxnResponse {
 }
 
 export interface WireEvent {
-  readonly type: 'PUT' | 'DELETE';
+  readonly type: string;
   readonly kv: WireKeyValue;
   readonly prev_kv: WireKeyValue | null;
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Election } from '../election.js';
 import type { ElectionOptions, Leader, Mandate } from '../election.js';
 import { compare, op } from '../ops.js';
@@ -20,6 +20,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreHa
     let store: Store;
     let other: Store;
     let tests = 0;
+    jest.setTimeout(15_000);
     const fresh = () => `t${(tests += 1)}/`;
 
     beforeAll(async () => {

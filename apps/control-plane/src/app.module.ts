@@ -1,0 +1,35 @@
+import type { DynamicModule } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import type { OperationsPort } from './operations/ports.js';
+import { ApiController, OpenApiController } from './rest/api.controller.js';
+import type { EventStream } from './rest/event-stream.js';
+import { HealthController } from './rest/health.controller.js';
+import type { Readiness } from './rest/tokens.js';
+import { EVENTS, OPERATIONS, READINESS } from './rest/tokens.js';
+import type { GrpcHostOptions } from './host/grpc-host.js';
+import { GRPC_OPTIONS, GrpcHost } from './host/grpc-host.js';
+
+export interface AppParts {
+  readonly operations: OperationsPort;
+  readonly events: EventStream;
+  readonly readiness: Readiness;
+  readonly grpc: GrpcHostOptions;
+}
+
+/** Wiring only: every part is made before and handed in. */
+@Module({})
+export class AppModule {
+  static with(parts: AppParts): DynamicModule {
+    return {
+      module: AppModule,
+      controllers: [ApiController, OpenApiController, HealthController],
+      providers: [
+        { provide: OPERATIONS, useValue: parts.operations },
+        { provide: EVENTS, useValue: parts.events },
+        { provide: READINESS, useValue: parts.readiness },
+        { provide: GRPC_OPTIONS, useValue: parts.grpc },
+        GrpcHost,
+      ],
+    };
+  }
+}

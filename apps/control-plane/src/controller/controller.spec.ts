@@ -1,0 +1,338 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { KeyspaceSpec } from '@cadastre/core';
+import { inSyncOf, leaderOf, replicaOn } from '@cadastre/core';
+import { silentLogger, systemClock } from '@cadastre/runtime';
+import { auditCodec, clusterPart, keys, MemoryDatabase, MemoryStore, nodePart, Register, RegisterMirror, sessionPart } from '@cadastre/store';
+import { Operations } from '../operations/operations.js';
+import { Controller } from './controller.js';
+import { Observed } from './observed.js';
+import type { ReplicaReport } from './reports.js';
+
+const act = { actor: 'tester' };
+const spec: KeyspaceSpec = {
+  name: 'orders',
+  scheme: { kind: 'hash-slots', slots: 32, hash: 'murmur3', hashTags: false },
+  replicationFactor: 3,
+  minInSync: 2,
+  spread: [{ label: 'zone', maxPerDomain: 1, hard: true }],
+};
+
+const until = async (what: string, test: () => boolean): Promise<void> => {
+  for (let i = 0; i < 2_000; i += 1) {
+    if (test()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`never: ${what}`);
+};
+
+/** One control-plane replica over a shared database. */
+class ReplicaUnderTest {
+  readonly store: MemoryStore;
+  readonly mirror: RegisterMirror;
+  readonly register: Register;
+  readonly observed = new Observed();
+  readonly controller: Controller;
+  readonly operations: Operations;
+
+  constructor(
+    readonly id: string,
+    database: MemoryDatabase,
+  ) {
+    this.store = new MemoryStore({ database });
+    this.mirror = new RegisterMirror(this.store, silentLogger, { onChange: (change) => this.controller?.onRegisterChange(change), onFatal: (e) => { throw e; } });
+    this.register = new Register(this.store, this.mirror, { clock: systemClock });
+    const common = { store: this.store, register: this.register, observed: this.observed, clock: systemClock };
+    this.controller = new Controller({ ...common, logger: silentLogger, identity: { id, address: `${id}:1`, httpAddress: `${id}:2` }, electionTtlMs: 2_000, targetGraceMs: 50 });
+    this.operations = new Operations({ ...common, replica: id, etcdVersion: () => 'memory', watchers: () => 0 });
+  }
+
+  async start(): Promise<this> {
+    await this.mirror.start();
+    this.controller.start();
+    return this;
+  }
+}
+
+/** Agents that obey at once: leaders promote learners, everyone applies the map and drops what it no longer holds. */
+class ObedientAgents {
+  readonly held = new Map<string, Set<string>>();
+  readonly deaf = new Set<string>();
+  private readonly asked = new Set<string>();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly replicas: () => ReplicaUnderTest[]) {
+    this.timer = setInterval(() => this.replicas().forEach((replica) => this.serve(replica)), 5);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private serve(replica: ReplicaUnderTest): void {
+    const { state } = replica.register;
+    for (const node of state.nodes.keys()) {
+      if (this.deaf.has(node) || !state.sessions.has(node)) continue;
+      this.report(replica, node);
+    }
+    if (!replica.controller.active) return;
+    for (const { map } of state.keyspaces.values()) {
+      for (const record of map.records()) {
+        const learner = record.replicas.find((r) => r.role === 'learner' && !this.deaf.has(r.node) && state.sessions.has(r.node));
+        if (!learner) continue;
+        const asked = `${replica.id} ${record.partition} ${record.epoch}`;
+        if (this.asked.has(asked)) continue;
+        this.asked.add(asked);
+        void replica.controller.changeInSync({ node: leaderOf(record)!, keyspace: map.spec.name, partition: record.partition, epoch: record.epoch, add: [{ node: learner.node, seq: 0, records: 0, digest: '' }], remove: [], reason: 'caught up' }).catch(() => this.asked.delete(asked));
+      }
+    }
+  }
+
+  private report(replica: ReplicaUnderTest, node: string): void {
+    const { state } = replica.register;
+    const held = this.held.get(node) ?? new Set<string>();
+    this.held.set(node, held);
+    const replicas: ReplicaReport[] = [];
+    for (const { map } of state.keyspaces.values()) {
+      for (const record of map.records()) if (replicaOn(record, node)) held.add(`${map.spec.name}/${record.partition}`);
+    }
+    for (const key of held) {
+      const [keyspace, partition] = key.split('/');
+      replicas.push({ keyspace: keyspace!, partition: Number(partition), epoch: 1, phase: 'following', lastSeq: 0, appliedSeq: 0, records: 10, bytes: 1_000, filledBytes: 0, fillTotalBytes: 0, digest: '' });
+    }
+    const applied = [...state.keyspaces.values()].map(({ map }) => ({ keyspace: map.spec.name, generation: map.generation }));
+    const grants = replica.controller.report({ node, incarnation: 'i', applied, replicas });
+    for (const grant of grants) held.delete(`${grant.keyspace}/${grant.partition}`);
+  }
+}
+
+class World {
+  readonly database = new MemoryDatabase(systemClock);
+  readonly replicas: ReplicaUnderTest[] = [];
+  readonly agents = new ObedientAgents(() => this.replicas);
+
+  async replica(id: string): Promise<ReplicaUnderTest> {
+    const replica = await new ReplicaUnderTest(id, this.database).start();
+    this.replicas.push(replica);
+    return replica;
+  }
+
+  async begin(nodes = 6): Promise<ReplicaUnderTest> {
+    const first = await this.replica('cp1');
+    await first.register.commit(() => ({ ...clusterPart('test'), result: undefined }));
+    for (let i = 1; i <= nodes; i += 1) await this.connect(first, i);
+    await until('a controller', () => first.controller.active);
+    return first;
+  }
+
+  async connect(via: ReplicaUnderTest, i: number): Promise<void> {
+    const id = `n${i}`;
+    const entry = { id, address: `${id}:1`, labels: { zone: 'abc'[(i - 1) % 3]!, rack: String(i) }, weight: 1 };
+    await via.register.commit((state) => {
+      const node = state.nodes.has(id) ? { compare: [], ops: [] } : nodePart(state, { entry, capacity: {}, incarnation: 'i', adminState: 'active', registeredMs: 1 });
+      const session = sessionPart({ node: id, incarnation: 'i', address: entry.address }, 0n);
+      return { compare: node.compare, ops: [...node.ops, ...session.ops], result: undefined };
+    });
+  }
+
+  async disconnect(via: ReplicaUnderTest, id: string): Promise<void> {
+    await via.register.commit(() => ({ compare: [], ops: [{ kind: 'delete', key: keys.session(id) }], result: undefined }));
+  }
+
+  async stop(): Promise<void> {
+    this.agents.stop();
+    await Promise.all(this.replicas.map((r) => r.controller.stop()));
+    for (const replica of this.replicas) {
+      replica.mirror.stop();
+      replica.store.close();
+    }
+  }
+}
+
+let world: World;
+afterEach(() => world.stop());
+
+const zonesHold = (replica: ReplicaUnderTest): boolean =>
+  replica.register.state.keyspaces.get('orders')!.map.records().every((record) => {
+    const zones = record.replicas.filter((r) => r.role !== 'learner').map((r) => (Number(r.node.slice(1)) - 1) % 3);
+    return new Set(inSyncOf(record).map((n) => (Number(n.slice(1)) - 1) % 3)).size >= Math.min(3, inSyncOf(record).length) - 1 && zones.length >= 3;
+  });
+
+describe('a plan through its whole life', () => {
+  // Plan: six nodes in three zones, a seventh joins; propose, approve, and see exactly the approved moves made, each once.
+  it('moves what was approved, each move once, and then proposes nothing', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await world.connect(cp, 7);
+    const { plan } = await cp.operations.proposePlan([], act);
+    expect(plan!.moves!.length).toBe(plan!.cost!.lowerBoundMoves);
+    expect(plan!.moves!.every((m) => m.to === 'n7' || m.kind === 'leader')).toBe(true);
+    await cp.operations.actOnPlan({ id: plan!.id!, action: 'approve', digest: plan!.digest!, ...act });
+    await until('completed', () => cp.operations.getPlan(plan!.id!).state === 'completed');
+    const after = cp.operations.getPlan(plan!.id!);
+    expect(after.moves!.every((m) => m.phase === 'done')).toBe(true);
+    expect(after.digest).toBe(plan!.digest);
+    const counts = Object.fromEntries(cp.operations.listNodes().map((n) => [n.entry!.id, [n.replicas, n.leaders]]));
+    for (const change of plan!.nodes!) expect(counts[change.node!]).toEqual([change.replicasAfter, change.leadersAfter]);
+    expect(zonesHold(cp)).toBe(true);
+    const again = await cp.operations.proposePlan([], act);
+    expect(again.plan ?? null).toBeNull();
+    expect(again.nothingBecause).not.toBe('');
+  });
+
+  // Plan: the active controller loses its store in the middle of a plan; another takes over, the plan ends, no copy is begun twice.
+  it('goes on under another controller without doing a move twice', async () => {
+    world = new World();
+    const cp1 = await world.begin();
+    const cp2 = await world.replica('cp2');
+    await cp1.operations.createKeyspace({ ...spec, scheme: { ...spec.scheme, slots: 128 } as typeof spec.scheme }, act);
+    await world.connect(cp1, 7);
+    const { plan } = await cp1.operations.proposePlan([], act);
+    await cp1.operations.actOnPlan({ id: plan!.id!, action: 'approve', digest: plan!.digest!, ...act });
+    await until('some moves done', () => (cp2.operations.getPlan(plan!.id!).movesDone ?? 0) >= 3);
+    cp1.store.setConnected(false);
+    await until('cp2 active', () => cp2.controller.active);
+    expect(cp1.controller.active).toBe(false);
+    await until('completed', () => cp2.operations.getPlan(plan!.id!).state === 'completed');
+    const moves = [...cp2.register.state.plans.get(plan!.id!)!.moves.values()].map((m) => m.value);
+    expect(moves.length).toBe(plan!.moves!.length);
+    for (const move of moves.filter((m) => plan!.moves![m.index]!.kind !== 'leader')) expect(move.timesStarted).toBe(1);
+    cp1.store.setConnected(true);
+  }, 20_000);
+
+  // Plan: the target never answers and its session ends; the plan fails by name, every partition keeps its three in-sync copies.
+  it('fails cleanly when the target is lost, with every source whole', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    world.agents.deaf.add('n7');
+    await world.connect(cp, 7);
+    const { plan } = await cp.operations.proposePlan([], act);
+    await cp.operations.actOnPlan({ id: plan!.id!, action: 'approve', digest: plan!.digest!, ...act });
+    await until('transferring', () => cp.operations.getPlan(plan!.id!).moves!.some((m) => m.phase === 'transferring'));
+    await world.disconnect(cp, 'n7');
+    await until('failed', () => cp.operations.getPlan(plan!.id!).state === 'failed');
+    expect(cp.operations.getPlan(plan!.id!).note).toContain('n7');
+    for (const record of cp.register.state.keyspaces.get('orders')!.map.records()) {
+      expect(record.replicas.length).toBe(3);
+      expect(inSyncOf(record).length).toBe(3);
+    }
+  });
+
+  // Plan: pause lets nothing new begin, resume goes on, cancel leaves every partition with its three copies.
+  it('pauses, resumes and cancels', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    world.agents.deaf.add('n7');
+    await world.connect(cp, 7);
+    const { plan } = await cp.operations.proposePlan([], act);
+    const id = plan!.id!;
+    await cp.operations.actOnPlan({ id, action: 'approve', digest: plan!.digest!, ...act });
+    await until('in flight', () => cp.operations.getPlan(id).moves!.some((m) => m.phase === 'transferring'));
+    await cp.operations.actOnPlan({ id, action: 'pause', ...act });
+    expect(cp.operations.getPlan(id).allowedActions).toEqual(['resume', 'cancel']);
+    world.agents.deaf.delete('n7');
+    await until('those in flight end', () => cp.operations.getPlan(id).moves!.every((m) => m.phase === 'done' || m.phase === 'pending'));
+    const made = cp.operations.getPlan(id).moves!.filter((m) => m.phase === 'done').length;
+    expect(made).toBeLessThan(plan!.moves!.length);
+    await cp.operations.actOnPlan({ id, action: 'resume', ...act });
+    await until('goes on', () => cp.operations.getPlan(id).moves!.filter((m) => m.phase === 'done').length > made);
+    await cp.operations.actOnPlan({ id, action: 'cancel', ...act });
+    await until('cancelled', () => cp.operations.getPlan(id).state === 'cancelled');
+    for (const record of cp.register.state.keyspaces.get('orders')!.map.records()) expect(inSyncOf(record).length).toBe(3);
+  });
+});
+
+describe('what is refused', () => {
+  // Plan: between proposal and approval the map changes where the plan touches it; approval is refused with what changed.
+  it('refuses a stale plan, a wrong digest, a second approval and an unknown plan', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await world.connect(cp, 7);
+    const { plan } = await cp.operations.proposePlan([], act);
+    const id = plan!.id!;
+    const approve = (digest: string) => cp.operations.actOnPlan({ id, action: 'approve', digest, ...act });
+    await expect(approve('f'.repeat(64))).rejects.toMatchObject({ code: 'PLAN_CHANGED', field: 'digest' });
+    await expect(approve('')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field: 'digest' });
+    const move = plan!.moves![0]!;
+    await cp.controller.changeInSync({ node: leaderOf(recordOf(cp, move.partition!))!, keyspace: 'orders', partition: move.partition!, epoch: move.baseEpoch as number, add: [], remove: [followerOf(cp, move.partition!)], reason: 'test' });
+    await expect(approve(plan!.digest!)).rejects.toMatchObject({ code: 'PLAN_STALE', message: expect.stringContaining(`${move.partition}`) });
+    expect(cp.operations.getPlan(id).state).toBe('superseded');
+    await expect(approve(plan!.digest!)).rejects.toMatchObject({ code: 'ILLEGAL_TRANSITION' });
+    await expect(cp.operations.actOnPlan({ id: 'nosuch', action: 'approve', digest: 'x', ...act })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(cp.operations.actOnPlan({ id, action: 'explode', ...act })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field: 'action' });
+  });
+
+  // Plan: two approvals at once; exactly one wins.
+  it('lets exactly one of two approvals win', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await world.connect(cp, 7);
+    const { plan } = await cp.operations.proposePlan([], act);
+    const both = await Promise.allSettled([1, 2].map(() => cp.operations.actOnPlan({ id: plan!.id!, action: 'approve', digest: plan!.digest!, ...act })));
+    expect(both.filter((r) => r.status === 'fulfilled').length).toBe(1);
+    expect((both.find((r) => r.status === 'rejected') as PromiseRejectedResult).reason).toMatchObject({ code: 'ILLEGAL_TRANSITION' });
+  });
+
+  // Plan: keyspaces that cannot be, each naming the field.
+  it.each([
+    ['RF above the zones', { replicationFactor: 4 }, { code: 'UNSATISFIABLE' }],
+    ['RF 0', { replicationFactor: 0 }, { code: 'INVALID_ARGUMENT', field: 'replicationFactor' }],
+    ['RF 2.5', { replicationFactor: 2.5 }, { code: 'INVALID_ARGUMENT', field: 'replicationFactor' }],
+    ['minInSync above RF', { minInSync: 4 }, { code: 'INVALID_ARGUMENT', field: 'minInSync' }],
+    ['a name with a slash', { name: 'a/b' }, { code: 'INVALID_ARGUMENT', field: 'name' }],
+    ['no slots', { scheme: { kind: 'hash-slots', slots: 0, hash: 'murmur3', hashTags: false } as const }, { code: 'INVALID_ARGUMENT', field: 'scheme.slots' }],
+  ])('refuses a keyspace with %s', async (_name, wrong, error) => {
+    world = new World();
+    const cp = await world.begin();
+    await expect(cp.operations.createKeyspace({ ...spec, ...wrong }, act)).rejects.toMatchObject({ ...error, remedy: expect.any(String) });
+    expect(cp.operations.listKeyspaces()).toEqual([]);
+  });
+});
+
+describe('failover', () => {
+  // Plan: a node's session ends; its leaderships go to in-sync replicas and it leaves every in-sync set, in one generation.
+  it('hands the leaderships of a lost node over', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const before = cp.register.state.keyspaces.get('orders')!.map.generation.number;
+    await world.disconnect(cp, 'n1');
+    await until('n1 leads and counts nowhere', () => cp.register.state.keyspaces.get('orders')!.map.records().every((r) => !inSyncOf(r).includes('n1') && leaderOf(r) !== 'n1' && leaderOf(r) !== undefined));
+    expect(cp.register.state.keyspaces.get('orders')!.map.generation.number).toBe(before + 1);
+  });
+
+  // Plan: half of the nodes vanish at once; nothing is promoted, and the controller says why.
+  it('freezes when too many nodes vanish at once', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const before = cp.register.state.keyspaces.get('orders')!.map.generation;
+    await cp.register.commit(() => ({ compare: [], ops: ['n1', 'n2', 'n3'].map((id) => ({ kind: 'delete' as const, key: keys.session(id) })), result: undefined }));
+    await until('frozen', () => cp.controller.frozen !== undefined);
+    expect(cp.controller.frozen).toContain('3 of 6');
+    expect(cp.register.state.keyspaces.get('orders')!.map.generation).toEqual(before);
+  });
+});
+
+describe('the audit', () => {
+  // Plan: after some acts the chain of entries is whole: numbers without a gap, each naming the hash of the one before.
+  it('is a chain without a gap', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await cp.operations.drainNode('n1', false, { actor: 'anna', reason: 'disk' });
+    const { kvs } = await cp.store.range('cadastre/v1/audit/0');
+    const entries = kvs.map((kv) => auditCodec.decode(kv.value));
+    expect(entries.map((e) => e.number)).toEqual(entries.map((_, i) => i + 1));
+    expect(entries.at(-1)).toMatchObject({ actor: 'anna', verb: 'drain', subject: 'node/n1', reason: 'disk' });
+    const { sha256Hex } = await import('@cadastre/runtime');
+    kvs.slice(1).forEach((_, i) => expect(entries[i + 1]!.previousHash).toBe(sha256Hex(kvs[i]!.value)));
+  });
+});
+
+const recordOf = (cp: ReplicaUnderTest, partition: number) => cp.register.state.keyspaces.get('orders')!.map.record(partition);
+const followerOf = (cp: ReplicaUnderTest, partition: number) => recordOf(cp, partition).replicas.find((r) => r.role === 'follower')!.node;

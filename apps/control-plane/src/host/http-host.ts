@@ -1,0 +1,42 @@
+import 'reflect-metadata';
+import type { AddressInfo, Server } from 'node:net';
+import { CadastreError } from '@cadastre/core';
+import type { Logger } from '@cadastre/runtime';
+import type { LoggerService } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { AppParts } from '../app.module.js';
+import { AppModule } from '../app.module.js';
+import { refuseForeignPages, secureHeaders } from '../rest/guards.js';
+import { loadPage } from '../rest/page.js';
+import { ProblemFilter } from '../rest/problem.filter.js';
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+/** Nest's own words are for those who debug Nest. */
+const nestLogger = (logger: Logger): LoggerService => ({
+  log: () => undefined,
+  error: (message: unknown) => logger.error(String(message)),
+  warn: (message: unknown) => logger.warn(String(message)),
+});
+
+export const createApp = async (parts: AppParts, isLoopback: boolean, logger: Logger): Promise<NestExpressApplication> => {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(parts), { bodyParser: false, logger: nestLogger(logger), abortOnError: false });
+  app.disable('x-powered-by');
+  app.useGlobalFilters(new ProblemFilter(logger));
+  app.use(secureHeaders);
+  app.use(refuseForeignPages(isLoopback));
+  app.use(await loadPage());
+  app.useBodyParser('json', { limit: BODY_BYTES_MAX, strict: true });
+  return app;
+};
+
+/** @returns the bound port. @throws CadastreError UNAVAILABLE when the port is taken */
+export const listenHttp = async (app: NestExpressApplication, host: string, port: number): Promise<number> => {
+  try {
+    await app.listen(port, host);
+  } catch (error) {
+    throw new CadastreError('UNAVAILABLE', `cannot listen on ${host}:${port}: ${(error as Error).message}`, { field: '--http', remedy: 'free the port or choose another', cause: error });
+  }
+  return ((app.getHttpServer() as Server).address() as AddressInfo).port;
+};

@@ -1,0 +1,49 @@
+import { CadastreError } from '@cadastre/core';
+import { createLogger, shutdownOnSignals } from '@cadastre/service-kit';
+import type { ControlPlaneConfig } from './config.js';
+import { parseConfig } from './config.js';
+import { startControlPlane } from './host/control-plane.js';
+
+const STOP_TIMEOUT_MS = 10_000;
+
+const say = (thrown: unknown): never => {
+  const { message, remedy } = CadastreError.from(thrown);
+  process.stderr.write(`cadastre control plane: ${message}${remedy ? ` -- ${remedy}` : ''}\n`);
+  process.exit(1);
+};
+
+const readConfigOrEnd = (): ControlPlaneConfig => {
+  try {
+    return parseConfig(process.argv.slice(2), process.env);
+  } catch (error) {
+    return say(error);
+  }
+};
+
+/** A supervisor that is gone cannot stop us any more: its end of stdin or IPC closes with it. */
+const onParentGone = (end: () => void): void => {
+  process.stdin.on('end', end).on('close', end).on('error', end).resume();
+  process.on('disconnect', end);
+};
+
+const main = async (): Promise<void> => {
+  const config = readConfigOrEnd();
+  const logger = createLogger({ service: 'control-plane', level: config.logLevel, fields: { replica: config.id } });
+  if (config.exitWithParent) onParentGone(() => process.kill(process.pid, 'SIGTERM'));
+  const starting = new AbortController();
+  const endStart = (): void => starting.abort();
+  process.once('SIGTERM', endStart).once('SIGINT', endStart);
+  const plane = await startControlPlane(config, {
+    logger,
+    signal: starting.signal,
+    onFatal: (error) => {
+      logger.error('the register cannot be followed any more; this process ends', { error });
+      say(error);
+    },
+  });
+  process.off('SIGTERM', endStart).off('SIGINT', endStart);
+  shutdownOnSignals(() => plane.stop(), { timeoutMs: STOP_TIMEOUT_MS, logger });
+  process.stdout.write(`${JSON.stringify({ event: 'listening', id: config.id, grpc: plane.grpcAddress, http: plane.httpAddress })}\n`);
+};
+
+main().catch(say);

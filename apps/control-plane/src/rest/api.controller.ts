@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { CadastreError, printable } from '@cadastre/core';
+import type { z } from 'zod';
+import type { Act, OperationsPort } from '../operations/ports.js';
+import { check, CheckPipe } from './check-body.js';
+import type { EventStream } from './event-stream.js';
+import { openApiDocument } from './openapi.js';
+import * as schemas from './schemas.js';
+import { EVENTS, OPERATIONS } from './tokens.js';
+import { keyspaceJson, nodeJson, partitionPageJson, planJson, specOf, statusJson } from './views.codec.js';
+
+type Output<Schema extends z.ZodType> = z.output<Schema>;
+
+const actOf = ({ actor, reason }: { readonly actor: string; readonly reason?: string | undefined }): Act => (reason === undefined ? { actor } : { actor, reason });
+
+const PLAN_ACTIONS: readonly string[] = ['approve', 'reject', 'pause', 'resume', 'cancel'];
+
+@Controller('api/v1')
+export class ApiController {
+  constructor(
+    @Inject(OPERATIONS) private readonly operations: OperationsPort,
+    @Inject(EVENTS) private readonly stream: EventStream,
+  ) {}
+
+  @Get('status')
+  status() {
+    return statusJson(this.operations.status());
+  }
+
+  @Get('keyspaces')
+  listKeyspaces() {
+    return { keyspaces: this.operations.listKeyspaces().map(keyspaceJson) };
+  }
+
+  @Get('keyspaces/:name')
+  getKeyspace(@Param('name') name: string) {
+    return keyspaceJson(this.operations.getKeyspace(name, false));
+  }
+
+  @Get('keyspaces/:name/partitions')
+  listPartitions(@Param('name') name: string, @Query(new CheckPipe(schemas.PageQuery)) query: Output<typeof schemas.PageQuery>) {
+    return partitionPageJson(this.operations.getKeyspace(name, true), query.from, query.limit);
+  }
+
+  @Post('keyspaces')
+  async createKeyspace(@Body(new CheckPipe(schemas.CreateKeyspaceRequest)) body: Output<typeof schemas.CreateKeyspaceRequest>) {
+    return keyspaceJson(await this.operations.createKeyspace(specOf(body), actOf(body)));
+  }
+
+  @Get('nodes')
+  listNodes() {
+    return { nodes: this.operations.listNodes().map(nodeJson) };
+  }
+
+  @Post('nodes/:id/drain')
+  @HttpCode(200)
+  async drainNode(@Param('id') id: string, @Body(new CheckPipe(schemas.DrainRequest)) body: Output<typeof schemas.DrainRequest>) {
+    return nodeJson(await this.operations.drainNode(id, body.undo, actOf(body)));
+  }
+
+  @Get('plans')
+  listPlans() {
+    return { plans: this.operations.listPlans().map(planJson) };
+  }
+
+  @Post('plans')
+  @HttpCode(200)
+  async proposePlan(@Body(new CheckPipe(schemas.ProposeRequest)) body: Output<typeof schemas.ProposeRequest>) {
+    const { plan, nothingBecause = '' } = await this.operations.proposePlan(body.keyspaces, actOf(body));
+    return { plan: plan ? planJson(plan) : null, nothingBecause };
+  }
+
+  @Get('plans/:id')
+  getPlan(@Param('id') id: string) {
+    return planJson(this.operations.getPlan(id));
+  }
+
+  @Post('plans/:id/:action')
+  @HttpCode(200)
+  async actOnPlan(@Param('id') id: string, @Param('action') action: string, @Body() raw: unknown) {
+    if (!PLAN_ACTIONS.includes(action)) {
+      throw new CadastreError('NOT_FOUND', `"${printable(action)}" is no act on a plan`, { field: 'action', remedy: `use one of ${PLAN_ACTIONS.join(', ')}` });
+    }
+    if (action === 'approve') {
+      const body = check(schemas.ApproveRequest, raw);
+      return planJson(await this.operations.actOnPlan({ id, action, digest: body.digest, ...actOf(body) }));
+    }
+    return planJson(await this.operations.actOnPlan({ id, action, ...actOf(check(schemas.ActRequest, raw)) }));
+  }
+
+  @Get('events')
+  events(@Req() request: IncomingMessage, @Res() response: ServerResponse): void {
+    this.stream.serve(request, response);
+  }
+}
+
+@Controller('api')
+export class OpenApiController {
+  @Get('openapi.json')
+  document() {
+    return openApiDocument();
+  }
+}

@@ -1,0 +1,187 @@
+import { LIMITS, SLOT_HASHES } from '@cadastre/core';
+import { z } from 'zod';
+
+/** The one source of what REST takes and gives: requests are checked against these, OpenAPI is printed from them. */
+const name = z.string().min(1).max(63);
+const actor = z.string().trim().min(1).max(128).meta({ description: 'Who acts; kept in the audit log.' });
+const reason = z.string().max(LIMITS.reasonCharsMax).optional().meta({ description: 'Why; kept in the audit log.' });
+const count = z.int().min(0);
+const id = z.string();
+
+export const Generation = z.strictObject({ incarnation: count, number: count }).meta({ id: 'Generation', description: 'Version of a keyspace map: totally ordered, never goes back.' });
+
+export const Scheme = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('hash-slots'),
+      slots: z.int().min(1).max(LIMITS.partitionsMax),
+      hash: z.enum(SLOT_HASHES).default('murmur3'),
+      hashTags: z.boolean().default(false).meta({ description: 'Hash only what stands between the first { and the next }.' }),
+    }),
+    z.strictObject({
+      kind: z.literal('range'),
+      splitPoints: z.array(z.string()).max(LIMITS.partitionsMax),
+      encoding: z.enum(['utf8', 'base64']).default('utf8').meta({ description: 'Of the split points.' }),
+    }),
+  ])
+  .meta({ id: 'Scheme', description: 'How a key becomes a partition.' });
+
+export const SpreadConstraint = z
+  .strictObject({ label: z.string().min(1).max(127), maxPerDomain: z.int().min(1), hard: z.boolean() })
+  .meta({ id: 'SpreadConstraint', description: 'At most so many replicas of a partition share a value of the label.' });
+
+export const KeyspaceSpec = z
+  .strictObject({
+    name,
+    scheme: Scheme,
+    replicationFactor: z.int().min(1).max(LIMITS.replicationFactorMax),
+    minInSync: z.int().min(1).max(LIMITS.replicationFactorMax),
+    spread: z.array(SpreadConstraint).max(16).default([]),
+  })
+  .meta({ id: 'KeyspaceSpec' });
+
+export const Keyspace = z
+  .strictObject({ spec: KeyspaceSpec, generation: Generation, partitions: count, underReplicated: count, withoutLeader: count, moving: count })
+  .meta({ id: 'Keyspace' });
+
+export const Replica = z
+  .strictObject({ node: name, role: z.enum(['leader', 'follower', 'learner']), state: z.enum(['initializing', 'available', 'leaving']), inSync: z.boolean() })
+  .meta({ id: 'Replica' });
+
+export const Partition = z.strictObject({ partition: count, epoch: count, replicas: z.array(Replica) }).meta({ id: 'Partition' });
+
+export const PartitionPage = z
+  .strictObject({ keyspace: name, generation: Generation, partitions: z.array(Partition), next: count.optional().meta({ description: 'Where to go on when there is more.' }) })
+  .meta({ id: 'PartitionPage' });
+
+export const Node = z
+  .strictObject({
+    id: name,
+    address: z.string(),
+    labels: z.record(z.string(), z.string()),
+    weight: z.number(),
+    state: z.enum(['up', 'draining', 'drained', 'down']),
+    incarnation: z.string(),
+    replicas: count,
+    leaders: count,
+    bytes: count,
+    records: count,
+    allowedActions: z.array(z.string()),
+  })
+  .meta({ id: 'Node' });
+
+export const Move = z
+  .strictObject({
+    index: count,
+    step: count,
+    keyspace: name,
+    partition: count,
+    kind: z.enum(['replica', 'leader', 'add']),
+    from: z.string(),
+    to: z.string(),
+    leaderAfter: z.string(),
+    baseEpoch: count,
+    reason: z.string(),
+    bytes: count,
+    phase: z.string(),
+    note: z.string(),
+    bytesDone: count,
+    phaseSinceMs: count,
+  })
+  .meta({ id: 'Move' });
+
+export const NodeChange = z
+  .strictObject({ node: name, replicasBefore: count, replicasAfter: count, leadersBefore: count, leadersAfter: count })
+  .meta({ id: 'NodeChange' });
+
+export const Cost = z
+  .strictObject({
+    replicaMoves: count,
+    leaderTransfers: count,
+    bytes: count,
+    lowerBoundMoves: count.meta({ description: 'No plan that reaches the same balance moves fewer replicas.' }),
+    boundBecause: z.string(),
+  })
+  .meta({ id: 'Cost' });
+
+export const Plan = z
+  .strictObject({
+    id,
+    state: z.string(),
+    digest: z.string().meta({ description: 'SHA-256 of what would run; approve with it.' }),
+    base: z.array(z.strictObject({ keyspace: name, generation: Generation })),
+    proposer: z.string(),
+    reason: z.string(),
+    createdMs: count,
+    expiresMs: count,
+    moves: z.array(Move).meta({ description: 'Left out of lists.' }),
+    movesTotal: count,
+    nodes: z.array(NodeChange),
+    cost: Cost,
+    movesDone: count,
+    movesFailed: count,
+    allowedActions: z.array(z.string()),
+    events: z.array(z.strictObject({ atMs: count, actor: z.string(), what: z.string() })),
+    note: z.string(),
+  })
+  .meta({ id: 'Plan' });
+
+export const Status = z
+  .strictObject({
+    clusterId: z.string(),
+    replica: z.string(),
+    active: z.string(),
+    activeAddress: z.string(),
+    term: count,
+    etcdVersion: z.string(),
+    nodesUp: count,
+    nodesTotal: count,
+    keyspaces: z.array(Keyspace),
+    watchers: count,
+    openPlan: z.string(),
+    health: z.string().meta({ description: 'One sentence, the worst thing first.' }),
+  })
+  .meta({ id: 'Status' });
+
+export const StateEvent = z
+  .strictObject({ status: Status, nodes: z.array(Node), plan: Plan.nullable().meta({ description: 'The open plan, or else the latest; at most 500 moves, running ones first.' }) })
+  .meta({ id: 'StateEvent' });
+
+export const CreateKeyspaceRequest = KeyspaceSpec.extend({ actor, reason }).meta({ id: 'CreateKeyspaceRequest' });
+export const DrainRequest = z.strictObject({ actor, reason, undo: z.boolean().default(false) }).meta({ id: 'DrainRequest' });
+export const ProposeRequest = z
+  .strictObject({ actor, reason, keyspaces: z.array(name).max(1_000).default([]).meta({ description: 'None: all.' }) })
+  .meta({ id: 'ProposeRequest' });
+export const ProposeReply = z
+  .strictObject({ plan: Plan.nullable(), nothingBecause: z.string().meta({ description: 'Why there is no plan.' }) })
+  .meta({ id: 'ProposeReply' });
+export const ActRequest = z.strictObject({ actor, reason }).meta({ id: 'ActRequest' });
+export const ApproveRequest = z
+  .strictObject({ actor, reason, digest: z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hex digits that the plan shows') })
+  .meta({ id: 'ApproveRequest' });
+export const PageQuery = z.strictObject({ from: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(10_000).default(1_000) });
+
+export const KeyspaceList = z.strictObject({ keyspaces: z.array(Keyspace) }).meta({ id: 'KeyspaceList' });
+export const NodeList = z.strictObject({ nodes: z.array(Node) }).meta({ id: 'NodeList' });
+export const PlanList = z.strictObject({ plans: z.array(Plan) }).meta({ id: 'PlanList' });
+
+export const Problem = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string(),
+    field: z.string().optional(),
+    limit: z.string().optional(),
+    remedy: z.string().optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457, with what to do next.' });
+
+export type KeyspaceJson = z.output<typeof Keyspace>;
+export type NodeJson = z.output<typeof Node>;
+export type PlanJson = z.output<typeof Plan>;
+export type StatusJson = z.output<typeof Status>;
+export type StateJson = z.output<typeof StateEvent>;
+export type PartitionPageJson = z.output<typeof PartitionPage>;
+export type ProblemJson = z.output<typeof Problem>;

@@ -1,0 +1,155 @@
+import type { KeyspaceSpec, Scheme } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+import type { z } from 'zod';
+import type * as schemas from './schemas.js';
+import type { KeyspaceJson, NodeJson, PartitionPageJson, PlanJson, StatusJson } from './schemas.js';
+
+/** Messages of operator.proto as JSON for people: lower-case words, no 64-bit strings, every field there. */
+type SchemeJson = z.output<typeof schemas.Scheme>;
+type Count = number | string | { toString(): string } | null | undefined;
+
+const number = (value: Count): number => Number(value ?? 0);
+const text = (value: string | undefined): string => value ?? '';
+
+const generationJson = (wire: Wire.Generation | null | undefined) => ({ incarnation: number(wire?.incarnation), number: number(wire?.number) });
+
+const schemeJson = (wire: Wire.Scheme | null | undefined): SchemeJson => {
+  if (wire?.range) return rangeJson((wire.range.splitPoints ?? []).map((p) => Buffer.from(p as Uint8Array)));
+  const { slots = 0, hash, hashTags = false } = wire?.hashSlots ?? {};
+  return { kind: 'hash-slots', slots, hash: hash === 'crc16' ? 'crc16' : 'murmur3', hashTags };
+};
+
+const rangeJson = (points: readonly Buffer[]): SchemeJson => {
+  const isText = points.every((p) => Buffer.from(p.toString('utf8'), 'utf8').equals(p));
+  const encoding = isText ? 'utf8' : 'base64';
+  return { kind: 'range', splitPoints: points.map((p) => p.toString(encoding)), encoding };
+};
+
+const schemeOf = (json: SchemeJson): Scheme =>
+  json.kind === 'hash-slots' ? json : { kind: 'range', splitPoints: json.splitPoints.map((p) => new Uint8Array(Buffer.from(p, json.encoding))) };
+
+export const specOf = (json: z.output<typeof schemas.KeyspaceSpec>): KeyspaceSpec => ({
+  name: json.name,
+  scheme: schemeOf(json.scheme),
+  replicationFactor: json.replicationFactor,
+  minInSync: json.minInSync,
+  spread: json.spread,
+});
+
+export const keyspaceJson = (wire: Wire.Keyspace): KeyspaceJson => ({
+  spec: {
+    name: text(wire.spec?.name),
+    scheme: schemeJson(wire.spec?.scheme),
+    replicationFactor: number(wire.spec?.replicationFactor),
+    minInSync: number(wire.spec?.minInSync),
+    spread: (wire.spec?.spread ?? []).map((s) => ({ label: text(s.label), maxPerDomain: number(s.maxPerDomain), hard: s.hard ?? false })),
+  },
+  generation: generationJson(wire.generation),
+  partitions: number(wire.partitions),
+  underReplicated: number(wire.underReplicated),
+  withoutLeader: number(wire.withoutLeader),
+  moving: number(wire.moving),
+});
+
+export const partitionPageJson = (wire: Wire.Keyspace, from: number, limit: number): PartitionPageJson => {
+  const records = wire.records ?? [];
+  const end = from + limit;
+  return {
+    keyspace: text(wire.spec?.name),
+    generation: generationJson(wire.generation),
+    partitions: records.slice(from, end).map(recordJson),
+    ...(end < records.length && { next: end }),
+  };
+};
+
+type ReplicaJson = z.output<typeof schemas.Replica>;
+
+const recordJson = (wire: Wire.PartitionRecord) => ({
+  partition: number(wire.partition),
+  epoch: number(wire.epoch),
+  replicas: (wire.replicas ?? []).map((r) => ({
+    node: text(r.node),
+    role: String(r.role).toLowerCase() as ReplicaJson['role'],
+    state: String(r.state).toLowerCase() as ReplicaJson['state'],
+    inSync: r.inSync ?? false,
+  })),
+});
+
+export const nodeJson = (wire: Wire.Node): NodeJson => ({
+  id: text(wire.entry?.id),
+  address: text(wire.entry?.address),
+  labels: { ...wire.entry?.labels },
+  weight: number(wire.entry?.weight),
+  state: text(wire.state) as NodeJson['state'],
+  incarnation: text(wire.incarnation),
+  replicas: number(wire.replicas),
+  leaders: number(wire.leaders),
+  bytes: number(wire.bytes),
+  records: number(wire.records),
+  allowedActions: wire.allowedActions ?? [],
+});
+
+const moveJson = (wire: Wire.PlanMove): PlanJson['moves'][number] => ({
+  index: number(wire.index),
+  step: number(wire.step),
+  keyspace: text(wire.keyspace),
+  partition: number(wire.partition),
+  kind: text(wire.kind) as PlanJson['moves'][number]['kind'],
+  from: text(wire.from),
+  to: text(wire.to),
+  leaderAfter: text(wire.leaderAfter),
+  baseEpoch: number(wire.baseEpoch),
+  reason: text(wire.reason),
+  bytes: number(wire.bytes),
+  phase: text(wire.phase),
+  note: text(wire.note),
+  bytesDone: number(wire.bytesDone),
+  phaseSinceMs: number(wire.phaseSinceMs),
+});
+
+export const planJson = (wire: Wire.Plan): PlanJson => ({
+  id: text(wire.id),
+  state: text(wire.state),
+  digest: text(wire.digest),
+  base: (wire.base ?? []).map((b) => ({ keyspace: text(b.keyspace), generation: generationJson(b.generation) })),
+  proposer: text(wire.proposer),
+  reason: text(wire.reason),
+  createdMs: number(wire.createdMs),
+  expiresMs: number(wire.expiresMs),
+  moves: (wire.moves ?? []).map(moveJson),
+  movesTotal: number(wire.cost?.replicaMoves) + number(wire.cost?.leaderTransfers),
+  nodes: (wire.nodes ?? []).map((n) => ({
+    node: text(n.node),
+    replicasBefore: number(n.replicasBefore),
+    replicasAfter: number(n.replicasAfter),
+    leadersBefore: number(n.leadersBefore),
+    leadersAfter: number(n.leadersAfter),
+  })),
+  cost: {
+    replicaMoves: number(wire.cost?.replicaMoves),
+    leaderTransfers: number(wire.cost?.leaderTransfers),
+    bytes: number(wire.cost?.bytes),
+    lowerBoundMoves: number(wire.cost?.lowerBoundMoves),
+    boundBecause: text(wire.cost?.boundBecause),
+  },
+  movesDone: number(wire.movesDone),
+  movesFailed: number(wire.movesFailed),
+  allowedActions: wire.allowedActions ?? [],
+  events: (wire.events ?? []).map((e) => ({ atMs: number(e.atMs), actor: text(e.actor), what: text(e.what) })),
+  note: text(wire.note),
+});
+
+export const statusJson = (wire: Wire.StatusReply): StatusJson => ({
+  clusterId: text(wire.clusterId),
+  replica: text(wire.replica),
+  active: text(wire.active),
+  activeAddress: text(wire.activeAddress),
+  term: number(wire.term),
+  etcdVersion: text(wire.etcdVersion),
+  nodesUp: number(wire.nodesUp),
+  nodesTotal: number(wire.nodesTotal),
+  keyspaces: (wire.keyspaces ?? []).map(keyspaceJson),
+  watchers: number(wire.watchers),
+  openPlan: text(wire.openPlan),
+  health: text(wire.health),
+});

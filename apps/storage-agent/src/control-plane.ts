@@ -1,0 +1,62 @@
+import { CadastreError } from '@cadastre/core';
+import type { ActiveInfo } from '@cadastre/contracts';
+import { Peer } from '@cadastre/contracts';
+
+/** Connections by address, one each. */
+export class Peers {
+  private readonly byAddress = new Map<string, Peer>();
+
+  at(address: string): Peer {
+    let peer = this.byAddress.get(address);
+    if (!peer) this.byAddress.set(address, (peer = new Peer(address)));
+    return peer;
+  }
+
+  close(): void {
+    for (const peer of this.byAddress.values()) peer.close();
+    this.byAddress.clear();
+  }
+}
+
+const REDIRECTS = 3;
+
+/** The control plane as an agent sees it: any replica for reading, the active one for acting. */
+export class ControlPlane {
+  private active: string | undefined;
+  private turn = 0;
+
+  constructor(
+    private readonly addresses: readonly string[],
+    private readonly peers: Peers,
+  ) {}
+
+  learnActive(address: string): void {
+    this.active = address === '' ? undefined : address;
+  }
+
+  /** The next replica in turn: after a failure another one is asked. */
+  next(): Peer {
+    this.turn += 1;
+    return this.peers.at(this.addresses[this.turn % this.addresses.length]!);
+  }
+
+  /** @throws CadastreError NOT_ACTIVE when no controller is active, or what `call` throws */
+  async onActive<T>(call: (peer: Peer) => Promise<T>): Promise<T> {
+    for (let redirects = 0; ; redirects += 1) {
+      const peer = this.active === undefined ? this.next() : this.peers.at(this.active);
+      try {
+        return await call(peer);
+      } catch (error) {
+        const next = activeOf(error);
+        this.active = next === undefined || next === peer.address ? undefined : next;
+        if (next === undefined || redirects >= REDIRECTS) throw error;
+      }
+    }
+  }
+}
+
+/** Where a NOT_ACTIVE answer points to. */
+const activeOf = (error: unknown): string | undefined => {
+  if (!(error instanceof CadastreError) || error.code !== 'NOT_ACTIVE') return undefined;
+  return (error.info as ActiveInfo | undefined)?.activeAddress || undefined;
+};

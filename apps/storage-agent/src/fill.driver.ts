@@ -1,0 +1,173 @@
+import { CadastreError } from '@cadastre/core';
+import type { Peer, Wire } from '@cadastre/contracts';
+import { fromServiceError } from '@cadastre/contracts';
+import type { StorageEngine } from '@cadastre/engine';
+import type { Clock, Logger } from '@cadastre/runtime';
+import { Backoff, delay, systemRandom } from '@cadastre/runtime';
+import { checkFrame } from './frames.codec.js';
+import type { ReplicaDriver } from './replica.driver.js';
+
+/** Bad frames that a copy gets over by going on after the last good key; then it starts anew. */
+const BAD_FRAMES_MAX = 5;
+const AT_ONCE = 4;
+
+export interface FillProgress {
+  readonly filledBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface FillOptions {
+  readonly node: string;
+  readonly engine: StorageEngine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  peerOf(node: string): Peer | undefined;
+}
+
+class Fill {
+  readonly stop = new AbortController();
+  filledBytes = 0;
+  totalBytes = 0;
+  private badFrames = 0;
+  private readonly backoff = new Backoff({ initialMs: 50, maxMs: 2000 }, systemRandom);
+
+  constructor(
+    private readonly replica: ReplicaDriver,
+    private readonly from: string,
+    private anew: boolean,
+    private readonly options: FillOptions,
+  ) {}
+
+  async run(): Promise<void> {
+    const { clock, logger } = this.options;
+    while (!this.stop.signal.aborted) {
+      try {
+        if (await this.attempt()) return await this.finish();
+      } catch (error) {
+        if (this.stop.signal.aborted) return;
+        const cause = error instanceof CadastreError ? error : fromServiceError(error as never);
+        if (cause.code === 'DATA_LOSS') this.refused();
+        logger.warn('fill interrupted', { event: 'fill-interrupted', ...this.replica.id, from: this.from, error: cause });
+      }
+      await delay(clock, this.backoff.nextMs(), this.stop.signal);
+    }
+  }
+
+  private refused(): void {
+    this.badFrames += 1;
+    if (this.badFrames < BAD_FRAMES_MAX) return;
+    this.badFrames = 0;
+    this.anew = true;
+  }
+
+  private resumeAfter(): Uint8Array | undefined {
+    const meta = this.replica.meta;
+    return this.anew || meta?.state !== 'filling' ? undefined : meta.filling?.resumeAfter;
+  }
+
+  /** @returns whether the last frame came */
+  private async attempt(): Promise<boolean> {
+    const peer = this.options.peerOf(this.from);
+    const epoch = this.replica.machine.record?.epoch;
+    if (!peer || epoch === undefined) return false;
+    let after = this.resumeAfter();
+    const call = peer.transfer.snapshot({ ...this.replica.id, epoch, node: this.options.node, after: after ?? Buffer.alloc(0), resume: after !== undefined });
+    const abort = () => call.cancel();
+    this.stop.signal.addEventListener('abort', abort, { once: true });
+    try {
+      let index = 0;
+      for await (const frame of call as AsyncIterable<Wire.SnapshotFrame__Output>) {
+        if (this.stop.signal.aborted) return false;
+        const pairs = checkFrame(frame, index, after);
+        if (index === 0 && after === undefined) await this.begin(frame);
+        index += 1;
+        this.totalBytes = frame.totalBytes;
+        const last = pairs.at(-1)?.[0];
+        if (last) {
+          await this.options.engine.fillChunk(this.replica.id, pairs, last);
+          after = last;
+          this.filledBytes += pairs.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+        }
+        if (frame.last) return true;
+      }
+      return false;
+    } finally {
+      this.stop.signal.removeEventListener('abort', abort);
+      call.cancel();
+    }
+  }
+
+  private async begin(frame: Wire.SnapshotFrame__Output): Promise<void> {
+    this.filledBytes = 0;
+    await this.options.engine.beginFill(this.replica.id, { snapshotSeq: frame.seq, epoch: Number(frame.epochAtSeq) });
+    this.anew = false;
+  }
+
+  /** Before a filled copy may count for anything, what the disk really holds is read back once. */
+  private async finish(): Promise<void> {
+    const { engine, logger } = this.options;
+    const { id } = this.replica;
+    const written = await engine.finishFill(id);
+    const read = await engine.recomputeDigest(id);
+    if (this.stop.signal.aborted) return;
+    if (read.count !== written.count || read.digest !== written.digest) {
+      logger.error('filled copy reads back differently', { event: 'fill-unreadable', ...id, written, read });
+      this.anew = true;
+      return this.run();
+    }
+    logger.info('filled', { event: 'filled', ...id, from: this.from, bytes: this.filledBytes, records: read.count });
+    const meta = engine.meta(id);
+    if (meta) this.replica.dispatch({ type: 'filled', seq: meta.lastSeq, epoch: meta.lastEpoch });
+  }
+}
+
+/** Fills of this node; a few at once, so that they do not crowd out what serves. */
+export class Fills {
+  private readonly running = new Map<ReplicaDriver, Fill>();
+  private readonly waiting = new Map<ReplicaDriver, Fill>();
+
+  constructor(private readonly options: FillOptions) {}
+
+  start(replica: ReplicaDriver, from: string, anew: boolean): void {
+    this.stop(replica);
+    this.waiting.set(replica, new Fill(replica, from, anew, this.options));
+    this.next();
+  }
+
+  stop(replica: ReplicaDriver): void {
+    this.waiting.delete(replica);
+    this.running.get(replica)?.stop.abort();
+    this.running.delete(replica);
+    this.next();
+  }
+
+  progress(replica: ReplicaDriver): FillProgress | undefined {
+    return this.running.get(replica);
+  }
+
+  stopAll(): void {
+    this.waiting.clear();
+    for (const fill of this.running.values()) fill.stop.abort();
+    this.running.clear();
+  }
+
+  private next(): void {
+    for (const [replica, fill] of this.waiting) {
+      if (this.running.size >= AT_ONCE) return;
+      this.waiting.delete(replica);
+      this.running.set(replica, fill);
+      void fill.run().then(
+        () => this.ended(replica, fill),
+        (error: unknown) => {
+          this.options.logger.error('fill failed', { event: 'fill-failed', ...replica.id, error });
+          this.ended(replica, fill);
+        },
+      );
+    }
+  }
+
+  private ended(replica: ReplicaDriver, fill: Fill): void {
+    if (this.running.get(replica) === fill) this.running.delete(replica);
+    this.next();
+  }
+}

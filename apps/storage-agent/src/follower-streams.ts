@@ -1,0 +1,162 @@
+import type { Wire, DuplexCall } from '@cadastre/contracts';
+import { invalid } from '@cadastre/core';
+import type { ReplicaAction } from '@cadastre/core';
+import type { Logger } from '@cadastre/runtime';
+import { encodeEntry } from './entries.codec.js';
+import { keyOf, type PartitionKey } from './partition-key.js';
+import type { ReplicaDriver } from './replica.driver.js';
+
+const BATCH = { maxEntries: 500, maxBytes: 256 * 1024 };
+
+type Call = DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>;
+type LeaderWord = Extract<ReplicaAction, { type: 'send-truncate' | 'send-need-snapshot' | 'send-refused' }>;
+
+/** One follower node's stream: partitions with something to send take turns, and nothing is read from the log while it is full. */
+class FollowerStream {
+  private readonly due = new Set<ReplicaDriver>();
+  private full = false;
+  private scheduled = false;
+  open = true;
+
+  constructor(
+    readonly node: string,
+    private readonly call: Call,
+  ) {
+    call.on('drain', () => {
+      this.full = false;
+      this.schedule();
+    });
+  }
+
+  offer(replica: ReplicaDriver): void {
+    this.due.add(replica);
+    this.schedule();
+  }
+
+  /** After the event at hand, so that writes which came together travel together. */
+  private schedule(): void {
+    if (this.scheduled || this.full || !this.open) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.pump();
+    });
+  }
+
+  private pump(): void {
+    while (!this.full && this.open) {
+      const [replica] = this.due;
+      if (!replica) return;
+      this.due.delete(replica);
+      if (this.sendNext(replica) && replica.machine.pull(this.node)) this.due.add(replica);
+    }
+  }
+
+  private sendNext(replica: ReplicaDriver): boolean {
+    const pull = replica.isClosed ? undefined : replica.machine.pull(this.node);
+    if (!pull) return false;
+    const entries = replica.read(pull.fromSeq, pull.toSeq, BATCH);
+    const mark = pull.mark && entries.length > 0 ? replica.mark() : undefined;
+    const { keyspace, partition } = replica.id;
+    this.write({
+      entries: {
+        keyspace,
+        partition,
+        epoch: pull.epoch,
+        entries: entries.map(encodeEntry),
+        commitSeq: pull.commitSeq,
+        ...(mark && { digestSeq: mark.seq, records: mark.records, digest: mark.digest }),
+      },
+    });
+    replica.machine.sent(this.node, pull.epoch, pull.fromSeq + entries.length - 1, pull.commitSeq, mark);
+    return true;
+  }
+
+  write(message: Wire.LeaderMessage): void {
+    if (this.open && !this.call.write(message)) this.full = true;
+  }
+
+  close(): void {
+    this.open = false;
+    this.due.clear();
+    this.call.end();
+  }
+}
+
+export interface FollowerStreamsOptions {
+  readonly logger: Logger;
+  replica(key: PartitionKey): ReplicaDriver | undefined;
+  /** All replicas here, for what concerns a node as a whole. */
+  replicas(): Iterable<ReplicaDriver>;
+}
+
+/** The leader's side of Replicate: one stream from each node that follows anything here. */
+export class FollowerStreams {
+  private readonly byNode = new Map<string, FollowerStream>();
+
+  constructor(private readonly options: FollowerStreamsOptions) {}
+
+  handle(call: Call): void {
+    let stream: FollowerStream | undefined;
+    const end = () => stream && this.end(stream);
+    call.on('cancelled', end);
+    call.on('close', end);
+    call.on('end', end);
+    call.on('data', (message: Wire.FollowerMessage__Output) => {
+      if (message.hello) stream = this.begin(message.hello.node, call);
+      else if (!stream) call.emit('error', { code: 3, details: invalid('hello', 'is missing', 'begin the stream with hello').message });
+      else if (stream.open) this.take(stream, message);
+    });
+  }
+
+  offer(replica: ReplicaDriver, node: string): void {
+    this.byNode.get(node)?.offer(replica);
+  }
+
+  send(replica: ReplicaDriver, word: LeaderWord): void {
+    const { keyspace, partition } = replica.id;
+    const head = { keyspace, partition, epoch: word.epoch };
+    const stream = this.byNode.get(word.to);
+    if (word.type === 'send-truncate') stream?.write({ truncate: { ...head, seq: word.seq } });
+    else if (word.type === 'send-need-snapshot') stream?.write({ needSnapshot: head });
+    else stream?.write({ refused: { ...head, reason: word.reason } });
+  }
+
+  stop(): void {
+    for (const stream of this.byNode.values()) stream.close();
+    this.byNode.clear();
+  }
+
+  /** A newer stream of the same node ends the older one first, so that a late end cannot undo what the newer one began. */
+  private begin(node: string, call: Call): FollowerStream {
+    const old = this.byNode.get(node);
+    if (old) this.end(old);
+    const stream = new FollowerStream(node, call);
+    this.byNode.set(node, stream);
+    this.options.logger.debug('follower node connected', { event: 'follower-connected', from: node });
+    return stream;
+  }
+
+  private end(stream: FollowerStream): void {
+    if (!stream.open) return;
+    stream.close();
+    if (this.byNode.get(stream.node) === stream) this.byNode.delete(stream.node);
+    for (const replica of this.options.replicas()) replica.dispatch({ type: 'follower-gone', from: stream.node });
+  }
+
+  private take(stream: FollowerStream, message: Wire.FollowerMessage__Output): void {
+    const from = stream.node;
+    const word = message.follow ?? message.ack ?? message.unfollow;
+    if (!word) return;
+    const replica = this.options.replica(keyOf(word));
+    if (!replica) {
+      if (message.follow) stream.write({ refused: { keyspace: word.keyspace, partition: word.partition, epoch: 0, reason: 'no such replica' } });
+      return;
+    }
+    if (message.follow) {
+      const { epoch, lastSeq, lastEpoch, appliedSeq } = message.follow;
+      replica.dispatch({ type: 'follow', from, epoch, lastSeq, lastEpoch, appliedSeq });
+    } else if (message.ack) replica.dispatch({ type: 'ack', from, epoch: word.epoch, durableSeq: message.ack.durableSeq });
+    else replica.dispatch({ type: 'unfollow', from, epoch: word.epoch });
+  }
+}

@@ -1,0 +1,160 @@
+import type { ReplicaAction } from '@cadastre/core';
+import type { Peer, Wire } from '@cadastre/contracts';
+import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
+import { Backoff, systemRandom } from '@cadastre/runtime';
+import { decodeEntry, decodeMark } from './entries.codec.js';
+import { keyOf, type PartitionKey } from './partition-key.js';
+import type { ReplicaDriver } from './replica.driver.js';
+
+type FollowerWord = Extract<ReplicaAction, { type: 'send-follow' | 'send-ack' | 'send-unfollow' }>;
+type Stream = ReturnType<Wire.TransferClient['replicate']>;
+
+export interface LeaderLinksOptions {
+  readonly node: string;
+  readonly incarnation: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  peerOf(node: string): Peer | undefined;
+  replica(key: PartitionKey): ReplicaDriver | undefined;
+  replicas(): Iterable<ReplicaDriver>;
+}
+
+/** The stream to one node that leads partitions which this node has. */
+class LeaderLink {
+  private readonly backoff = new Backoff({ initialMs: 20, maxMs: 1000 }, systemRandom);
+  private readonly acks = new Map<PartitionKey, Wire.Ack>();
+  private stream: Stream | undefined;
+  private retry: Cancellable | undefined;
+  private flushing = false;
+  private closed = false;
+  private address = '';
+
+  constructor(
+    readonly leader: string,
+    private readonly options: LeaderLinksOptions,
+  ) {
+    this.connect();
+  }
+
+  send(message: Wire.FollowerMessage): void {
+    this.flushAcks();
+    this.stream?.write(message);
+  }
+
+  /** Only the newest of a partition counts, so those of one turn become one. */
+  ack(key: PartitionKey, ack: Wire.Ack): void {
+    this.acks.set(key, ack);
+    if (this.flushing) return;
+    this.flushing = true;
+    setImmediate(() => {
+      this.flushing = false;
+      this.flushAcks();
+    });
+  }
+
+  private flushAcks(): void {
+    for (const ack of this.acks.values()) this.stream?.write({ ack });
+    this.acks.clear();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.retry?.cancel();
+    this.stream?.end();
+    this.stream?.cancel();
+    this.stream = undefined;
+  }
+
+  /** A node that moved to another address is not waited for at the old one. */
+  checkAddress(): void {
+    const peer = this.options.peerOf(this.leader);
+    if (peer && this.stream && peer.address !== this.address) this.lost(this.stream);
+  }
+
+  private connect(): void {
+    if (this.closed) return;
+    const peer = this.options.peerOf(this.leader);
+    if (!peer) return this.later();
+    this.address = peer.address;
+    const stream = peer.transfer.replicate();
+    this.stream = stream;
+    stream.on('data', (message: Wire.LeaderMessage__Output) => stream === this.stream && this.take(message));
+    stream.on('error', () => this.lost(stream));
+    stream.on('end', () => this.lost(stream));
+    stream.write({ hello: { node: this.options.node, incarnation: this.options.incarnation } });
+    this.tell(true);
+  }
+
+  private lost(stream: Stream): void {
+    if (stream !== this.stream) return;
+    this.stream = undefined;
+    this.acks.clear();
+    stream.cancel();
+    this.tell(false);
+    this.later();
+  }
+
+  private later(): void {
+    if (this.closed) return;
+    this.retry = this.options.clock.after(this.backoff.nextMs(), () => this.connect(), { background: true });
+  }
+
+  private tell(up: boolean): void {
+    for (const replica of this.options.replicas()) if (replica.machine.leaderFollowed === this.leader) replica.dispatch({ type: 'link', to: this.leader, up });
+  }
+
+  private take(message: Wire.LeaderMessage__Output): void {
+    this.backoff.reset();
+    const word = message.entries ?? message.truncate ?? message.needSnapshot ?? message.refused;
+    if (!word) return;
+    const replica = this.options.replica(keyOf(word));
+    if (!replica) return;
+    const from = this.leader;
+    const { epoch } = word;
+    if (message.entries) {
+      const mark = decodeMark(message.entries);
+      replica.dispatch({ type: 'entries', from, epoch, entries: message.entries.entries.map(decodeEntry), commitSeq: message.entries.commitSeq, ...(mark && { mark }) });
+    } else if (message.truncate) replica.dispatch({ type: 'truncate', from, epoch, seq: message.truncate.seq });
+    else if (message.needSnapshot) replica.dispatch({ type: 'need-snapshot', from, epoch });
+    else replica.dispatch({ type: 'refused', from, epoch, reason: message.refused?.reason ?? '' });
+  }
+}
+
+/** One stream to each node that is followed; it ends when nothing there is followed any more. */
+export class LeaderLinks {
+  private readonly byLeader = new Map<string, LeaderLink>();
+
+  constructor(private readonly options: LeaderLinksOptions) {}
+
+  send(replica: ReplicaDriver, word: FollowerWord): void {
+    const { keyspace, partition } = replica.id;
+    const head = { keyspace, partition, epoch: word.epoch };
+    const link = this.byLeader.get(word.to);
+    if (word.type === 'send-ack') link?.ack(replica.key, { ...head, durableSeq: word.durableSeq });
+    else if (word.type === 'send-unfollow') link?.send({ unfollow: head });
+    else if (link) link.send({ follow: { ...head, lastSeq: word.lastSeq, lastEpoch: word.lastEpoch, appliedSeq: word.appliedSeq } });
+    else this.open(word.to); // its first word to the replicas is that the link is up, and they ask again
+  }
+
+  private open(leader: string): void {
+    // In a turn of its own: the replica that asked is still in the middle of its event.
+    this.byLeader.set(leader, new LeaderLink(leader, this.options));
+  }
+
+  tick(): void {
+    const followed = new Set<string>();
+    for (const replica of this.options.replicas()) if (replica.machine.leaderFollowed !== undefined) followed.add(replica.machine.leaderFollowed);
+    for (const [leader, link] of this.byLeader) {
+      if (followed.has(leader)) link.checkAddress();
+      else {
+        this.byLeader.delete(leader);
+        link.close();
+      }
+    }
+  }
+
+  stop(): void {
+    for (const link of this.byLeader.values()) link.close();
+    this.byLeader.clear();
+  }
+}

@@ -1,0 +1,50 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KeyspaceMap } from '@cadastre/core';
+import { decodeColumns, encodeColumns } from '@cadastre/contracts';
+import type { Logger } from '@cadastre/runtime';
+import { sha256Hex } from '@cadastre/runtime';
+import { writeAtomically } from './identity.js';
+
+const SUFFIX = '.map';
+
+/** Last-known-good maps, one file a keyspace: SHA-256 in hex, a line feed, the columns. */
+export class MapFile {
+  private readonly folder: string;
+
+  constructor(
+    dataDir: string,
+    private readonly logger: Logger,
+  ) {
+    this.folder = join(dataDir, 'map');
+  }
+
+  async load(): Promise<KeyspaceMap[]> {
+    await mkdir(this.folder, { recursive: true });
+    const names = (await readdir(this.folder)).filter((name) => name.endsWith(SUFFIX));
+    const maps = await Promise.all(names.map((name) => this.read(name)));
+    return maps.filter((map) => map !== undefined);
+  }
+
+  /** A damaged file is as good as none: the control plane has the map. */
+  private async read(name: string): Promise<KeyspaceMap | undefined> {
+    try {
+      const bytes = await readFile(join(this.folder, name));
+      const columns = bytes.subarray(65);
+      if (sha256Hex(columns) !== bytes.toString('latin1', 0, 64)) throw new Error('checksum does not match');
+      return decodeColumns(columns);
+    } catch (error) {
+      this.logger.warn('saved map cannot be used', { event: 'map-file-damaged', file: name, error });
+      return undefined;
+    }
+  }
+
+  async save(map: KeyspaceMap): Promise<void> {
+    const columns = encodeColumns(map);
+    await writeAtomically(join(this.folder, `${map.spec.name}${SUFFIX}`), Buffer.concat([Buffer.from(`${sha256Hex(columns)}\n`), columns]));
+  }
+
+  async drop(keyspace: string): Promise<void> {
+    await rm(join(this.folder, `${keyspace}${SUFFIX}`), { force: true });
+  }
+}

@@ -1,0 +1,174 @@
+import type { KeyspaceGeneration } from '@cadastre/core';
+import { CadastreError, compareGenerations, KeyspaceMap } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+import { decodeDelta, encodeKnown, fromServiceError, SnapshotAssembler } from '@cadastre/contracts';
+import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
+import { Backoff, systemRandom } from '@cadastre/runtime';
+import type { ControlPlane } from './control-plane.js';
+import type { MapFile } from './map-file.js';
+
+/** A stream that says nothing for so long is taken for dead; progress comes while idle. */
+const SILENCE_MS = 30_000;
+const SAVE_DELAY_MS = 200;
+
+/** `partitions` undefined = all may have changed; `map` undefined = the keyspace is gone. */
+export type MapListener = (keyspace: string, map: KeyspaceMap | undefined, partitions: readonly number[] | undefined) => void;
+
+export interface MapWatchOptions {
+  readonly watcher: string;
+  readonly controlPlane: ControlPlane;
+  readonly file: MapFile;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly listener: MapListener;
+  /** The first complete picture of this process is there. */
+  readonly onSynced: () => void;
+}
+
+type Stream = ReturnType<Wire.MapClient['watchMap']>;
+
+/** Keeps the maps of all keyspaces current, on disk too, so that an agent can start without a control plane. */
+export class MapWatch {
+  private readonly maps = new Map<string, KeyspaceMap>();
+  private readonly unsaved = new Set<string>();
+  private readonly backoff = new Backoff({ initialMs: 50, maxMs: 2000 }, systemRandom);
+  private stream: Stream | undefined;
+  private silence: Cancellable | undefined;
+  private saving: Promise<void> = Promise.resolve();
+  private saveTimer: Cancellable | undefined;
+  private stopped = false;
+  synced = false;
+
+  constructor(private readonly options: MapWatchOptions) {}
+
+  get(keyspace: string): KeyspaceMap | undefined {
+    return this.maps.get(keyspace);
+  }
+
+  keyspaces(): IterableIterator<string> {
+    return this.maps.keys();
+  }
+
+  applied(): KeyspaceGeneration[] {
+    return [...this.maps.values()].map((map) => ({ keyspace: map.spec.name, generation: map.generation }));
+  }
+
+  /** @returns how many keyspaces were found on disk */
+  async load(): Promise<number> {
+    for (const map of await this.options.file.load()) this.maps.set(map.spec.name, map);
+    for (const map of this.maps.values()) this.options.listener(map.spec.name, map, undefined);
+    return this.maps.size;
+  }
+
+  connect(): void {
+    if (this.stopped) return;
+    const stream = this.options.controlPlane.next().map.watchMap();
+    const assembler = new SnapshotAssembler();
+    this.stream = stream;
+    stream.on('data', (event: Wire.MapEvent__Output) => this.guard(stream, () => this.take(stream, assembler, event)));
+    stream.on('error', (error) => this.lost(stream, error));
+    stream.on('end', () => this.lost(stream, undefined));
+    stream.write({ subscribe: { watcher: this.options.watcher, known: encodeKnown(this.applied()) } });
+    this.listenForSilence(stream);
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.silence?.cancel();
+    this.stream?.cancel();
+    this.saveTimer?.cancel();
+    this.save();
+    await this.saving;
+  }
+
+  private listenForSilence(stream: Stream): void {
+    this.silence?.cancel();
+    this.silence = this.options.clock.after(SILENCE_MS, () => this.guard(stream, () => {
+      throw new CadastreError('UNAVAILABLE', `no word on the map for ${SILENCE_MS} ms`);
+    }), { background: true });
+  }
+
+  private guard(stream: Stream, task: () => void): void {
+    if (stream !== this.stream) return;
+    try {
+      task();
+    } catch (error) {
+      this.lost(stream, error);
+    }
+  }
+
+  private lost(stream: Stream, error: unknown): void {
+    if (stream !== this.stream) return;
+    this.stream = undefined;
+    this.silence?.cancel();
+    stream.cancel();
+    if (this.stopped) return;
+    const delayMs = this.backoff.nextMs();
+    const cause = error && error instanceof Error && 'metadata' in error ? fromServiceError(error as never) : error;
+    this.options.logger.warn('map watch lost', { event: 'map-watch-lost', delayMs, ...(cause !== undefined && { error: cause }) });
+    this.options.clock.after(delayMs, () => this.connect(), { background: true });
+  }
+
+  private take(stream: Stream, assembler: SnapshotAssembler, event: Wire.MapEvent__Output): void {
+    this.backoff.reset();
+    this.listenForSilence(stream);
+    if (event.snapshot) {
+      const map = assembler.add(event.snapshot);
+      if (map) this.replace(stream, map, undefined);
+    } else if (event.delta) this.onDelta(stream, event.delta);
+    else if (event.dropped) this.drop(event.dropped.keyspace);
+    else if (event.progress) this.onProgress();
+  }
+
+  private onDelta(stream: Stream, wire: Wire.MapDelta__Output): void {
+    const delta = decodeDelta(wire);
+    const map = this.maps.get(delta.keyspace);
+    if (!map) throw new CadastreError('FAILED_PRECONDITION', `delta of ${delta.keyspace}, whose map is not known`);
+    if (compareGenerations(delta.to, map.generation) <= 0) return;
+    this.replace(stream, map.withDelta(delta), delta.records.map((r) => r.partition));
+  }
+
+  private replace(stream: Stream, map: KeyspaceMap, partitions: readonly number[] | undefined): void {
+    const known = this.maps.get(map.spec.name);
+    if (known && compareGenerations(map.generation, known.generation) < 0) return; // INV-2
+    this.maps.set(map.spec.name, map);
+    this.options.listener(map.spec.name, map, partitions);
+    stream.write({ applied: { applied: encodeKnown([{ keyspace: map.spec.name, generation: map.generation }]) } });
+    this.saveSoon(map.spec.name);
+  }
+
+  private drop(keyspace: string): void {
+    if (!this.maps.delete(keyspace)) return;
+    this.options.listener(keyspace, undefined, undefined);
+    this.saveSoon(keyspace);
+  }
+
+  private onProgress(): void {
+    if (this.synced) return;
+    this.synced = true;
+    this.options.onSynced();
+  }
+
+  private saveSoon(keyspace: string): void {
+    this.unsaved.add(keyspace);
+    this.saveTimer ??= this.options.clock.after(SAVE_DELAY_MS, () => this.save(), { background: true });
+  }
+
+  private save(): void {
+    this.saveTimer = undefined;
+    const names = [...this.unsaved];
+    this.unsaved.clear();
+    this.saving = this.saving.then(async () => {
+      for (const name of names) await this.saveOne(name);
+    });
+  }
+
+  private async saveOne(keyspace: string): Promise<void> {
+    try {
+      const map = this.maps.get(keyspace);
+      await (map ? this.options.file.save(map) : this.options.file.drop(keyspace));
+    } catch (error) {
+      this.options.logger.warn('map could not be saved', { event: 'map-save-failed', keyspace, error });
+    }
+  }
+}

@@ -1,0 +1,250 @@
+import type { ContentMark, CopyState, LogOp, PartitionRecord, ReplicaAction, ReplicaEvent, ReplicatedEntry, WriteOutcome } from '@cadastre/core';
+import { CadastreError, leaderOf, ReplicaMachine } from '@cadastre/core';
+import type { PartitionId, PartitionMeta, StorageEngine } from '@cadastre/engine';
+import type { Clock, Logger } from '@cadastre/runtime';
+import type { ChangeAnswer } from './in-sync-changes.js';
+import { keyOf, type PartitionKey } from './partition-key.js';
+
+/** Entries applied in one go, so that one partition does not hold the event loop. */
+const APPLY_STRIDE = 1000;
+/** Entries of the log that are read again at start: enough to recognise retries and to compare logs. */
+const REREAD_ENTRIES = 8192;
+const READ_STRIDE = { maxEntries: 1000, maxBytes: 4 * 1024 * 1024 };
+
+export type ChangeAction = Extract<ReplicaAction, { type: 'change-in-sync' }>;
+type FollowerWord = Extract<ReplicaAction, { type: 'send-follow' | 'send-ack' | 'send-unfollow' }>;
+type LeaderWord = Extract<ReplicaAction, { type: 'send-truncate' | 'send-need-snapshot' | 'send-refused' }>;
+
+/** The world around a replica. */
+export interface ReplicaSurroundings {
+  readonly node: string;
+  readonly engine: StorageEngine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly inSyncTimeoutMs: number | undefined;
+  /** As follower, to the node that leads. */
+  toLeader(replica: ReplicaDriver, word: FollowerWord): void;
+  /** As leader, to a follower. */
+  toFollower(replica: ReplicaDriver, word: LeaderWord): void;
+  /** `replica.machine.pull(node)` has something. */
+  stream(replica: ReplicaDriver, node: string): void;
+  changeInSync(replica: ReplicaDriver, action: ChangeAction): Promise<ChangeAnswer>;
+  fill(replica: ReplicaDriver, from: string, anew: boolean): void;
+  stopFill(replica: ReplicaDriver): void;
+  onFatal(error: Error): void;
+}
+
+/** Performs what the machine of one replica decides; decides nothing itself. */
+export class ReplicaDriver {
+  readonly key: PartitionKey;
+  readonly machine: ReplicaMachine;
+  private readonly queue: ReplicaEvent[] = [];
+  private readonly calls = new Map<number, (outcome: WriteOutcome) => void>();
+  private readonly waiters = new Set<() => void>();
+  private nextToken = 1;
+  private busy = false;
+  private closed = false;
+  private leadAskedAt: number | undefined;
+
+  constructor(
+    readonly id: PartitionId,
+    private readonly around: ReplicaSurroundings,
+    state: CopyState,
+  ) {
+    this.key = keyOf(id);
+    const { inSyncTimeoutMs } = around;
+    this.machine = new ReplicaMachine(this.start(state), inSyncTimeoutMs === undefined ? {} : { inSyncTimeoutMs });
+  }
+
+  get meta(): PartitionMeta | undefined {
+    return this.around.engine.meta(this.id);
+  }
+
+  private start(state: CopyState) {
+    const { engine, node } = this.around;
+    const meta = engine.meta(this.id);
+    if (!meta) return { node, state, promisedEpoch: 0, firstSeq: 1, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, log: [] };
+    const { promisedEpoch, lastSeq, lastEpoch, appliedSeq } = meta;
+    const firstSeq = Math.max(meta.firstSeq, lastSeq - REREAD_ENTRIES + 1);
+    return { node, state, promisedEpoch, firstSeq, lastSeq, lastEpoch, appliedSeq, log: this.readAll(firstSeq, lastSeq) };
+  }
+
+  private *readAll(from: number, to: number): Generator<ReplicatedEntry> {
+    for (let seq = from; seq <= to; ) {
+      const entries = this.around.engine.readLog(this.id, seq, READ_STRIDE);
+      if (entries.length === 0) return;
+      yield* entries;
+      seq += entries.length;
+    }
+  }
+
+  /** Handles the event and all that follows from it at once; events that come up meanwhile wait their turn. */
+  dispatch(event: ReplicaEvent): void {
+    if (this.closed) return;
+    this.queue.push(event);
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      this.work();
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private work(): void {
+    const before = this.machine.phase;
+    const epoch = this.machine.record?.epoch;
+    for (let event = this.queue.shift(); event; event = this.queue.shift()) {
+      for (const action of this.machine.onEvent(event, this.around.clock.monotonicMs())) this.perform(action);
+    }
+    if (before !== this.machine.phase || epoch !== this.machine.record?.epoch) this.changed(epoch);
+  }
+
+  /** Tells those who wait, and measures the pause of a change of leader. */
+  private changed(epochBefore: number | undefined): void {
+    const { phase, record } = this.machine;
+    const now = this.around.clock.monotonicMs();
+    if (phase === 'sealing' && (this.leadAskedAt === undefined || record?.epoch !== epochBefore)) this.leadAskedAt ??= now;
+    if (phase === 'serving') {
+      const pauseMs = Math.round((now - (this.leadAskedAt ?? now)) * 100) / 100;
+      this.leadAskedAt = undefined;
+      this.around.logger.info('serving', { event: 'serving', ...this.id, epoch: record?.epoch, pauseMs });
+    } else if (phase !== 'sealing') this.leadAskedAt = undefined;
+    for (const wake of [...this.waiters]) wake();
+  }
+
+  write(requestId: string, ops: readonly LogOp[]): Promise<WriteOutcome> {
+    return new Promise((resolve) => {
+      if (this.closed) return resolve({ kind: 'not-leader' });
+      const token = this.nextToken;
+      this.nextToken += 1;
+      this.calls.set(token, resolve);
+      return this.dispatch({ type: 'write', token, requestId, ops });
+    });
+  }
+
+  /** Resolves when phase or epoch change, or after `timeoutMs`. */
+  change(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.around.clock.after(timeoutMs, () => done());
+      const done = () => {
+        timer.cancel();
+        this.waiters.delete(done);
+        resolve();
+      };
+      this.waiters.add(done);
+    });
+  }
+
+  /** The partition is not this node's any more. */
+  close(record: PartitionRecord | undefined): void {
+    if (record) this.dispatch({ type: 'record', record, minInSync: 1 });
+    this.closed = true;
+    this.around.stopFill(this);
+    for (const resolve of this.calls.values()) resolve({ kind: 'not-leader' });
+    this.calls.clear();
+    for (const wake of [...this.waiters]) wake();
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** What `pull` names, as far as `limits` allow. */
+  read(fromSeq: number, toSeq: number, limits: { maxEntries: number; maxBytes: number }): readonly ReplicatedEntry[] {
+    if (toSeq < fromSeq) return [];
+    return this.around.engine.readLog(this.id, fromSeq, { ...limits, maxEntries: Math.min(limits.maxEntries, toSeq - fromSeq + 1) });
+  }
+
+  mark(): ContentMark {
+    const { seq, count, digest } = this.around.engine.digestAt(this.id);
+    return { seq, records: count, digest };
+  }
+
+  private perform(action: ReplicaAction): void {
+    const { around } = this;
+    switch (action.type) {
+      case 'promise':
+        return this.whenDurable(around.engine.promise(this.id, action.epoch), { type: 'promised', epoch: action.epoch });
+      case 'append':
+        return this.whenDurable(around.engine.append(this.id, action.entries), { type: 'durable', seq: action.entries.at(-1)!.seq, cut: action.cut });
+      case 'apply':
+        return this.apply(action.uptoSeq);
+      case 'truncate':
+        return this.whenDurable(around.engine.truncateAfter(this.id, action.seq), undefined);
+      case 'trim':
+        return this.whenDurable(around.engine.trimBefore(this.id, action.beforeSeq), undefined);
+      case 'reply':
+        return this.answer(action.token, action.outcome);
+      case 'stream':
+        return around.stream(this, action.to);
+      case 'send-follow':
+      case 'send-ack':
+      case 'send-unfollow':
+        return around.toLeader(this, action);
+      case 'send-truncate':
+      case 'send-need-snapshot':
+      case 'send-refused':
+        return around.toFollower(this, action);
+      case 'fill':
+        return around.fill(this, action.from, action.anew);
+      case 'stop-fill':
+        return around.stopFill(this);
+      case 'compare':
+        return this.compare(action.mark);
+      case 'change-in-sync':
+        return void this.changeInSync(action);
+      case 'trouble':
+        return around.logger.error('replica in trouble', { event: 'replica-trouble', ...this.id, reason: action.reason });
+    }
+  }
+
+  private apply(uptoSeq: number): void {
+    const { engine } = this.around;
+    const from = engine.meta(this.id)?.appliedSeq ?? 0;
+    for (let seq = from; seq < uptoSeq; ) {
+      seq = Math.min(uptoSeq, seq + APPLY_STRIDE);
+      this.whenDurable(engine.apply(this.id, seq), undefined);
+    }
+  }
+
+  private answer(token: number, outcome: WriteOutcome): void {
+    const resolve = this.calls.get(token);
+    this.calls.delete(token);
+    resolve?.(outcome);
+  }
+
+  private compare(mark: ContentMark): void {
+    const own = this.mark();
+    const equal = own.seq === mark.seq && own.records === mark.records && own.digest === mark.digest;
+    if (!equal) this.around.logger.error('content differs', { event: 'content-differs', ...this.id, own, leader: mark });
+    this.dispatch({ type: 'compared', equal });
+  }
+
+  private async changeInSync(action: ChangeAction): Promise<void> {
+    const { record, outcome } = await this.around.changeInSync(this, action);
+    if (record) this.dispatch({ type: 'record', record: record.record, minInSync: record.minInSync });
+    this.dispatch({ type: 'change-answered', id: action.id, outcome });
+  }
+
+  /** A failed write means that nobody knows what the disk has: the node must stop. */
+  private whenDurable(done: Promise<unknown>, then: ReplicaEvent | undefined): void {
+    done.then(
+      () => then && this.dispatch(then),
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  private fail(error: unknown): void {
+    if (this.closed) return;
+    const cause = CadastreError.from(error);
+    this.around.logger.error('replica stops', { event: 'replica-failed', ...this.id, error: cause });
+    this.around.onFatal(cause);
+  }
+
+  get leader(): string | undefined {
+    return this.machine.record && leaderOf(this.machine.record);
+  }
+}
