@@ -33,6 +33,8 @@ class ReplicaUnderTest {
   readonly observed = new Observed();
   readonly controller: Controller;
   readonly operations: Operations;
+  /** Agents do not reach it. */
+  cut = false;
 
   constructor(
     readonly id: string,
@@ -61,7 +63,7 @@ class ObedientAgents {
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly replicas: () => ReplicaUnderTest[]) {
-    this.timer = setInterval(() => this.replicas().forEach((replica) => this.serve(replica)), 5);
+    this.timer = setInterval(() => this.replicas().filter((r) => !r.cut).forEach((replica) => this.serve(replica)), 5);
   }
 
   stop(): void {
@@ -191,6 +193,7 @@ describe('a plan through its whole life', () => {
     await cp1.operations.actOnPlan({ id: plan!.id!, action: 'approve', digest: plan!.digest!, ...act });
     await until('some moves done', () => (cp2.operations.getPlan(plan!.id!).movesDone ?? 0) >= 3);
     cp1.store.setConnected(false);
+    cp1.cut = true;
     await until('cp2 active', () => cp2.controller.active);
     expect(cp1.controller.active).toBe(false);
     await until('completed', () => cp2.operations.getPlan(plan!.id!).state === 'completed');
