@@ -42,7 +42,7 @@ class Fill {
     const { clock, logger } = this.options;
     while (!this.stop.signal.aborted) {
       try {
-        if (await this.attempt()) return await this.finish();
+        if ((await this.attempt()) && !this.stop.signal.aborted) return await this.finish();
       } catch (error) {
         if (this.stop.signal.aborted) return;
         const cause = error instanceof CadastreError ? error : fromServiceError(error as never);
@@ -80,6 +80,7 @@ class Fill {
         if (this.stop.signal.aborted) return false;
         const pairs = checkFrame(frame, index, after);
         if (index === 0 && after === undefined) await this.begin(frame);
+        if (this.stop.signal.aborted) return false;
         index += 1;
         this.totalBytes = frame.totalBytes;
         const last = pairs.at(-1)?.[0];

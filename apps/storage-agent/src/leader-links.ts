@@ -32,9 +32,7 @@ class LeaderLink {
   constructor(
     readonly leader: string,
     private readonly options: LeaderLinksOptions,
-  ) {
-    this.connect();
-  }
+  ) {}
 
   send(message: Wire.FollowerMessage): void {
     this.flushAcks();
@@ -71,7 +69,7 @@ class LeaderLink {
     if (peer && this.stream && peer.address !== this.address) this.lost(this.stream);
   }
 
-  private connect(): void {
+  connect(): void {
     if (this.closed) return;
     const peer = this.options.peerOf(this.leader);
     if (!peer) return this.later();
@@ -137,8 +135,9 @@ export class LeaderLinks {
   }
 
   private open(leader: string): void {
-    // In a turn of its own: the replica that asked is still in the middle of its event.
-    this.byLeader.set(leader, new LeaderLink(leader, this.options));
+    const link = new LeaderLink(leader, this.options);
+    this.byLeader.set(leader, link); // before it connects, because that makes replicas send
+    link.connect();
   }
 
   tick(): void {

@@ -1,2 +1,5 @@
 export * from './etcd.js';
 export * from './tcp-proxy.js';
+export * from './cluster.js';
+export * from './process.js';
+export * from './workload.js';

@@ -1,0 +1,114 @@
+import { CadastreError } from '@cadastre/core';
+import type { ActiveInfo, Wire } from '@cadastre/contracts';
+import { callUnary, fromServiceError, Peer } from '@cadastre/contracts';
+
+type Operator = Wire.OperatorClient;
+type Method<Request, Reply> = (peer: Peer) => Parameters<typeof callUnary<Request, Reply>>[1];
+
+const DEADLINE_MS = 10_000;
+
+/** Asks any control-plane replica; the next one when one is away, the active one when only it may answer. */
+export class OperatorCalls {
+  private readonly peers = new Map<string, Peer>();
+
+  constructor(
+    readonly servers: readonly string[],
+    private readonly deadlineMs = DEADLINE_MS,
+  ) {}
+
+  createKeyspace = (request: Wire.CreateKeyspaceRequest) => this.change<Wire.CreateKeyspaceRequest, Wire.Keyspace__Output>((p) => p.operator.CreateKeyspace, request);
+  getKeyspace = (request: Wire.GetKeyspaceRequest) => this.read<Wire.GetKeyspaceRequest, Wire.Keyspace__Output>((p) => p.operator.GetKeyspace, request);
+  listKeyspaces = () => this.read<Wire.ListKeyspacesRequest, Wire.ListKeyspacesReply__Output>((p) => p.operator.ListKeyspaces, {});
+  listNodes = () => this.read<Wire.ListNodesRequest, Wire.ListNodesReply__Output>((p) => p.operator.ListNodes, {});
+  drainNode = (request: Wire.DrainNodeRequest) => this.change<Wire.DrainNodeRequest, Wire.Node__Output>((p) => p.operator.DrainNode, request);
+  proposePlan = (request: Wire.ProposePlanRequest) => this.change<Wire.ProposePlanRequest, Wire.ProposePlanReply__Output>((p) => p.operator.ProposePlan, request);
+  listPlans = () => this.read<Wire.ListPlansRequest, Wire.ListPlansReply__Output>((p) => p.operator.ListPlans, {});
+  getPlan = (id: string) => this.read<Wire.GetPlanRequest, Wire.Plan__Output>((p) => p.operator.GetPlan, { id });
+  actOnPlan = (request: Wire.ActOnPlanRequest) => this.change<Wire.ActOnPlanRequest, Wire.Plan__Output>((p) => p.operator.ActOnPlan, request);
+  status = () => this.read<Wire.StatusRequest, Wire.StatusReply__Output>((p) => p.operator.Status, {});
+  locate = (request: Wire.LocateRequest) => this.read<Wire.LocateRequest, Wire.LocateReply__Output>((p) => p.map.Locate, request);
+
+  /** The plan at each change until it has ended. A cut stream is continued at the next replica. */
+  async *watchPlan(id: string, signal: AbortSignal): AsyncGenerator<Wire.Plan__Output> {
+    for (let failures = 0, at = 0; !signal.aborted; at += 1) {
+      try {
+        yield* this.watchAt(this.servers[at % this.servers.length]!, id, signal);
+        return;
+      } catch (error) {
+        const failure = CadastreError.from(error);
+        failures += 1;
+        if (signal.aborted) return;
+        if (!['UNAVAILABLE', 'CANCELLED'].includes(failure.code) || failures > 3 * this.servers.length) throw failure;
+      }
+    }
+  }
+
+  close(): void {
+    for (const peer of this.peers.values()) peer.close();
+    this.peers.clear();
+  }
+
+  private async *watchAt(address: string, id: string, signal: AbortSignal): AsyncGenerator<Wire.Plan__Output> {
+    const call = (this.peer(address).operator as Operator).WatchPlan({ id });
+    const cancel = () => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      for await (const plan of call) yield plan as Wire.Plan__Output;
+    } catch (error) {
+      throw fromServiceError(error as never);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      call.cancel();
+    }
+  }
+
+  private read<Request, Reply>(method: Method<Request, Reply>, request: Request): Promise<Reply> {
+    return this.ask(method, request, (error) => ['UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED'].includes(error.code));
+  }
+
+  /** A change is sent again only where it cannot have happened. */
+  private change<Request, Reply>(method: Method<Request, Reply>, request: Request): Promise<Reply> {
+    return this.ask(method, request, neverHappened);
+  }
+
+  private async ask<Request, Reply>(method: Method<Request, Reply>, request: Request, mayAskNext: (error: CadastreError) => boolean): Promise<Reply> {
+    const left = [...this.servers];
+    const asked = new Set<string>();
+    let last: CadastreError | undefined;
+    for (let address = left.shift(); address !== undefined; address = left.shift()) {
+      if (asked.has(address)) continue;
+      asked.add(address);
+      try {
+        const peer = this.peer(address);
+        return await callUnary(peer.operator as never, method(peer) as never, request, { deadlineMs: this.deadlineMs });
+      } catch (error) {
+        last = CadastreError.from(error);
+        const active = last.code === 'NOT_ACTIVE' ? (last.info as ActiveInfo | undefined)?.activeAddress : undefined;
+        if (active) left.unshift(active);
+        else if (last.code !== 'NOT_ACTIVE' && !mayAskNext(last)) throw last;
+      }
+    }
+    throw this.nobody(last!);
+  }
+
+  private nobody(last: CadastreError): CadastreError {
+    if (last.code !== 'UNAVAILABLE') return last;
+    return new CadastreError('UNAVAILABLE', `no control plane answers at ${this.servers.join(', ')}: ${last.message}`, {
+      field: 'server',
+      remedy: 'check that the cluster is up (cadastre up), or give --server',
+      cause: last,
+    });
+  }
+
+  private peer(address: string): Peer {
+    const peer = this.peers.get(address) ?? new Peer(address);
+    this.peers.set(address, peer);
+    return peer;
+  }
+}
+
+const neverHappened = (error: CadastreError): boolean => {
+  if (error.code !== 'UNAVAILABLE') return false;
+  const trailers = (error.cause as { metadata?: { get(name: string): unknown[] } } | undefined)?.metadata;
+  return (trailers?.get('cadastre-error-bin').length ?? 0) > 0 || /No connection established|ECONNREFUSED/.test(error.message);
+};

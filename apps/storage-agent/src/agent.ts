@@ -1,0 +1,192 @@
+import { join } from 'node:path';
+import type { NodeEntry } from '@cadastre/core';
+import { checkName } from '@cadastre/core';
+import type { DuplexCall, Peer, Wire, WritableCall } from '@cadastre/contracts';
+import { GrpcServer, kvService, streaming, transferService } from '@cadastre/contracts';
+import type { StorageEngine } from '@cadastre/engine';
+import { LmdbEngine } from '@cadastre/engine';
+import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
+import { silentLogger, systemClock } from '@cadastre/runtime';
+import type { AgentConfig } from './agent-config.js';
+import { ControlPlane, Peers } from './control-plane.js';
+import { Fills } from './fill.driver.js';
+import { FollowerStreams } from './follower-streams.js';
+import { Gate } from './gate.js';
+import { readIdentity } from './identity.js';
+import { changeInSync } from './in-sync-changes.js';
+import { KvService } from './kv-service.js';
+import { LeaderLinks } from './leader-links.js';
+import { MapFile } from './map-file.js';
+import { MapWatch } from './map-watch.driver.js';
+import { keyOf } from './partition-key.js';
+import type { ReplicaSurroundings } from './replica.driver.js';
+import { ReplicaSet } from './replica-set.driver.js';
+import { Reporter } from './reporter.driver.js';
+import { Session } from './session.driver.js';
+import { sendSnapshot } from './snapshot-source.js';
+
+const TICK_MS = 100;
+const HOLD_MAX = 10_000;
+const GRACE_MS = 1000;
+
+/** A running storage agent. */
+export interface Agent {
+  readonly id: string;
+  /** host:port that it listens on. */
+  readonly address: string;
+  readonly engine: StorageEngine;
+  /** Says goodbye, lets calls in flight end for a short while, flushes and lets go of the directory. Within 3 s. */
+  stop(): Promise<void>;
+}
+
+/** Wires one agent; holds no decision of its own. */
+class StorageAgent implements Agent {
+  readonly id: string;
+  readonly engine: StorageEngine;
+  address = '';
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly peers = new Peers();
+  private readonly controlPlane: ControlPlane;
+  private readonly server = new GrpcServer();
+  private readonly replicas: ReplicaSet;
+  private readonly links: LeaderLinks;
+  private readonly followers: FollowerStreams;
+  private readonly fills: Fills;
+  private readonly gate: Gate;
+  private readonly watch: MapWatch;
+  private session: Session | undefined;
+  private reporter: Reporter | undefined;
+  private ticker: Cancellable | undefined;
+  private stopping = false;
+
+  constructor(
+    private readonly config: AgentConfig,
+    private readonly incarnation: string,
+  ) {
+    const { clock = systemClock, logger = silentLogger } = config;
+    this.id = config.id;
+    this.clock = clock;
+    this.logger = logger;
+    this.engine = config.engine ?? new LmdbEngine({ directory: join(config.dataDir, 'engine') });
+    this.controlPlane = new ControlPlane(config.controlPlane, this.peers);
+    const mapOf = (keyspace: string) => this.watch.get(keyspace);
+    const peerOf = (node: string) => this.peerOf(node);
+    const replica = (key: string) => this.replicas.get(key);
+    const replicas = () => this.replicas.all();
+    const common = { node: this.id, engine: this.engine, clock, logger };
+    this.replicas = new ReplicaSet({ ...common, mapOf, around: this.surroundings() });
+    this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas });
+    this.followers = new FollowerStreams({ logger, replica, replicas });
+    this.fills = new Fills({ ...common, peerOf });
+    this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
+    this.watch = new MapWatch({
+      watcher: this.id,
+      controlPlane: this.controlPlane,
+      file: new MapFile(config.dataDir, logger),
+      clock,
+      logger,
+      listener: (keyspace, map, partitions) => this.replicas.onMap(keyspace, map, partitions),
+      onSynced: () => this.replicas.setAsideUnknown(),
+    });
+  }
+
+  async start(): Promise<this> {
+    await this.engine.open();
+    this.addServices();
+    const port = await this.server.listen({ host: this.config.host, port: this.config.port });
+    this.address = `${this.config.host}:${port}`;
+    const known = await this.watch.load();
+    // A map from before shows that the data is from before too. Without one, the control plane first decides who this node is.
+    if (known > 0) this.replicas.startActing(this.watch.keyspaces());
+    this.watch.connect();
+    this.join();
+    this.ticker = this.clock.every(TICK_MS, () => this.tick());
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.gate.stop();
+    this.reporter?.stop();
+    this.ticker?.cancel();
+    const served = this.server.stop(GRACE_MS);
+    await this.session?.stop();
+    this.fills.stopAll();
+    this.links.stop();
+    this.followers.stop();
+    await this.watch.stop();
+    this.replicas.close();
+    await served;
+    await this.engine.close();
+    this.peers.close();
+  }
+
+  private join(): void {
+    const { config, clock, logger, controlPlane, incarnation } = this;
+    const node: NodeEntry = { id: this.id, address: config.advertise ?? this.address, labels: config.labels ?? {}, weight: config.weight ?? 1 };
+    const onWelcome = () => this.replicas.startActing(this.watch.keyspaces());
+    this.session = new Session({ node, capacity: config.capacity ?? {}, incarnation, controlPlane, clock, logger, onWelcome, onFatal: (error) => this.fatal(error) });
+    this.session.connect();
+    this.reporter = new Reporter({ node: this.id, incarnation, engine: this.engine, replicas: this.replicas, fills: this.fills, controlPlane, clock, logger, applied: () => this.watch.applied() });
+    this.reporter.start();
+  }
+
+  private tick(): void {
+    this.replicas.tick();
+    this.links.tick();
+  }
+
+  private addServices(): void {
+    this.server.add(kvService, new KvService({ gate: this.gate, engine: this.engine, clock: this.clock }).handlers());
+    this.server.add(transferService, {
+      replicate: streaming((call: DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>) => this.followers.handle(call)) as never,
+      snapshot: streaming((call: WritableCall<Wire.SnapshotRequest__Output, Wire.SnapshotFrame>) => sendSnapshot(call, this.replicas.get(keyOf(call.request)), this.engine)) as never,
+    });
+  }
+
+  private surroundings(): ReplicaSurroundings {
+    return {
+      node: this.id,
+      engine: this.engine,
+      clock: this.clock,
+      logger: this.logger,
+      inSyncTimeoutMs: this.config.inSyncTimeoutMs,
+      toLeader: (replica, word) => this.links.send(replica, word),
+      toFollower: (replica, word) => this.followers.send(replica, word),
+      stream: (replica, node) => this.followers.offer(replica, node),
+      changeInSync: (replica, action) => changeInSync(this.controlPlane, this.id, replica.id, action, this.watch.get(replica.id.keyspace)?.spec.minInSync ?? 1),
+      fill: (replica, from, anew) => this.fills.start(replica, from, anew),
+      stopFill: (replica) => this.fills.stop(replica),
+      onFatal: (error) => this.fatal(error),
+    };
+  }
+
+  /** The address that any of the maps gives for a node. */
+  private peerOf(node: string): Peer | undefined {
+    for (const keyspace of this.watch.keyspaces()) {
+      const address = this.watch.get(keyspace)?.node(node)?.address;
+      if (address) return this.peers.at(address);
+    }
+    return undefined;
+  }
+
+  private fatal(error: Error): void {
+    if (this.stopping) return;
+    this.config.onFatal?.(error);
+  }
+}
+
+/** @throws CadastreError INVALID_ARGUMENT, FAILED_PRECONDITION (the directory is another node's or in use), UNAVAILABLE (the port is taken) */
+export const startAgent = async (config: AgentConfig): Promise<Agent> => {
+  checkName('id', config.id);
+  const incarnation = await readIdentity(config.dataDir, config.id);
+  const agent = new StorageAgent(config, incarnation);
+  try {
+    return await agent.start();
+  } catch (error) {
+    await agent.stop().catch(() => undefined);
+    throw error;
+  }
+};

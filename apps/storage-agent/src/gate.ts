@@ -1,0 +1,122 @@
+import type { KeyspaceMap, PartitionRecord } from '@cadastre/core';
+import { CadastreError, invalid, leaderOf, printable } from '@cadastre/core';
+import type { OwnerInfo } from '@cadastre/contracts';
+import type { Clock } from '@cadastre/runtime';
+import { keyOf, type PartitionKey } from './partition-key.js';
+import type { ReplicaDriver } from './replica.driver.js';
+
+/** How long a caller whose map is newer than this node's is held for the map to arrive. */
+const NEWER_MAP_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10_000;
+
+export interface Target {
+  readonly keyspace: string;
+  readonly partition: number;
+  readonly epoch: number;
+}
+
+export interface GateOptions {
+  readonly node: string;
+  readonly clock: Clock;
+  readonly holdMax: number;
+  mapOf(keyspace: string): KeyspaceMap | undefined;
+  replica(key: PartitionKey): ReplicaDriver | undefined;
+}
+
+export interface Admitted {
+  readonly replica: ReplicaDriver;
+  readonly map: KeyspaceMap;
+}
+
+/** Decides whether this node may answer for a partition now; holds for a short while what it soon may. */
+export class Gate {
+  private held = 0;
+  private stopping = false;
+
+  constructor(private readonly options: GateOptions) {}
+
+  stop(): void {
+    this.stopping = true;
+  }
+
+  /** `task` counts against the bound of waiting calls while it runs. @throws CadastreError RESOURCE_EXHAUSTED above it */
+  async hold<T>(task: () => Promise<T>): Promise<T> {
+    if (this.held >= this.options.holdMax) {
+      throw new CadastreError('RESOURCE_EXHAUSTED', `${this.held} calls wait on ${this.options.node}`, { limit: `${this.options.holdMax} calls`, remedy: 'back off and retry' });
+    }
+    this.held += 1;
+    try {
+      return await task();
+    } finally {
+      this.held -= 1;
+    }
+  }
+
+  /** @throws CadastreError NOT_FOUND, INVALID_ARGUMENT, NOT_OWNER (with the record), UNAVAILABLE, RESOURCE_EXHAUSTED */
+  async admit(target: Target, remainingMs: number): Promise<Admitted> {
+    const ready = this.check(target);
+    return ready === 'newer' || ready === 'preparing' ? this.hold(() => this.wait(target, remainingMs)) : ready;
+  }
+
+  notOwner(target: Target, map: KeyspaceMap): CadastreError {
+    const record = this.recordOf(target, map);
+    const leader = leaderOf(record);
+    const leaderAddress = leader === undefined ? undefined : map.node(leader)?.address;
+    const info: OwnerInfo = { keyspace: target.keyspace, record, generation: map.generation, ...(leaderAddress !== undefined && { leaderAddress }) };
+    return new CadastreError('NOT_OWNER', `${target.keyspace}/${target.partition} at epoch ${record.epoch} is led by ${leader ?? 'nobody'}, asked with epoch ${target.epoch} of ${this.options.node}`, {
+      field: 'target.epoch',
+      remedy: leader === undefined ? 'wait for a leader to be named' : 'heal the map from the record that comes with this and ask the leader',
+      info,
+    });
+  }
+
+  private check(target: Target): Admitted | 'newer' | 'preparing' {
+    if (this.stopping) throw new CadastreError('UNAVAILABLE', `${this.options.node} is stopping`, { remedy: 'retry; the map will name another leader' });
+    const map = this.mapFor(target);
+    const record = this.recordOf(target, map);
+    if (target.epoch > record.epoch) return 'newer';
+    if (leaderOf(record) !== this.options.node) throw this.notOwner(target, map);
+    const replica = this.options.replica(keyOf(target));
+    // A lower epoch of the caller is no reason to refuse: this node is the sealed leader of the newest epoch it knows of, and every
+    // write is committed under that one. The caller's map only lacks a change that did not touch the leader.
+    return replica?.machine.phase === 'serving' ? { replica, map } : 'preparing';
+  }
+
+  private mapFor({ keyspace, partition }: Target): KeyspaceMap {
+    const map = this.options.mapOf(keyspace);
+    if (!map) throw new CadastreError('NOT_FOUND', `keyspace "${printable(keyspace)}" is not known to ${this.options.node}`, { field: 'target.keyspace', remedy: 'name a keyspace that exists' });
+    if (partition >= map.partitions) throw invalid('target.partition', `${partition} of ${map.partitions}`, 'compute the partition from the key with the scheme of the map', `0 to ${map.partitions - 1}`);
+    return map;
+  }
+
+  /** The newer of the map's and the replica's, which an answer of the controller may have told first. */
+  private recordOf(target: Target, map: KeyspaceMap): PartitionRecord {
+    const mapped = map.record(target.partition);
+    const own = this.options.replica(keyOf(target))?.machine.record;
+    return own && own.epoch > mapped.epoch ? own : mapped;
+  }
+
+  private async wait(target: Target, remainingMs: number): Promise<Admitted> {
+    const { clock } = this.options;
+    const began = clock.monotonicMs();
+    const end = began + Math.min(remainingMs, LONGEST_WAIT_MS);
+    for (;;) {
+      const verdict = this.check(target);
+      if (verdict !== 'newer' && verdict !== 'preparing') return verdict;
+      const until = verdict === 'newer' ? Math.min(end, began + NEWER_MAP_WAIT_MS) : end;
+      const left = until - clock.monotonicMs();
+      if (left <= 0) throw verdict === 'newer' ? this.notOwner(target, this.mapFor(target)) : this.notReady(target);
+      const replica = this.options.replica(keyOf(target));
+      // Without a replica there is nothing to tell of a change, so it is looked for.
+      await (replica?.change(Math.min(left, verdict === 'newer' ? 20 : left)) ?? this.pause(Math.min(left, 20)));
+    }
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.options.clock.after(ms, resolve));
+  }
+
+  private notReady(target: Target): CadastreError {
+    return new CadastreError('UNAVAILABLE', `${target.keyspace}/${target.partition}: ${this.options.node} was not ready to lead in time; nothing was changed`, { remedy: 'retry with backoff' });
+  }
+}

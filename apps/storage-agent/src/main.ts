@@ -1,0 +1,31 @@
+import { CadastreError } from '@cadastre/core';
+import { createLogger, shutdownOnSignals } from '@cadastre/service-kit';
+import { startAgent } from './agent.js';
+import { agentConfig, type ProcessConfig } from './config.js';
+
+const STOP_MS = 3000;
+
+/** One line for people; the code is 1 for whatever a start cannot get over. */
+const giveUp = (error: unknown): never => {
+  const { message, remedy } = CadastreError.from(error);
+  process.stderr.write(`cadastre-agent: ${message}${remedy === undefined ? '' : ` (${remedy})`}\n`);
+  process.exit(1);
+};
+
+const readConfig = (): ProcessConfig => {
+  try {
+    return agentConfig(process.argv.slice(2), process.env);
+  } catch (error) {
+    return giveUp(error);
+  }
+};
+
+const config = readConfig();
+const logger = createLogger({ service: 'storage-agent', level: config.logLevel, fields: { node: config.id } });
+try {
+  const agent = await startAgent({ ...config, logger, onFatal: giveUp });
+  logger.info('listening', { event: 'listening', address: agent.address, advertise: config.advertise ?? agent.address });
+  shutdownOnSignals(() => agent.stop(), { timeoutMs: STOP_MS, logger });
+} catch (error) {
+  giveUp(error);
+}

@@ -1,0 +1,143 @@
+import type { CopyState, KeyspaceMap, PartitionRecord } from '@cadastre/core';
+import { compareGenerations, replicaOn } from '@cadastre/core';
+import type { Generation } from '@cadastre/core';
+import type { PartitionId, StorageEngine } from '@cadastre/engine';
+import type { Logger } from '@cadastre/runtime';
+import { keyOf, type PartitionKey } from './partition-key.js';
+import { ReplicaDriver, type ReplicaSurroundings } from './replica.driver.js';
+
+export interface ReplicaSetOptions {
+  readonly node: string;
+  readonly engine: StorageEngine;
+  readonly logger: Logger;
+  readonly around: ReplicaSurroundings;
+  mapOf(keyspace: string): KeyspaceMap | undefined;
+}
+
+/**
+ * What the map says of this node against what the disk has, level-triggered: a partition that the map gives it is run, one that
+ * it does not give it is kept aside until it is granted that it may go.
+ */
+export class ReplicaSet {
+  private readonly byKey = new Map<PartitionKey, ReplicaDriver>();
+  /** Copies that the map does not give this node. */
+  private readonly strays = new Map<PartitionKey, PartitionId>();
+  /** Until the node is known to the cluster, or has a map of its own from before, a record cannot be told from a mistake. */
+  private acting = false;
+
+  constructor(private readonly options: ReplicaSetOptions) {}
+
+  get(key: PartitionKey): ReplicaDriver | undefined {
+    return this.byKey.get(key);
+  }
+
+  all(): IterableIterator<ReplicaDriver> {
+    return this.byKey.values();
+  }
+
+  allStrays(): IterableIterator<PartitionId> {
+    return this.strays.values();
+  }
+
+  startActing(keyspaces: Iterable<string>): void {
+    if (this.acting) return;
+    this.acting = true;
+    for (const keyspace of keyspaces) this.onMap(keyspace, this.options.mapOf(keyspace), undefined);
+  }
+
+  onMap(keyspace: string, map: KeyspaceMap | undefined, partitions: readonly number[] | undefined): void {
+    if (!this.acting) return;
+    for (const id of this.held(keyspace)) if (!map || !this.named(map, id.partition)) this.setAside(id, map);
+    if (!map) return;
+    if (partitions) for (const partition of partitions) this.onRecord(keyspace, map, map.record(partition));
+    else for (const partition of this.mine(map)) this.onRecord(keyspace, map, map.record(partition));
+  }
+
+  /** Copies of keyspaces that nobody knows any more. Only once the whole picture is there. */
+  setAsideUnknown(): void {
+    for (const { id } of this.options.engine.partitions()) if (!this.options.mapOf(id.keyspace)) this.setAside(id, undefined);
+  }
+
+  tick(): void {
+    for (const replica of this.byKey.values()) replica.dispatch({ type: 'tick' });
+  }
+
+  /** Golden rule (INV-5): only what is set aside, only when this node has applied the map without it, only when that map still says so. */
+  async purge(id: PartitionId, granted: Generation): Promise<boolean> {
+    const key = keyOf(id);
+    const map = this.options.mapOf(id.keyspace);
+    if (!this.strays.has(key) || this.byKey.has(key)) return false;
+    if (map && (compareGenerations(map.generation, granted) < 0 || this.named(map, id.partition))) return false;
+    this.strays.delete(key);
+    await this.options.engine.purge(id);
+    this.options.logger.info('purged', { event: 'purged', ...id });
+    return true;
+  }
+
+  close(): void {
+    for (const replica of this.byKey.values()) replica.close(undefined);
+    this.byKey.clear();
+  }
+
+  private held(keyspace: string): PartitionId[] {
+    const ids = new Map<PartitionKey, PartitionId>();
+    for (const { id } of this.options.engine.partitions()) if (id.keyspace === keyspace) ids.set(keyOf(id), id);
+    for (const { id, key } of this.byKey.values()) if (id.keyspace === keyspace) ids.set(key, id);
+    return [...ids.values()];
+  }
+
+  private named(map: KeyspaceMap, partition: number): boolean {
+    return partition < map.partitions && replicaOn(map.record(partition), this.options.node) !== undefined;
+  }
+
+  /** By the columns, because a map may have very many partitions of which few are here. */
+  private mine(map: KeyspaceMap): number[] {
+    const self = map.nodes.findIndex((node) => node.id === this.options.node);
+    const result: number[] = [];
+    if (self < 0) return result;
+    for (let cell = map.replicaNodes.indexOf(self); cell >= 0; cell = map.replicaNodes.indexOf(self, cell + 1)) result.push(Math.floor(cell / map.stride));
+    return result;
+  }
+
+  private onRecord(keyspace: string, map: KeyspaceMap, record: PartitionRecord): void {
+    if (!replicaOn(record, this.options.node)) return;
+    const id = { keyspace, partition: record.partition };
+    const replica = this.byKey.get(keyOf(id)) ?? this.adopt(id, record);
+    replica.dispatch({ type: 'record', record, minInSync: map.spec.minInSync });
+  }
+
+  private adopt(id: PartitionId, record: PartitionRecord): ReplicaDriver {
+    const key = keyOf(id);
+    this.strays.delete(key);
+    const replica = new ReplicaDriver(id, this.options.around, this.prepare(id, record));
+    this.byKey.set(key, replica);
+    return replica;
+  }
+
+  /** The engine does in memory at once what it is asked for, so what follows may count on it. */
+  private prepare(id: PartitionId, record: PartitionRecord): CopyState {
+    const { engine, node } = this.options;
+    const meta = engine.meta(id);
+    if (meta?.state === 'filling') return 'filling';
+    if (meta?.state === 'quarantined') void engine.reinstate(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
+    if (meta) return 'active';
+    // Only under its first record is a partition empty by right; later an empty in-sync copy would be a lost one.
+    if (record.epoch !== 1 || !replicaOn(record, node)?.inSync) return 'absent';
+    void engine.create(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
+    return 'active';
+  }
+
+  private setAside(id: PartitionId, map: KeyspaceMap | undefined): void {
+    const key = keyOf(id);
+    const replica = this.byKey.get(key);
+    if (this.strays.has(key) && !replica) return;
+    this.byKey.delete(key);
+    replica?.close(map && id.partition < map.partitions ? map.record(id.partition) : undefined);
+    const state = this.options.engine.meta(id)?.state;
+    if (!state) return;
+    this.strays.set(key, id);
+    this.options.logger.info('set aside', { event: 'quarantined', ...id });
+    // A copy that was still being filled was never whole; there is nothing in it to keep readable.
+    if (state === 'active') void this.options.engine.quarantine(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
+  }
+}

@@ -1,0 +1,176 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ClientOptions } from '@cadastre/client';
+import { CadastreClient } from '@cadastre/client';
+import type { KeyspaceSpec } from '@cadastre/core';
+import { CadastreError } from '@cadastre/core';
+import { callUnary, encodeSpec, Peer, type Wire } from '@cadastre/contracts';
+import type { EtcdCluster } from './etcd.js';
+import { startEtcd } from './etcd.js';
+import { ServerProcess } from './process.js';
+
+const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
+const script = (app: string): string => join(REPOSITORY, 'apps', app, 'dist', 'main.js');
+
+export interface ClusterOptions {
+  readonly controlPlanes?: number;
+  readonly agents?: number;
+  readonly zones?: number;
+  readonly racksPerZone?: number;
+  readonly controlPlaneArgs?: readonly string[];
+  readonly agentArgs?: readonly string[];
+}
+
+const DEADLINE_MS = 10_000;
+
+/** A whole Cadastre of real processes on loopback: etcd, control planes, agents. For tests and benches. Needs a build. */
+export class TestCluster {
+  readonly dir = mkdtempSync(join(tmpdir(), 'cadastre-cluster-'));
+  readonly controlPlanes = new Map<string, ServerProcess>();
+  readonly agents = new Map<string, ServerProcess>();
+  private readonly peers = new Map<string, Peer>();
+  private readonly clients: CadastreClient[] = [];
+  private readonly addresses = new Map<string, string>();
+
+  private constructor(
+    readonly etcd: EtcdCluster,
+    private readonly options: ClusterOptions,
+  ) {}
+
+  static async start(options: ClusterOptions = {}): Promise<TestCluster> {
+    const cluster = new TestCluster(await startEtcd(), options);
+    try {
+      for (let i = 1; i <= (options.controlPlanes ?? 2); i += 1) await cluster.startControlPlane(`cp${i}`);
+      await Promise.all(Array.from({ length: options.agents ?? 6 }, (_, i) => cluster.startAgent(i + 1)));
+      await cluster.until('all nodes up and a controller', async () => {
+        const status = await cluster.status();
+        return status.active !== '' && status.nodesUp === cluster.agents.size;
+      });
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  async startControlPlane(id: string): Promise<ServerProcess> {
+    const endpoints = this.etcd.endpoints.map((e) => `http://${e}`).join(',');
+    const grpc = this.addresses.get(id) ?? '127.0.0.1:0';
+    const args = ['--id', id, '--grpc', grpc, '--http', '127.0.0.1:0', '--etcd', endpoints, ...(this.options.controlPlaneArgs ?? [])];
+    const server = await ServerProcess.start({ name: id, script: script('control-plane'), args });
+    this.controlPlanes.set(id, server);
+    this.addresses.set(id, server.listening['grpc']!);
+    return server;
+  }
+
+  /** Agent i stands in zone (i - 1) mod zones, in rack ((i - 1) / zones) mod racks of that zone. */
+  async startAgent(i: number): Promise<ServerProcess> {
+    const { zones = 3, racksPerZone = 2, agentArgs = [] } = this.options;
+    const id = `n${i}`;
+    const zone = String.fromCharCode(97 + ((i - 1) % zones));
+    const rack = `r${(Math.floor((i - 1) / zones) % racksPerZone) + 1}`;
+    const args = ['--id', id, '--data', join(this.dir, id), '--listen', this.addresses.get(id) ?? '127.0.0.1:0', '--control-plane', this.controlPlaneAddresses().join(','), '--label', `zone=${zone}`, '--label', `rack=${rack}`, ...agentArgs];
+    const server = await ServerProcess.start({ name: id, script: script('storage-agent'), args });
+    this.agents.set(id, server);
+    this.addresses.set(id, server.listening['address']!);
+    return server;
+  }
+
+  controlPlaneAddresses(): string[] {
+    return [...this.controlPlanes.keys()].map((id) => this.addresses.get(id)!);
+  }
+
+  async client(options: Partial<ClientOptions> = {}): Promise<CadastreClient> {
+    const client = await CadastreClient.connect({ controlPlanes: this.controlPlaneAddresses(), ...options });
+    this.clients.push(client);
+    return client;
+  }
+
+  /** An operator's call at any control plane that answers. */
+  async operator<Reply>(call: (peer: Peer) => Promise<Reply>): Promise<Reply> {
+    let last: unknown;
+    for (const [id, server] of this.controlPlanes) {
+      if (!server.running) continue;
+      try {
+        return await call(this.peer(this.addresses.get(id)!));
+      } catch (error) {
+        if (CadastreError.from(error).code !== 'UNAVAILABLE') throw error;
+        last = error;
+      }
+    }
+    throw last ?? new Error('no control plane is running');
+  }
+
+  status(): Promise<Wire.StatusReply__Output> {
+    return this.operator((p) => callUnary<Wire.StatusRequest, Wire.StatusReply__Output>(p.operator, p.operator.Status, {}, { deadlineMs: DEADLINE_MS }));
+  }
+
+  createKeyspace(spec: KeyspaceSpec): Promise<Wire.Keyspace__Output> {
+    return this.operator((p) =>
+      callUnary<Wire.CreateKeyspaceRequest, Wire.Keyspace__Output>(p.operator, p.operator.CreateKeyspace, { spec: encodeSpec(spec), actor: 'test' }, { deadlineMs: DEADLINE_MS }),
+    );
+  }
+
+  keyspace(name: string): Promise<Wire.Keyspace__Output> {
+    return this.operator((p) =>
+      callUnary<Wire.GetKeyspaceRequest, Wire.Keyspace__Output>(p.operator, p.operator.GetKeyspace, { name, withPartitions: true }, { deadlineMs: DEADLINE_MS }),
+    );
+  }
+
+  nodes(): Promise<Wire.ListNodesReply__Output> {
+    return this.operator((p) => callUnary<Wire.ListNodesRequest, Wire.ListNodesReply__Output>(p.operator, p.operator.ListNodes, {}, { deadlineMs: DEADLINE_MS }));
+  }
+
+  propose(): Promise<Wire.ProposePlanReply__Output> {
+    return this.operator((p) =>
+      callUnary<Wire.ProposePlanRequest, Wire.ProposePlanReply__Output>(p.operator, p.operator.ProposePlan, { actor: 'test' }, { deadlineMs: DEADLINE_MS }),
+    );
+  }
+
+  plan(id: string): Promise<Wire.Plan__Output> {
+    return this.operator((p) => callUnary<Wire.GetPlanRequest, Wire.Plan__Output>(p.operator, p.operator.GetPlan, { id }, { deadlineMs: DEADLINE_MS }));
+  }
+
+  actOnPlan(id: string, action: string, digest = ''): Promise<Wire.Plan__Output> {
+    return this.operator((p) =>
+      callUnary<Wire.ActOnPlanRequest, Wire.Plan__Output>(p.operator, p.operator.ActOnPlan, { id, action, digest, actor: 'test', reason: 'a test' }, { deadlineMs: DEADLINE_MS }),
+    );
+  }
+
+  /** Polls a condition of the world; what fails meanwhile counts as not yet. */
+  async until(what: string, test: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
+    const giveUpAt = performance.now() + withinMs;
+    let last: unknown;
+    while (performance.now() < giveUpAt) {
+      try {
+        if (await test()) return;
+        last = undefined;
+      } catch (error) {
+        last = error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`never within ${withinMs} ms: ${what}${last ? ` (${String(last)})` : ''}\n${this.logs()}`);
+  }
+
+  logs(lines = 15): string {
+    return [...this.controlPlanes.values(), ...this.agents.values()].map((p) => `--- ${p.name}${p.running ? '' : ' (ended)'}\n${p.log(lines)}`).join('\n');
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.clients.map((c) => c.close()));
+    for (const peer of this.peers.values()) peer.close();
+    await Promise.all([...this.agents.values()].map((a) => a.end('SIGKILL')));
+    await Promise.all([...this.controlPlanes.values()].map((c) => c.end('SIGKILL')));
+    await this.etcd.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  private peer(address: string): Peer {
+    let peer = this.peers.get(address);
+    if (!peer) this.peers.set(address, (peer = new Peer(address)));
+    return peer;
+  }
+}

@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+const KEPT_LINES = 2_000;
+
+export interface StartOptions {
+  readonly name: string;
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly withinMs?: number;
+}
+
+/** A Node process of ours that says in one JSON line, `"event":"listening"`, where it can be reached. Ends with this process. */
+export class ServerProcess {
+  private readonly kept: string[] = [];
+  private readonly listeners = new Set<(line: Record<string, unknown>) => void>();
+  listening: Record<string, string> = {};
+
+  private constructor(
+    readonly name: string,
+    private readonly child: ChildProcess,
+  ) {
+    const end = () => child.kill('SIGKILL');
+    process.once('exit', end);
+    child.once('exit', () => process.removeListener('exit', end));
+    for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream! }).on('line', (line) => this.take(line));
+  }
+
+  static async start({ name, script, args, env, withinMs = 30_000 }: StartOptions): Promise<ServerProcess> {
+    const child = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const server = new ServerProcess(name, child);
+    server.listening = (await server.line('listening', (line) => line['event'] === 'listening', withinMs)) as Record<string, string>;
+    return server;
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** What it has written last, for the message of a failed test. */
+  log(lines = 60): string {
+    return this.kept.slice(-lines).join('\n');
+  }
+
+  /** The next JSON line (or one already written) for which `test` holds. */
+  line(what: string, test: (line: Record<string, unknown>) => boolean, withinMs = 30_000): Promise<Record<string, unknown>> {
+    for (const text of this.kept) {
+      const parsed = parse(text);
+      if (parsed && test(parsed)) return Promise.resolve(parsed);
+    }
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void) => {
+        clearTimeout(timer);
+        this.listeners.delete(listener);
+        this.child.removeListener('exit', onExit);
+        settle();
+      };
+      const listener = (line: Record<string, unknown>) => {
+        if (test(line)) finish(() => resolve(line));
+      };
+      const onExit = () => finish(() => reject(new Error(`${this.name} ended before "${what}":\n${this.log()}`)));
+      const timer = setTimeout(() => finish(() => reject(new Error(`${this.name} did not say "${what}" in ${withinMs} ms:\n${this.log()}`))), withinMs);
+      this.listeners.add(listener);
+      this.child.once('exit', onExit);
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Resolves when the process is gone. */
+  async end(signal: NodeJS.Signals = 'SIGTERM', withinMs = 10_000): Promise<number | null> {
+    if (this.running) {
+      const gone = once(this.child, 'exit');
+      const timer = setTimeout(() => this.child.kill('SIGKILL'), withinMs);
+      this.child.kill(signal);
+      await gone;
+      clearTimeout(timer);
+    }
+    return this.child.exitCode;
+  }
+
+  private take(line: string): void {
+    this.kept.push(line);
+    if (this.kept.length > KEPT_LINES) this.kept.shift();
+    const parsed = parse(line);
+    if (parsed) for (const listener of this.listeners) listener(parsed);
+  }
+}
+
+const parse = (line: string): Record<string, unknown> | undefined => {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+};
