@@ -28,7 +28,7 @@ const request = (node: string, { keyspace, partition }: PartitionId, { epoch, ad
 /** Asks the active controller; every way that this can end is an answer. */
 export const changeInSync = async (controlPlane: ControlPlane, node: string, id: PartitionId, action: ChangeAction, minInSync: number): Promise<ChangeAnswer> => {
   try {
-    const reply = await controlPlane.onActive((peer) => callUnary(peer.agent, peer.agent.changeInSync, request(node, id, action), { deadlineMs: DEADLINE_MS }));
+    const reply = await controlPlane.onActive((peer) => callUnary<Wire.ChangeInSyncRequest, Wire.ChangeInSyncReply__Output>(peer.agent, peer.agent.changeInSync, request(node, id, action), { deadlineMs: DEADLINE_MS }));
     return reply.record ? { outcome: 'refused', record: { record: decodeRecord(reply.record), minInSync } } : { outcome: 'unknown' };
   } catch (error) {
     const { code, info } = CadastreError.from(error);

@@ -75,7 +75,7 @@ export class Reporter {
   private async send(changed: readonly [PartitionKey, Wire.ReplicaReport][]): Promise<void> {
     const { controlPlane, node, incarnation } = this.options;
     const request: Wire.ReportRequest = { node, incarnation, applied: encodeKnown(this.options.applied()), replicas: changed.map(([, report]) => report) };
-    const reply = await controlPlane.onActive((peer) => callUnary(peer.agent, peer.agent.report, request, { deadlineMs: DEADLINE_MS }));
+    const reply = await controlPlane.onActive((peer) => callUnary<Wire.ReportRequest, Wire.ReportReply__Output>(peer.agent, peer.agent.report, request, { deadlineMs: DEADLINE_MS }));
     for (const [key, report] of changed) this.told.set(key, JSON.stringify(report));
     for (const grant of reply.purge) {
       const gone = await this.options.replicas.purge(grant, requireGeneration(grant.generation));

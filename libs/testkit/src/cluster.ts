@@ -123,6 +123,12 @@ export class TestCluster {
     return this.operator((p) => callUnary<Wire.ListNodesRequest, Wire.ListNodesReply__Output>(p.operator, p.operator.ListNodes, {}, { deadlineMs: DEADLINE_MS }));
   }
 
+  drain(id: string, undo = false): Promise<Wire.Node__Output> {
+    return this.operator((p) =>
+      callUnary<Wire.DrainNodeRequest, Wire.Node__Output>(p.operator, p.operator.DrainNode, { id, undo, actor: 'test', reason: 'a test' }, { deadlineMs: DEADLINE_MS }),
+    );
+  }
+
   propose(): Promise<Wire.ProposePlanReply__Output> {
     return this.operator((p) =>
       callUnary<Wire.ProposePlanRequest, Wire.ProposePlanReply__Output>(p.operator, p.operator.ProposePlan, { actor: 'test' }, { deadlineMs: DEADLINE_MS }),

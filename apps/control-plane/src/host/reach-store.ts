@@ -18,7 +18,7 @@ export const reachStore = async (store: Store, options: ReachStoreOptions): Prom
   const giveUpAt = clock.monotonicMs() + timeoutMs;
   for (let tries = 1; ; tries += 1) {
     try {
-      return await store.status({ deadlineMs: Math.max(100, Math.min(3_000, giveUpAt - clock.monotonicMs())) });
+      return await store.status({ deadlineMs: Math.max(100, Math.min(3_000, timeoutMs / 4, giveUpAt - clock.monotonicMs())) });
     } catch (thrown) {
       const error = unreachable(endpoints, CadastreError.from(thrown));
       const left = giveUpAt - clock.monotonicMs();

@@ -26,6 +26,7 @@ export type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Maintenance' | 'Auth';
 export interface Endpoint {
   readonly address: string;
   readonly pool: ConnectionPool;
+  readonly services: Map<ServiceName, Opened>;
 }
 
 /** A bidirectional stream of gRPC as far as it is used here. */
@@ -37,9 +38,15 @@ export interface RpcStream {
   on(event: 'end', listener: () => void): this;
 }
 
-type Metadata = { set(key: string, value: string): void };
+type Metadata = { set(key: string, value: string): void; clone(): Metadata };
 type UnaryCallback = (error: Error | null, reply: unknown) => void;
+interface Opened {
+  readonly client: RawClient;
+  /** To be cloned for each call. */
+  readonly metadata: Metadata;
+}
 interface RawClient {
+  getChannel(): { getConnectivityState(connect: boolean): number };
   waitForReady(deadline: Date, callback: (error?: Error) => void): void;
   [method: string]: unknown;
 }
@@ -74,6 +81,8 @@ const CHANNEL_OPTIONS = {
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
 };
+/** grpc.connectivityState.READY */
+const READY = 2;
 /** A read is tried elsewhere after this long without an answer. */
 const READ_ATTEMPT_MS = 2_000;
 
@@ -85,7 +94,7 @@ export class EtcdConnection {
   private closed = false;
 
   constructor(private readonly options: ConnectionOptions) {
-    this.endpoints = options.endpoints.map((address) => ({ address, pool: makePool(address, options) }));
+    this.endpoints = options.endpoints.map((address) => ({ address, pool: makePool(address, options), services: new Map() }));
   }
 
   /** Calls start at the next endpoint from now on, unless another caller has moved on already. */
@@ -165,12 +174,18 @@ export class EtcdConnection {
     });
   }
 
-  private async open(endpoint: Endpoint, service: ServiceName, withToken: boolean): Promise<{ client: RawClient; metadata: Metadata }> {
-    const token = withToken && this.options.auth ? await this.login(endpoint) : undefined;
+  private async open(endpoint: Endpoint, service: ServiceName, withToken: boolean): Promise<Opened> {
+    const { client, metadata: common } = endpoint.services.get(service) ?? (await this.openService(endpoint, service));
+    const metadata = common.clone();
+    if (withToken && this.options.auth) metadata.set('token', await this.login(endpoint));
+    return { client, metadata };
+  }
+
+  private async openService(endpoint: Endpoint, service: ServiceName): Promise<Opened> {
     const opened = await endpoint.pool.withConnection(service, ({ client, metadata }) => ({ client: client as unknown as RawClient, metadata: metadata as Metadata }));
     // A member that has lost its leader refuses at once instead of letting us hang.
     opened.metadata.set('hasleader', 'true');
-    if (token !== undefined) opened.metadata.set('token', token);
+    endpoint.services.set(service, opened);
     return opened;
   }
 
@@ -199,8 +214,10 @@ export class EtcdConnection {
   }
 
   private async connects(endpoint: Endpoint, service: ServiceName, timeoutMs: number): Promise<boolean> {
-    const client = await endpoint.pool.withConnection(service, (opened) => opened.client as unknown as RawClient).catch(() => undefined);
-    if (!client) return false;
+    const opened = endpoint.services.get(service) ?? (await this.openService(endpoint, service).catch(() => undefined));
+    if (!opened) return false;
+    const { client } = opened;
+    if (client.getChannel().getConnectivityState(false) === READY) return true;
     return new Promise((resolve) => {
       const timer = this.options.clock.after(timeoutMs, () => resolve(false));
       client.waitForReady(new Date(this.options.clock.wallMs() + timeoutMs), (error) => {

@@ -155,7 +155,7 @@ export class EtcdWatch implements Watch {
   private onMessage(message: WireWatchResponse): boolean {
     this.host.guard.checkCluster(message.header);
     if (message.canceled) return this.onCanceled(message);
-    if (message.created) { this.assembler.reset(BigInt(message.header.revision) + 1n); return false; }
+    if (message.created) return false;
     this.backoff.reset();
     const assembled = this.assembler.accept({
       events: message.events.map((event) => this.host.codec.event(event)),

@@ -14,8 +14,8 @@ export interface StoreHarness {
 }
 
 /** What every store promises. The memory store of the simulation and the etcd store pass the same suite. */
-export function describeStoreContract(name: string, start: () => Promise<StoreHarness>): void {
-  describe(`${name}: store contract`, () => {
+export function describeStoreContract(kind: string, start: () => Promise<StoreHarness>): void {
+  describe(`${kind}: store contract`, () => {
     let harness: StoreHarness;
     let store: Store;
     let other: Store;
@@ -354,7 +354,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreHa
         // The zombie election: A leads, B and D wait; B's lease is revoked, D resigns, C stands; A resigns. Nobody but the oldest
         // living candidate announces itself, and one key of a leader is in the store.
         const prefix = `${fresh()}election`;
-        const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => candidate(name === 'a' ? store : other, prefix, name)) as [Candidate, Candidate, Candidate, Candidate];
+        const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((value) => candidate(value === 'a' ? store : other, prefix, value)) as [Candidate, Candidate, Candidate, Candidate];
         a.election.campaign();
         await until('a leads', () => a.elected.length === 1);
         b.election.campaign();
