@@ -1,4 +1,5 @@
 import { CadastreError } from '@cadastre/core';
+import { delay, systemClock } from '@cadastre/runtime';
 import type { ActiveInfo, Wire } from '@cadastre/contracts';
 import { callUnary, fromServiceError, Peer } from '@cadastre/contracts';
 
@@ -6,6 +7,9 @@ type Operator = Wire.OperatorClient;
 type Method<Request, Reply> = (peer: Peer) => Parameters<typeof callUnary<Request, Reply>>[1];
 
 const DEADLINE_MS = 10_000;
+/** A replica that is started anew is back within seconds: 20 s of trying, once a watch has begun. */
+const WATCH_RETRY_MS = 250;
+const WATCH_PATIENCE = 80;
 
 /** Asks any control-plane replica; the next one when one is away, the active one when only it may answer. */
 export class OperatorCalls {
@@ -30,15 +34,20 @@ export class OperatorCalls {
 
   /** The plan at each change until it has ended. A cut stream is continued at the next replica. */
   async *watchPlan(id: string, signal: AbortSignal): AsyncGenerator<Wire.Plan__Output> {
-    for (let failures = 0, at = 0; !signal.aborted; at += 1) {
+    let patience = this.servers.length;
+    for (let at = 0; !signal.aborted; at += 1) {
       try {
-        yield* this.watchAt(this.servers[at % this.servers.length]!, id, signal);
+        for await (const plan of this.watchAt(this.servers[at % this.servers.length]!, id, signal)) {
+          patience = WATCH_PATIENCE;
+          yield plan;
+        }
         return;
       } catch (error) {
         const failure = CadastreError.from(error);
-        failures += 1;
+        patience -= 1;
         if (signal.aborted) return;
-        if (!['UNAVAILABLE', 'CANCELLED'].includes(failure.code) || failures > 3 * this.servers.length) throw failure;
+        if (!['UNAVAILABLE', 'CANCELLED'].includes(failure.code) || patience <= 0) throw this.nobody(failure);
+        await delay(systemClock, WATCH_RETRY_MS, signal);
       }
     }
   }

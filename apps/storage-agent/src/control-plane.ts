@@ -34,6 +34,10 @@ export class ControlPlane {
     this.active = address === '' ? undefined : address;
   }
 
+  all(): Peer[] {
+    return this.addresses.map((address) => this.peers.at(address));
+  }
+
   /** The next replica in turn: after a failure another one is asked. */
   next(): Peer {
     this.turn += 1;

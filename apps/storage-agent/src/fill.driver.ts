@@ -36,13 +36,16 @@ class Fill {
     private readonly from: string,
     private anew: boolean,
     private readonly options: FillOptions,
+    /** Copies whose last frame has come and that are not handed over yet; a fill that is stopped then need not begin again. */
+    private readonly whole: Set<ReplicaDriver>,
   ) {}
 
   async run(): Promise<void> {
     const { clock, logger } = this.options;
     while (!this.stop.signal.aborted) {
       try {
-        if ((await this.attempt()) && !this.stop.signal.aborted) return await this.finish();
+        const complete = (!this.anew && this.whole.has(this.replica)) || (await this.attempt());
+        if (complete && !this.stop.signal.aborted) return await this.finish();
       } catch (error) {
         if (this.stop.signal.aborted) return;
         const cause = error instanceof CadastreError ? error : fromServiceError(error as never);
@@ -100,6 +103,7 @@ class Fill {
 
   private async begin(frame: Wire.SnapshotFrame__Output): Promise<void> {
     this.filledBytes = 0;
+    this.whole.delete(this.replica);
     await this.options.engine.beginFill(this.replica.id, { snapshotSeq: frame.seq, epoch: Number(frame.epochAtSeq) });
     this.anew = false;
   }
@@ -108,7 +112,9 @@ class Fill {
   private async finish(): Promise<void> {
     const { engine, logger } = this.options;
     const { id } = this.replica;
-    const written = await engine.finishFill(id);
+    if (engine.meta(id)?.state === 'filling') await engine.finishFill(id);
+    this.whole.add(this.replica);
+    const written = engine.digestAt(id);
     const read = await engine.recomputeDigest(id);
     if (this.stop.signal.aborted) return;
     if (read.count !== written.count || read.digest !== written.digest) {
@@ -118,6 +124,7 @@ class Fill {
     }
     logger.info('filled', { event: 'filled', ...id, from: this.from, bytes: this.filledBytes, records: read.count });
     const meta = engine.meta(id);
+    this.whole.delete(this.replica);
     if (meta) this.replica.dispatch({ type: 'filled', seq: meta.lastSeq, epoch: meta.lastEpoch });
   }
 }
@@ -126,12 +133,13 @@ class Fill {
 export class Fills {
   private readonly running = new Map<ReplicaDriver, Fill>();
   private readonly waiting = new Map<ReplicaDriver, Fill>();
+  private readonly whole = new Set<ReplicaDriver>();
 
   constructor(private readonly options: FillOptions) {}
 
   start(replica: ReplicaDriver, from: string, anew: boolean): void {
     this.stop(replica);
-    this.waiting.set(replica, new Fill(replica, from, anew, this.options));
+    this.waiting.set(replica, new Fill(replica, from, anew, this.options, this.whole));
     this.next();
   }
 

@@ -19,6 +19,8 @@ export interface LeaderLinksOptions {
   replicas(): Iterable<ReplicaDriver>;
 }
 
+const IDLE_TICKS = 20;
+
 /** The stream to one node that leads partitions which this node has. */
 class LeaderLink {
   private readonly backoff = new Backoff({ initialMs: 20, maxMs: 1000 }, systemRandom);
@@ -28,6 +30,8 @@ class LeaderLink {
   private flushing = false;
   private closed = false;
   private address = '';
+  /** Ticks since anything was followed there. */
+  idleTicks = 0;
 
   constructor(
     readonly leader: string,
@@ -144,8 +148,10 @@ export class LeaderLinks {
     const followed = new Set<string>();
     for (const replica of this.options.replicas()) if (replica.machine.leaderFollowed !== undefined) followed.add(replica.machine.leaderFollowed);
     for (const [leader, link] of this.byLeader) {
-      if (followed.has(leader)) link.checkAddress();
-      else {
+      link.idleTicks = followed.has(leader) ? 0 : link.idleTicks + 1;
+      if (link.idleTicks === 0) link.checkAddress();
+      // Between two epochs nothing is followed for a moment.
+      if (link.idleTicks > IDLE_TICKS) {
         this.byLeader.delete(leader);
         link.close();
       }

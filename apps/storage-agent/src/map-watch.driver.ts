@@ -1,5 +1,5 @@
 import type { KeyspaceGeneration } from '@cadastre/core';
-import { CadastreError, compareGenerations, KeyspaceMap } from '@cadastre/core';
+import { CadastreError, compareGenerations, isKnown, KeyspaceMap } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { decodeDelta, encodeKnown, fromServiceError, SnapshotAssembler } from '@cadastre/contracts';
 import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
@@ -37,6 +37,9 @@ export class MapWatch {
   private saving: Promise<void> = Promise.resolve();
   private saveTimer: Cancellable | undefined;
   private stopped = false;
+  private failures = 0;
+  /** What is held and what comes do not fit: the next watch asks for whole maps. */
+  private distrust = false;
   synced = false;
 
   constructor(private readonly options: MapWatchOptions) {}
@@ -68,7 +71,8 @@ export class MapWatch {
     stream.on('data', (event: Wire.MapEvent__Output) => this.guard(stream, () => this.take(stream, assembler, event)));
     stream.on('error', (error) => this.lost(stream, error));
     stream.on('end', () => this.lost(stream, undefined));
-    stream.write({ subscribe: { watcher: this.options.watcher, known: encodeKnown(this.applied()) } });
+    stream.write({ subscribe: { watcher: this.options.watcher, known: this.distrust ? [] : encodeKnown(this.applied()) } });
+    this.distrust = false;
     this.listenForSilence(stream);
   }
 
@@ -105,12 +109,17 @@ export class MapWatch {
     if (this.stopped) return;
     const delayMs = this.backoff.nextMs();
     const cause = error && error instanceof Error && 'metadata' in error ? fromServiceError(error as never) : error;
-    this.options.logger.warn('map watch lost', { event: 'map-watch-lost', delayMs, ...(cause !== undefined && { error: cause }) });
+    this.distrust = cause instanceof CadastreError && (cause.code === 'DATA_LOSS' || cause.code === 'FAILED_PRECONDITION');
+    this.failures += 1;
+    // The first failure is news, its repetition is not.
+    const say = this.failures === 1 || this.failures % 60 === 0 ? 'warn' : 'debug';
+    this.options.logger[say]('map watch lost', { event: 'map-watch-lost', delayMs, failures: this.failures, ...(cause !== undefined && { error: cause }) });
     this.options.clock.after(delayMs, () => this.connect(), { background: true });
   }
 
   private take(stream: Stream, assembler: SnapshotAssembler, event: Wire.MapEvent__Output): void {
     this.backoff.reset();
+    this.failures = 0;
     this.listenForSilence(stream);
     if (event.snapshot) {
       const map = assembler.add(event.snapshot);
@@ -124,7 +133,7 @@ export class MapWatch {
     const delta = decodeDelta(wire);
     const map = this.maps.get(delta.keyspace);
     if (!map) throw new CadastreError('FAILED_PRECONDITION', `delta of ${delta.keyspace}, whose map is not known`);
-    if (compareGenerations(delta.to, map.generation) <= 0) return;
+    if (isKnown(delta, map.generation)) return;
     this.replace(stream, map.withDelta(delta), delta.records.map((r) => r.partition));
   }
 

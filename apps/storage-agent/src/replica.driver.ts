@@ -99,14 +99,14 @@ export class ReplicaDriver {
     for (let event = this.queue.shift(); event; event = this.queue.shift()) {
       for (const action of this.machine.onEvent(event, this.around.clock.monotonicMs())) this.perform(action);
     }
-    if (before !== this.machine.phase || epoch !== this.machine.record?.epoch) this.changed(epoch);
+    if (before !== this.machine.phase || epoch !== this.machine.record?.epoch) this.changed();
   }
 
   /** Tells those who wait, and measures the pause of a change of leader. */
-  private changed(epochBefore: number | undefined): void {
+  private changed(): void {
     const { phase, record } = this.machine;
     const now = this.around.clock.monotonicMs();
-    if (phase === 'sealing' && (this.leadAskedAt === undefined || record?.epoch !== epochBefore)) this.leadAskedAt ??= now;
+    if (phase === 'sealing') this.leadAskedAt ??= now;
     if (phase === 'serving') {
       const pauseMs = Math.round((now - (this.leadAskedAt ?? now)) * 100) / 100;
       this.leadAskedAt = undefined;

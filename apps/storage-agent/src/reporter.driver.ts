@@ -1,20 +1,17 @@
 import type { KeyspaceGeneration } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
-import type { Wire } from '@cadastre/contracts';
+import type { Peer, Wire } from '@cadastre/contracts';
 import { callUnary, encodeKnown, requireGeneration } from '@cadastre/contracts';
 import type { PartitionId, StorageEngine } from '@cadastre/engine';
 import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
 import type { ControlPlane } from './control-plane.js';
 import type { Fills } from './fill.driver.js';
-import { keyOf, type PartitionKey } from './partition-key.js';
 import type { ReplicaDriver } from './replica.driver.js';
 import type { ReplicaSet } from './replica-set.driver.js';
 
-const LOOK_MS = 500;
-/** A report goes out at least this often, so that silence means something. */
-const LEAST_EVERY_MS = 2000;
-/** Everything, changed or not: a new active controller has to learn it. */
-const FULL_EVERY_MS = 10_000;
+const LOOK_MS = 100;
+/** What a controller waits for (a map applied, a copy filled or gone) is told at the next look, mere figures not more often than this. */
+const FIGURES_EVERY_MS = 1000;
 const DEADLINE_MS = 3000;
 
 export interface ReporterOptions {
@@ -29,64 +26,64 @@ export interface ReporterOptions {
   applied(): KeyspaceGeneration[];
 }
 
-/** Tells the active controller what is here, and does away with what it grants. */
+/**
+ * Tells every control-plane replica what is here, whole each time: each can then show progress, and a new active controller need not
+ * ask. Does away with what the active one grants.
+ */
 export class Reporter {
-  private readonly told = new Map<PartitionKey, string>();
   private timer: Cancellable | undefined;
   private sentAt = Number.NEGATIVE_INFINITY;
-  private fullAt = Number.NEGATIVE_INFINITY;
-  private appliedTold = '';
-  private busy = false;
-  private failing = false;
+  private toldState = '';
+  private readonly busy = new Set<string>();
+  private readonly failing = new Set<string>();
 
   constructor(private readonly options: ReporterOptions) {}
 
   start(): void {
-    this.timer = this.options.clock.every(LOOK_MS, () => void this.look());
+    this.timer = this.options.clock.every(LOOK_MS, () => this.look());
   }
 
   stop(): void {
     this.timer?.cancel();
   }
 
-  async look(): Promise<void> {
-    if (this.busy) return;
+  look(): void {
     const now = this.options.clock.monotonicMs();
-    const full = now - this.fullAt >= FULL_EVERY_MS;
-    const applied = JSON.stringify(this.options.applied());
-    const changed = this.reports().filter(([key, report]) => full || isMoving(report) || this.told.get(key) !== JSON.stringify(report));
-    if (changed.length === 0 && applied === this.appliedTold && now - this.sentAt < LEAST_EVERY_MS) return;
-    this.busy = true;
+    const applied = this.options.applied();
+    const replicas = this.reports();
+    const state = JSON.stringify([applied, replicas.map((r) => [r.keyspace, r.partition, r.phase])]);
+    if (state === this.toldState && now - this.sentAt < FIGURES_EVERY_MS) return;
+    this.toldState = state;
+    this.sentAt = now;
+    const { node, incarnation, controlPlane } = this.options;
+    const request: Wire.ReportRequest = { node, incarnation, applied: encodeKnown(applied), replicas };
+    for (const peer of controlPlane.all()) void this.tell(peer, request);
+  }
+
+  /** A replica that is slow to answer is passed over until it has: the next report is whole anyway. */
+  private async tell(peer: Peer, request: Wire.ReportRequest): Promise<void> {
+    const { address } = peer;
+    if (this.busy.has(address)) {
+      this.toldState = ''; // it has not heard this one
+      return;
+    }
+    this.busy.add(address);
     try {
-      await this.send(changed);
-      if (full) this.fullAt = now;
-      this.sentAt = now;
-      this.appliedTold = applied;
-      this.failing = false;
+      const reply = await callUnary<Wire.ReportRequest, Wire.ReportReply__Output>(peer.agent, peer.agent.report, request, { deadlineMs: DEADLINE_MS });
+      this.failing.delete(address);
+      for (const grant of reply.purge) await this.options.replicas.purge(grant, requireGeneration(grant.generation));
     } catch (error) {
-      this.fullAt = Number.NEGATIVE_INFINITY; // whoever is active next knows nothing of what was told before
-      if (!this.failing) this.options.logger.warn('report failed', { event: 'report-failed', error: CadastreError.from(error) });
-      this.failing = true;
+      if (!this.failing.has(address)) this.options.logger.warn('report failed', { event: 'report-failed', address, error: CadastreError.from(error) });
+      this.failing.add(address);
     } finally {
-      this.busy = false;
+      this.busy.delete(address);
     }
   }
 
-  private async send(changed: readonly [PartitionKey, Wire.ReplicaReport][]): Promise<void> {
-    const { controlPlane, node, incarnation } = this.options;
-    const request: Wire.ReportRequest = { node, incarnation, applied: encodeKnown(this.options.applied()), replicas: changed.map(([, report]) => report) };
-    const reply = await controlPlane.onActive((peer) => callUnary<Wire.ReportRequest, Wire.ReportReply__Output>(peer.agent, peer.agent.report, request, { deadlineMs: DEADLINE_MS }));
-    for (const [key, report] of changed) this.told.set(key, JSON.stringify(report));
-    for (const grant of reply.purge) {
-      const gone = await this.options.replicas.purge(grant, requireGeneration(grant.generation));
-      if (gone) this.told.delete(keyOf(grant));
-    }
-  }
-
-  private reports(): [PartitionKey, Wire.ReplicaReport][] {
+  private reports(): Wire.ReplicaReport[] {
     const { replicas } = this.options;
-    const own = [...replicas.all()].map((replica): [PartitionKey, Wire.ReplicaReport] => [replica.key, this.reportOf(replica.id, replica)]);
-    const strays = [...replicas.allStrays()].map((id): [PartitionKey, Wire.ReplicaReport] => [keyOf(id), this.reportOf(id, undefined)]);
+    const own = [...replicas.all()].map((replica) => this.reportOf(replica.id, replica));
+    const strays = [...replicas.allStrays()].map((id) => this.reportOf(id, undefined));
     return [...own, ...strays];
   }
 
@@ -109,5 +106,3 @@ export class Reporter {
     };
   }
 }
-
-const isMoving = ({ phase }: Wire.ReplicaReport): boolean => phase === 'filling' || phase === 'quarantined';

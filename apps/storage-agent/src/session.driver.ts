@@ -27,6 +27,7 @@ export class Session {
   private beat: Cancellable | undefined;
   private unanswered = 0;
   private stopped = false;
+  private failures = 0;
 
   constructor(private readonly options: SessionOptions) {}
 
@@ -67,6 +68,7 @@ export class Session {
     if (reply.kept) return this.options.controlPlane.learnActive(reply.kept.activeAddress);
     if (!reply.welcome) return undefined;
     this.backoff.reset();
+    this.failures = 0;
     this.leaseId = reply.welcome.leaseId;
     this.options.controlPlane.learnActive(reply.welcome.activeAddress);
     this.beatEvery(stream, Math.max(100, reply.welcome.ttlMs / 3));
@@ -93,7 +95,10 @@ export class Session {
     if (cause?.code === 'ALREADY_EXISTS') return this.options.onFatal(cause);
     if (cause?.code === 'NOT_FOUND' || cause?.code === 'INVALID_ARGUMENT') this.leaseId = '';
     const delayMs = cause?.code === 'FAILED_PRECONDITION' ? 2000 : this.backoff.nextMs();
-    this.options.logger.warn('session lost', { event: 'session-lost', delayMs, ...(cause && { error: cause }) });
+    this.failures += 1;
+    // The first failure is news, its repetition is not.
+    const say = this.failures === 1 || this.failures % 60 === 0 ? 'warn' : 'debug';
+    this.options.logger[say]('session lost', { event: 'session-lost', delayMs, failures: this.failures, ...(cause && { error: cause }) });
     this.options.clock.after(delayMs, () => this.connect(), { background: true });
   }
 }

@@ -1,5 +1,5 @@
 import type { KeyspaceGeneration, KeyspaceMap, MapDelta, NodeEntry, PartitionRecord } from '@cadastre/core';
-import { compareGenerations, formatGeneration } from '@cadastre/core';
+import { compareGenerations, isKnown, formatGeneration } from '@cadastre/core';
 import type { MonotonicMs } from '@cadastre/runtime';
 
 /**
@@ -203,7 +203,7 @@ const keepNewerRecords = (held: KeyspaceMap, map: KeyspaceMap): KeyspaceMap => {
 
 const onDelta = (state: SyncState, stream: number, delta: MapDelta, now: MonotonicMs): SyncStep => {
   const held = state.maps.get(delta.keyspace);
-  if (held && compareGenerations(delta.to, held.generation) <= 0) return step(state);
+  if (held && isKnown(delta, held.generation)) return step(state);
   if (!held || compareGenerations(delta.from, held.generation) !== 0) {
     const have = held ? formatGeneration(held.generation) : 'nothing';
     return leave(distrust(state, delta.keyspace), `gap in ${delta.keyspace}: delta from ${formatGeneration(delta.from)}, held is ${have}`, now, 0);

@@ -20,7 +20,7 @@ export interface Leader {
   readonly value: Uint8Array;
 }
 
-export type Deposition = 'lease-deadline' | 'lease-gone' | 'key-deleted' | 'resigned' | 'closed';
+export type Deposition = 'lease-deadline' | 'lease-gone' | 'key-deleted' | 'resigned' | 'closed' | 'watch-failed';
 
 export interface ElectionOptions {
   readonly store: Store;
@@ -77,7 +77,10 @@ export class Election {
     this.watch ??= this.options.store.watch(`${this.options.prefix}/`, {
       onResync: (resync) => this.onResync(resync),
       onBatch: (batch) => this.onBatch(batch),
-      onError: (error) => this.options.onError?.(error),
+      onError: (error) => {
+        void this.leave('watch-failed');
+        this.options.onError?.(error);
+      },
     });
   }
 

@@ -25,11 +25,18 @@ export interface MapColumns {
 
 export interface MapDelta {
   readonly keyspace: string;
+  /** Equal to `to` when only nodes changed (an address, a label), which raises no generation. */
   readonly from: Generation;
   readonly to: Generation;
   readonly records: readonly PartitionRecord[];
   readonly nodes: readonly NodeEntry[];
 }
+
+/** A delta that says nothing new to who holds `generation`. One that begins and ends at it is new: it tells of nodes alone. */
+export const isKnown = (delta: MapDelta, generation: Generation): boolean => {
+  const ahead = compareGenerations(delta.to, generation);
+  return ahead < 0 || (ahead === 0 && compareGenerations(delta.from, generation) !== 0);
+};
 
 const LEADER = 0;
 

@@ -14,8 +14,8 @@ export interface StoreHarness {
 }
 
 /** What every store promises. The memory store of the simulation and the etcd store pass the same suite. */
-export function describeStoreContract(kind: string, start: () => Promise<StoreHarness>): void {
-  describe(`${kind}: store contract`, () => {
+export function describeStoreContract(implementation: string, start: () => Promise<StoreHarness>): void {
+  describe(`${implementation}: store contract`, () => {
     let harness: StoreHarness;
     let store: Store;
     let other: Store;

@@ -1,0 +1,86 @@
+import type { Wire } from '@cadastre/contracts';
+import { bar, bytes, change, count, duration, facts, percent, plural, table } from '../format.js';
+
+type Plan = Wire.Plan__Output;
+type Move = Wire.PlanMove__Output;
+
+const ENDED = new Set(['rejected', 'superseded', 'expired', 'completed', 'cancelled', 'failed']);
+
+export const isOpen = (plan: Pick<Plan, 'state'>): boolean => !ENDED.has(plan.state);
+
+const moment = (ms: number): string => (ms > 0 ? new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z') : '-');
+
+export const planTable = (plans: readonly Plan[]): string =>
+  table(plans, [
+    { title: 'PLAN', value: (p) => p.id },
+    { title: 'STATE', value: (p) => p.state },
+    { title: 'MOVES', align: 'right', value: (p) => `${count(p.movesDone)}/${count((p.cost?.replicaMoves ?? 0) + (p.cost?.leaderTransfers ?? 0))}` },
+    { title: 'BYTES', align: 'right', value: (p) => bytes(p.cost?.bytes ?? 0) },
+    { title: 'CREATED', value: (p) => moment(p.createdMs) },
+    { title: 'BY', value: (p) => p.proposer },
+    { title: 'REASON', value: (p) => p.reason },
+  ]);
+
+export const planSummary = (plan: Plan): string => {
+  const { cost } = plan;
+  const lines = facts([
+    ['plan', `${plan.id} (${plan.state})`],
+    ['digest', plan.digest],
+    ['reason', plan.reason || '-'],
+    ['proposed', `${moment(plan.createdMs)} by ${plan.proposer || '-'}`],
+    ...(isOpen(plan) && plan.expiresMs > 0 ? ([['expires', moment(plan.expiresMs)]] as const) : []),
+    ['base', plan.base.map((b) => `${b.keyspace} at ${b.generation?.incarnation ?? 0}.${b.generation?.number ?? 0}`).join(', ') || '-'],
+    ['moves', cost ? `${plural(cost.replicaMoves, 'replica')}, ${plural(cost.leaderTransfers, 'change')} of leader, ${bytes(cost.bytes)}` : '-'],
+    ['lower bound', cost ? boundText(cost) : '-'],
+    ['done', `${count(plan.movesDone)} of ${count(plan.moves.length)}${plan.movesFailed > 0 ? `, ${count(plan.movesFailed)} failed` : ''}`],
+    ['allowed now', plan.allowedActions.join(', ') || 'nothing'],
+    ...(plan.note ? ([['note', plan.note]] as const) : []),
+  ]);
+  return plan.nodes.length === 0 ? lines : `${lines}\n${nodesTable(plan.nodes)}`;
+};
+
+const boundText = (cost: Wire.PlanCost__Output): string => {
+  const minimal = cost.replicaMoves === cost.lowerBoundMoves ? 'this plan is minimal' : `this plan has ${count(cost.replicaMoves - cost.lowerBoundMoves)} more`;
+  return `${plural(cost.lowerBoundMoves, 'replica move')}: ${minimal}${cost.boundBecause ? ` (${cost.boundBecause})` : ''}`;
+};
+
+const nodesTable = (nodes: readonly Wire.NodeChange__Output[]): string =>
+  table(nodes, [
+    { title: 'NODE', value: (n) => n.node },
+    { title: 'REPLICAS', value: (n) => change(n.replicasBefore, n.replicasAfter) },
+    { title: 'LEADERS', value: (n) => change(n.leadersBefore, n.leadersAfter) },
+  ]);
+
+export const movesTable = (moves: readonly Move[]): string =>
+  table(moves, [
+    { title: '#', align: 'right', value: (m) => m.index },
+    { title: 'STEP', align: 'right', value: (m) => m.step },
+    { title: 'PARTITION', value: (m) => `${m.keyspace}/${m.partition}` },
+    { title: 'KIND', value: (m) => m.kind },
+    { title: 'FROM', value: (m) => m.from || '-' },
+    { title: 'TO', value: (m) => m.to },
+    { title: 'BYTES', align: 'right', value: (m) => bytes(m.bytes) },
+    { title: 'PHASE', value: (m) => m.phase },
+    { title: 'REASON', value: (m) => (m.note ? `${m.reason}; ${m.note}` : m.reason) },
+  ]);
+
+const QUIET = new Set(['', 'pending', 'planned', 'waiting', 'done', 'skipped']);
+const SHOWN = 12;
+
+/** The page that `plan watch` redraws. */
+export const progressText = (plan: Plan, nowMs: number): string => {
+  const total = plan.moves.length;
+  const share = total === 0 ? 1 : plan.movesDone / total;
+  const head = `plan ${plan.id}  ${plan.state}${plan.note ? `: ${plan.note}` : ''}\n${bar(share)} ${percent(share)}  ${count(plan.movesDone)} of ${plural(total, 'move')}\n`;
+  const busy = plan.moves.filter((m) => !QUIET.has(m.phase));
+  if (busy.length === 0) return head;
+  const rows = table(busy.slice(0, SHOWN), [
+    { title: 'PARTITION', value: (m) => `${m.keyspace}/${m.partition}` },
+    { title: 'MOVE', value: (m) => `${m.from || 'new'} -> ${m.to}` },
+    { title: 'PHASE', value: (m) => m.phase },
+    { title: 'FOR', align: 'right', value: (m) => (m.phaseSinceMs > 0 ? duration(Math.max(0, nowMs - m.phaseSinceMs)) : '-') },
+    { title: 'COPIED', align: 'right', value: (m) => (m.bytes > 0 ? `${bytes(m.bytesDone)} of ${bytes(m.bytes)}` : bytes(m.bytesDone)) },
+    { title: 'NOTE', value: (m) => m.note },
+  ]);
+  return busy.length > SHOWN ? `${head}${rows}and ${busy.length - SHOWN} more\n` : head + rows;
+};

@@ -1,0 +1,111 @@
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { CadastreError, invalid } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+import { EXIT, type ExitCode } from '../io.js';
+import type { Context, Session } from './context.js';
+import { act } from './context.js';
+import { isOpen, movesTable, planSummary, planTable, progressText } from './plan-text.js';
+
+interface ApproveOptions {
+  readonly digest?: string;
+  readonly yes?: boolean;
+  readonly reason?: string;
+  readonly watch?: boolean;
+}
+
+const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
+
+export const addPlanCommands = (program: Command, session: Session): void => {
+  const plan = program.command('plan').description('plans: proposed by the control plane, approved by a person. An id may be shortened, or `latest`');
+  const propose = plan.command('propose').description('ask what should move; exit code 2 when there is a plan').option('--keyspace <name>', 'only this one; may be repeated', collect).option('--reason <text>');
+  act<{ keyspace?: string[]; reason?: string }>(session, propose, async ({ out, operator, actor }, _, { keyspace = [], reason = '' }) => {
+    const reply = await operator().proposePlan({ keyspaces: keyspace, actor, reason });
+    const made = reply.plan;
+    const next = made && `\nto carry it out: cadastre plan approve ${shortId(made.id)}\n`;
+    out.result(reply, () => (made ? planSummary(made) + next : `nothing to do: ${reply.nothingBecause}\n`));
+    return made ? EXIT.pending : EXIT.ok;
+  });
+  act(session, plan.command('list').description('all plans'), async ({ out, operator }) => {
+    const { plans } = await operator().listPlans();
+    out.result(plans, () => (plans.length === 0 ? 'no plans yet\n' : planTable(plans)));
+  });
+  const show = plan.command('show').argument('<id>').description('one plan; exit code 2 while it is open').option('--moves', 'with every move and its reason');
+  act<{ moves?: boolean }>(session, show, async ({ out, operator }, [id], { moves = false }) => {
+    const found = await operator().getPlan(id!);
+    out.result(found, () => planSummary(found) + (moves ? `\n${movesTable(found.moves)}` : ''));
+    return isOpen(found) ? EXIT.pending : EXIT.ok;
+  });
+  const approve = plan
+    .command('approve')
+    .argument('<id>')
+    .description('let exactly the plan that was read be carried out')
+    .option('--digest <hex>', 'of the plan that was read; by default that of the plan as it is now')
+    .option('--yes', 'do not ask')
+    .option('--reason <text>')
+    .option('--watch', 'follow it to its end');
+  act<ApproveOptions>(session, approve, (context, [id], options) => approvePlan(context, id!, options));
+  for (const action of ['reject', 'pause', 'resume', 'cancel'] as const) addAction(plan, session, action);
+  act(session, plan.command('watch').argument('<id>').description('follow a plan to its end'), (context, [id]) => watchPlan(context, id!));
+};
+
+const shortId = (id: string): string => (id.length > 12 ? id.slice(0, 12) : id);
+
+const addAction = (plan: Command, session: Session, action: 'reject' | 'pause' | 'resume' | 'cancel'): void => {
+  const command = plan.command(action).argument('<id>').description(DESCRIPTIONS[action]).option('--reason <text>');
+  act<{ reason?: string }>(session, command, async ({ out, operator, actor }, [id], { reason = '' }) => {
+    const done = await operator().actOnPlan({ id: id!, action, actor, reason });
+    out.result(done, () => `plan ${done.id} is ${done.state}${done.note ? `: ${done.note}` : ''}\n`);
+  });
+};
+
+const DESCRIPTIONS = {
+  reject: 'turn a proposed plan down',
+  pause: 'finish the moves under way, begin no more',
+  resume: 'go on with a paused plan',
+  cancel: 'end a plan; every partition stays whole',
+} as const;
+
+const approvePlan = async (context: Context, id: string, options: ApproveOptions): Promise<ExitCode> => {
+  const { out, actor } = context;
+  const operator = context.operator();
+  const read = await operator.getPlan(id);
+  const digest = options.digest ?? read.digest;
+  if (!options.yes && options.digest === undefined) await confirm(context, read);
+  const approved = await operator.actOnPlan({ id: read.id, action: 'approve', digest, actor, reason: options.reason ?? '' });
+  if (options.watch) return watchPlan(context, approved.id);
+  out.result(approved, () => `plan ${approved.id} is ${approved.state}; follow it: cadastre plan watch ${shortId(approved.id)}\n`);
+  return EXIT.ok;
+};
+
+const confirm = async ({ io, out }: Context, plan: Wire.Plan__Output): Promise<void> => {
+  if (!io.stdin.isTTY || !io.stdout.isTTY || out.json) {
+    throw invalid('--yes', 'is needed where nobody can be asked', `add --yes, or --digest ${plan.digest} of the plan that was read`);
+  }
+  out.say(planSummary(plan));
+  const prompt = createInterface({ input: io.stdin, output: io.stdout as NodeJS.WritableStream });
+  const answer = await prompt.question('approve this plan? [y/N] ');
+  prompt.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CadastreError('CANCELLED', 'not approved', { remedy: 'nothing was changed' });
+};
+
+/** Redraws on a terminal; elsewhere a line at each change; with --json a document a line. */
+const watchPlan = async ({ io, out, operator }: Context, id: string): Promise<ExitCode> => {
+  const controller = new AbortController();
+  const off = io.onInterrupt(() => controller.abort());
+  let last: Wire.Plan__Output | undefined;
+  try {
+    for await (const plan of operator().watchPlan(id, controller.signal)) {
+      const isNews = last?.state !== plan.state || last.movesDone !== plan.movesDone || last.note !== plan.note;
+      last = plan;
+      if (out.json) io.stdout.write(`${JSON.stringify(plan)}\n`);
+      else if (out.live) out.redraw(progressText(plan, io.clock.wallMs()));
+      else if (isNews) out.say(`${plan.state}: ${plan.movesDone} of ${plan.moves.length} moves done${plan.note ? `; ${plan.note}` : ''}`);
+    }
+  } finally {
+    off();
+    out.settle();
+  }
+  if (!last || isOpen(last)) return EXIT.pending;
+  return last.state === 'failed' ? EXIT.error : EXIT.ok;
+};

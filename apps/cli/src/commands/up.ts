@@ -1,0 +1,126 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { CadastreError } from '@cadastre/core';
+import { systemClock } from '@cadastre/runtime';
+import type { ClusterFile } from '../cluster-file.js';
+import { facts } from '../format.js';
+import { EXIT, type ExitCode } from '../io.js';
+import { OperatorCalls } from '../operator-calls.js';
+import { serveControl, socketPath } from '../supervisor/control-socket.js';
+import { LocalCluster } from '../supervisor/local-cluster.js';
+import { checkCount } from '../supervisor/topology.js';
+import { lockFolder } from '../supervisor/up-lock.js';
+import type { Context, Session } from './context.js';
+import { act } from './context.js';
+
+interface UpOptions {
+  readonly agents: string;
+  readonly zones: string;
+  readonly racks: string;
+  readonly controlPlanes: string;
+  readonly data: string;
+  readonly etcdEndpoints?: string;
+  readonly ephemeral?: boolean;
+}
+
+export const addUpCommand = (program: Command, session: Session): void => {
+  const up = program
+    .command('up')
+    .description('run a whole cluster on this machine: etcd, control planes, storage agents. Ctrl-C ends it; its data stays')
+    .option('--agents <n>', 'storage agents of a new cluster', '6')
+    .option('--zones <n>', 'zones they are spread over', '3')
+    .option('--racks <n>', 'racks a zone', '2')
+    .option('--control-planes <n>', 'control-plane replicas', '2')
+    .option('--data <folder>', 'where all its data, logs and state lie', '.cadastre')
+    .option('--etcd-endpoints <urls>', 'use this etcd instead of one of our own (or CADASTRE_ETCD_ENDPOINTS)')
+    .option('--ephemeral', 'a new cluster on free ports that leaves nothing behind');
+  act<UpOptions>(session, up, runUp);
+};
+
+const runUp = async (context: Context, _args: string[], options: UpOptions): Promise<ExitCode> => {
+  const { io } = context;
+  const folder = options.ephemeral ? mkdtempSync(join(tmpdir(), 'cadastre-')) : resolve(io.cwd, options.data);
+  mkdirSync(folder, { recursive: true });
+  const unlock = lockFolder(folder);
+  try {
+    return await runCluster(context, options, folder);
+  } finally {
+    unlock();
+    if (options.ephemeral) rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+const runCluster = async (context: Context, options: UpOptions, folder: string): Promise<ExitCode> => {
+  const { io, out } = context;
+  const interrupted = new AbortController();
+  const off = io.onInterrupt(() => interrupted.abort());
+  const stopped = new Promise<void>((done) => interrupted.signal.addEventListener('abort', () => done(), { once: true }));
+  const cluster = new LocalCluster(clusterOptions(context, options, folder));
+  const socket = await serveControl(socketPath(folder), (request) => cluster.handle(request));
+  try {
+    const starting = cluster.start();
+    starting.catch(() => undefined); // after an interrupt nobody waits for it
+    const state = await Promise.race([starting, stopped]);
+    if (state) {
+      out.result({ event: 'ready', ...state }, () => welcome(state, folder));
+      await stopped;
+    }
+    out.say('ending: agents, control planes, etcd');
+    return EXIT.ok;
+  } finally {
+    off();
+    socket.close();
+    await cluster.stop();
+  }
+};
+
+const clusterOptions = ({ io, out, programs }: Context, options: UpOptions, folder: string): ConstructorParameters<typeof LocalCluster>[0] => {
+  const endpoints = options.etcdEndpoints ?? io.env['CADASTRE_ETCD_ENDPOINTS'];
+  return {
+    folder,
+    agents: checkCount('--agents', options.agents, 1, 64),
+    topology: { zones: checkCount('--zones', options.zones, 1, 64), racksPerZone: checkCount('--racks', options.racks, 1, 64) },
+    controlPlanes: checkCount('--control-planes', options.controlPlanes, 1, 9),
+    etcdEndpoints: endpoints ? endpoints.split(',').map((e) => (e.includes('://') ? e.trim() : `http://${e.trim()}`)) : undefined,
+    anyPorts: options.ephemeral ?? false,
+    programs: programs(),
+    clock: systemClock,
+    random: io.random,
+    say: (line) => (out.json ? out.warn(line) : out.say(line)),
+    isReady: clusterIsReady,
+  };
+};
+
+const clusterIsReady = async (servers: readonly string[], nodes: number): Promise<boolean> => {
+  const calls = new OperatorCalls(servers, 2_000);
+  try {
+    const status = await calls.status();
+    return status.active !== '' && status.nodesUp >= nodes;
+  } catch (error) {
+    if (CadastreError.from(error).code === 'UNIMPLEMENTED') throw error;
+    return false;
+  } finally {
+    calls.close();
+  }
+};
+
+const welcome = (state: ClusterFile, folder: string): string => {
+  const zones = new Set(state.agents.map((a) => a.zone)).size;
+  const lines = facts([
+    ['dashboard', state.controlPlanes.map((c) => `http://${c.http}`).join('  ')],
+    ['control planes', state.controlPlanes.map((c) => c.grpc).join('  ')],
+    ['etcd', `${state.etcd.endpoints.join('  ')}${state.etcd.version ? `  (${state.etcd.version})` : ''}`],
+    ['agents', `${state.agents.length} in ${zones} zones: ${state.agents.map((a) => a.id).join(' ')}`],
+    ['data and logs', folder],
+  ]);
+  return `\nthe cluster is up\n\n${lines}\ntry next, in another terminal:\n${NEXT.map((line) => `  ${line}\n`).join('')}\nCtrl-C ends it; its data stays\n`;
+};
+
+const NEXT = [
+  'cadastre keyspace create orders --partitions 64',
+  'cadastre kv put orders hello world && cadastre kv get orders hello',
+  'cadastre agent add && cadastre plan propose && cadastre plan approve latest --watch',
+  'cadastre status --watch',
+];

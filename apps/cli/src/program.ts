@@ -1,0 +1,56 @@
+import { Command, CommanderError } from 'commander';
+import { invalid } from '@cadastre/core';
+import { addAgentCommands } from './commands/agent.js';
+import { addClusterCommands } from './commands/cluster.js';
+import type { Session } from './commands/context.js';
+import { addKeyspaceCommands } from './commands/keyspace.js';
+import { addKvCommands } from './commands/kv.js';
+import { addNodeCommands } from './commands/node.js';
+import { addPlanCommands } from './commands/plan.js';
+import { addUpCommand } from './commands/up.js';
+import type { Io } from './io.js';
+import { EXIT, type ExitCode } from './io.js';
+import { Output } from './output.js';
+import { checkoutPrograms, type Programs } from './supervisor/programs.js';
+
+const REGISTER = [addUpCommand, addAgentCommands, addClusterCommands, addKeyspaceCommands, addNodeCommands, addPlanCommands, addKvCommands];
+
+/** Runs one command line. @returns 0 done, 1 error, 2 a plan is open */
+export const run = async (argv: readonly string[], io: Io, programs: () => Programs = checkoutPrograms): Promise<ExitCode> => {
+  const session: Session = { io, programs, exitCode: EXIT.ok };
+  const program = build(session);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT.ok;
+    new Output(io, argv.includes('--json')).error(usageError(error));
+    return EXIT.error;
+  }
+};
+
+const build = (session: Session): Command => {
+  const program = new Command('cadastre')
+    .description('who owns which partition: a sharding control plane, its agents and its data')
+    .option('--server <addresses>', 'control planes as host:port, several with commas (or CADASTRE_SERVER; by default the cluster of this folder)')
+    .option('--json', 'one JSON document instead of text; a document a line where there are many')
+    .option('--actor <name>', 'who acts, for the audit log; by default the user of this system')
+    .showSuggestionAfterError(false);
+  for (const register of REGISTER) register(program, session);
+  quiet(program, session.io);
+  return program;
+};
+
+/** Commander throws instead of ending the process, and leaves the printing of errors to us. */
+const quiet = (command: Command, io: Io): void => {
+  command.exitOverride().configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: () => undefined, outputError: () => undefined });
+  for (const child of command.commands) quiet(child, io);
+};
+
+const usageError = (error: CommanderError) => {
+  if (error.code === 'commander.help') return invalid('command', 'is missing', 'see cadastre --help, or the --help of each command');
+  const text = error.message.replace(/^error: /, '');
+  const field = /'([^']+)'/.exec(text)?.[1] ?? 'arguments';
+  return invalid(field, text, 'see cadastre --help, or the --help of each command');
+};

@@ -1,0 +1,55 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CadastreError } from '@cadastre/core';
+import type { Clock } from '@cadastre/runtime';
+import { delay } from '@cadastre/runtime';
+import type { ChildHost } from './managed-child.js';
+import { ManagedChild } from './managed-child.js';
+import type { FoundEtcd } from './programs.js';
+
+export interface EtcdPorts {
+  readonly clientPort: number;
+  readonly peerPort: number;
+}
+
+/** One etcd on the loopback, for one machine: a real installation brings its own three or five. */
+export const etcdChild = (etcd: FoundEtcd, folder: string, ports: EtcdPorts, host: ChildHost): ManagedChild => {
+  const dataDir = join(folder, 'etcd-data');
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const client = `http://127.0.0.1:${ports.clientPort}`;
+  const peer = `http://127.0.0.1:${ports.peerPort}`;
+  const flags: Record<string, string> = {
+    '--name': 'cadastre',
+    '--data-dir': dataDir,
+    '--listen-client-urls': client,
+    '--advertise-client-urls': client,
+    '--listen-peer-urls': peer,
+    '--initial-advertise-peer-urls': peer,
+    '--initial-cluster': `cadastre=${peer}`,
+    '--auto-compaction-mode': 'periodic',
+    '--auto-compaction-retention': '1h',
+    '--log-level': 'warn',
+  };
+  const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);
+  const env = { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch };
+  return new ManagedChild({ name: 'etcd', command: etcd.path, args, logFile: join(folder, 'logs', 'etcd.log'), env }, host);
+};
+
+/** @throws CadastreError UNAVAILABLE when it is not healthy within `timeoutMs` */
+export const untilEtcdHealthy = async (endpoint: string, clock: Clock, child: ManagedChild, timeoutMs = 20_000): Promise<void> => {
+  const deadline = clock.monotonicMs() + timeoutMs;
+  for (;;) {
+    if (await isHealthy(endpoint)) return;
+    if (clock.monotonicMs() > deadline) throw new CadastreError('UNAVAILABLE', `etcd at ${endpoint} is not healthy after ${timeoutMs} ms`, { remedy: `see ${child.spec.logFile}` });
+    await delay(clock, 100);
+  }
+};
+
+const isHealthy = async (endpoint: string): Promise<boolean> => {
+  try {
+    const reply = await fetch(`${endpoint}/health`, { signal: AbortSignal.timeout(1_000) });
+    return reply.ok && String(((await reply.json()) as { health?: unknown }).health) === 'true';
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,257 @@
+import type { ChildProcess } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CadastreError, compareStrings } from '@cadastre/core';
+import type { Clock, Random } from '@cadastre/runtime';
+import { delay } from '@cadastre/runtime';
+import type { AgentEntry, ClusterFile, ControlPlaneEntry } from '../cluster-file.js';
+import { readClusterFile, writeClusterFile } from '../cluster-file.js';
+import type { AgentRequest } from './control-socket.js';
+import { socketPath } from './control-socket.js';
+import type { EtcdPorts } from './etcd-child.js';
+import { etcdChild, untilEtcdHealthy } from './etcd-child.js';
+import type { ChildHost, ReadyLine } from './managed-child.js';
+import { ManagedChild } from './managed-child.js';
+import { PortChooser } from './ports.js';
+import type { Programs } from './programs.js';
+import type { Place, Topology } from './topology.js';
+import { placeFor, planAgents } from './topology.js';
+
+export interface LocalClusterOptions {
+  readonly folder: string;
+  /** Of a new cluster; one that is there keeps its own, and gets more when this is more. */
+  readonly agents: number;
+  readonly topology: Topology;
+  readonly controlPlanes: number;
+  /** Instead of an etcd of our own. */
+  readonly etcdEndpoints: readonly string[] | undefined;
+  /** Any free ports, for tests that run beside each other. */
+  readonly anyPorts: boolean;
+  readonly programs: Programs;
+  readonly clock: Clock;
+  readonly random: Random;
+  say(line: string): void;
+  /** True when so many nodes are up and a controller is active. */
+  isReady(controlPlanes: readonly string[], nodes: number): Promise<boolean>;
+  readonly readyTimeoutMs?: number;
+}
+
+const DEFAULT_PORTS = { grpc: 7400, http: 7480, agent: 7501, etcdClient: 2379, etcdPeer: 2380 };
+const GRACE_MS = { agent: 3_000, controlPlane: 2_500, etcd: 2_500 };
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
+
+interface RunningAgent {
+  entry: AgentEntry;
+  readonly child: ManagedChild;
+}
+
+/** A whole cluster as child processes of this one: etcd, control planes, storage agents. */
+export class LocalCluster {
+  private readonly host: ChildHost;
+  private readonly ports: PortChooser;
+  private readonly agents = new Map<string, RunningAgent>();
+  private readonly controlPlanes: { entry: ControlPlaneEntry; child: ManagedChild }[] = [];
+  private etcd: { child: ManagedChild; ports: EtcdPorts; version: string } | undefined;
+  private etcdEndpoints: readonly string[] = [];
+  private watchdog: ChildProcess | undefined;
+  private saving: Promise<void> = Promise.resolve();
+  private started = false;
+  private ending = false;
+
+  constructor(private readonly options: LocalClusterOptions) {
+    this.ports = new PortChooser();
+    const { clock, random } = options;
+    this.host = {
+      clock,
+      random,
+      say: (line) => options.say(line),
+      onPid: (event) => {
+        if (this.watchdog?.connected) this.watchdog.send(event);
+      },
+      onChange: () => this.save(),
+    };
+  }
+
+  /** Resolves when all is up. @throws CadastreError; the caller then calls `stop` */
+  async start(): Promise<ClusterFile> {
+    const { folder } = this.options;
+    mkdirSync(join(folder, 'logs'), { recursive: true });
+    const before = readClusterFile(folder);
+    this.startWatchdog();
+    await this.startEtcd(before);
+    await this.startControlPlanes(before);
+    await this.startAgents(before);
+    this.started = true;
+    this.save();
+    await this.saving;
+    await this.untilReady();
+    return this.state();
+  }
+
+  /** Agents first, then control planes, then etcd, so that each can still say goodbye to the next. */
+  async stop(): Promise<void> {
+    this.ending = true;
+    await Promise.all([...this.agents.values()].map(({ child }) => child.stop(GRACE_MS.agent)));
+    await Promise.all(this.controlPlanes.map(({ child }) => child.stop(GRACE_MS.controlPlane)));
+    await this.etcd?.child.stop(GRACE_MS.etcd);
+    this.watchdog?.disconnect();
+    await this.saving;
+    if (this.started) await writeClusterFile(this.options.folder, this.state());
+  }
+
+  state(): ClusterFile {
+    const { etcd } = this;
+    return {
+      version: 1,
+      supervisorPid: this.anyRunning() ? process.pid : undefined,
+      socket: socketPath(this.options.folder),
+      etcd: { endpoints: this.etcdEndpoints, ...(etcd && { ...etcd.ports, pid: etcd.child.pid, version: etcd.version }) },
+      controlPlanes: this.controlPlanes.map(({ entry, child }) => ({ ...entry, pid: child.pid })),
+      agents: [...this.agents.values()].map(({ entry, child }) => ({ ...entry, pid: child.pid })).sort((a, b) => compareStrings(a.id, b.id)),
+    };
+  }
+
+  /** What `cadastre agent ...` asks for. @throws CadastreError naming the id */
+  async handle(request: AgentRequest): Promise<AgentEntry> {
+    if (request.verb === 'agent-add') return this.addAgent(request);
+    const agent = this.agents.get(request.id ?? '');
+    if (!agent) throw new CadastreError('NOT_FOUND', `id: there is no agent "${request.id ?? ''}"`, { field: 'id', remedy: `use one of ${[...this.agents.keys()].join(', ')}` });
+    if (request.verb === 'agent-start') return this.startAgain(agent);
+    agent.entry = { ...agent.entry, stopped: true };
+    if (request.verb === 'agent-kill') await agent.child.kill();
+    else await agent.child.stop(GRACE_MS.agent);
+    this.options.say(`${agent.entry.id} was ${request.verb === 'agent-kill' ? 'killed' : 'stopped'} as asked; it stays down until: cadastre agent start ${agent.entry.id}`);
+    this.save();
+    return { ...agent.entry };
+  }
+
+  private async startAgain(agent: RunningAgent): Promise<AgentEntry> {
+    await this.begin(agent.child);
+    const { stopped: _, ...entry } = agent.entry;
+    agent.entry = entry;
+    this.options.say(`${entry.id} was started as asked`);
+    this.save();
+    return { ...entry, pid: agent.child.pid };
+  }
+
+  private async addAgent(wish: AgentRequest): Promise<AgentEntry> {
+    const { id, zone, rack } = wish;
+    const places = [...this.agents.values()].map(({ entry }) => entry);
+    const place = placeFor(places, this.options.topology, { ...(id !== undefined && { id }), ...(zone !== undefined && { zone }), ...(rack !== undefined && { rack }) });
+    const agent = await this.startAgent(place, undefined);
+    this.options.say(`${place.id} was added in zone ${place.zone}, rack ${place.rack}, at ${agent.entry.address}`);
+    this.save();
+    return { ...agent.entry, pid: agent.child.pid };
+  }
+
+  /** Nothing begins once the end has begun. */
+  private begin(child: ManagedChild): Promise<ReadyLine> {
+    if (this.ending) throw new CadastreError('CANCELLED', 'the cluster is ending', { remedy: 'start it again with: cadastre up' });
+    return child.start();
+  }
+
+  private startWatchdog(): void {
+    this.watchdog = fork(this.options.programs.watchdog, [], { detached: true, stdio: 'ignore', execArgv: [] });
+    this.watchdog.on('error', () => this.options.say('the watchdog could not be started: after a kill -9 of this process its children would live on'));
+    this.watchdog.unref();
+    this.watchdog.channel?.unref();
+  }
+
+  private choose(known: number | undefined, usual: number): Promise<number> {
+    return this.ports.choose(this.options.anyPorts ? undefined : (known ?? usual));
+  }
+
+  private async startEtcd(before: ClusterFile | undefined): Promise<void> {
+    const { etcdEndpoints, programs, folder, clock, say } = this.options;
+    if (etcdEndpoints) {
+      this.etcdEndpoints = etcdEndpoints;
+      return;
+    }
+    const found = await programs.findEtcd((line) => say(line));
+    const ports = { clientPort: await this.choose(before?.etcd.clientPort, DEFAULT_PORTS.etcdClient), peerPort: await this.choose(before?.etcd.peerPort, DEFAULT_PORTS.etcdPeer) };
+    const child = etcdChild(found, folder, ports, this.host);
+    this.etcd = { child, ports, version: found.version };
+    this.etcdEndpoints = [`http://127.0.0.1:${ports.clientPort}`];
+    await this.begin(child);
+    await untilEtcdHealthy(this.etcdEndpoints[0]!, clock, child);
+  }
+
+  private async startControlPlanes(before: ClusterFile | undefined): Promise<void> {
+    for (let i = 0; i < this.options.controlPlanes; i += 1) {
+      const id = `cp${i + 1}`;
+      const known = before?.controlPlanes.find((c) => c.id === id);
+      const grpc = `127.0.0.1:${await this.choose(known && portOf(known.grpc), DEFAULT_PORTS.grpc + i)}`;
+      const http = `127.0.0.1:${await this.choose(known && portOf(known.http), DEFAULT_PORTS.http + i)}`;
+      const args = ['--id', id, '--grpc', grpc, '--http', http, '--etcd', this.etcdEndpoints.join(',')];
+      this.controlPlanes.push({ entry: { id, grpc, http }, child: this.child(id, this.options.programs.controlPlane, args) });
+    }
+    await Promise.all(
+      this.controlPlanes.map(async (plane) => {
+        const ready = await this.begin(plane.child);
+        plane.entry = { ...plane.entry, grpc: String(ready['grpc'] ?? plane.entry.grpc), http: String(ready['http'] ?? plane.entry.http) };
+      }),
+    );
+  }
+
+  private async startAgents(before: ClusterFile | undefined): Promise<void> {
+    const { agents, topology, say } = this.options;
+    const known: readonly AgentEntry[] = before?.agents ?? [];
+    const places: Place[] = known.length === 0 ? planAgents(agents, topology) : [...known];
+    while (places.length < agents) places.push(placeFor(places, topology, {}));
+    if (known.length > agents) say(`this cluster has ${known.length} agents, and keeps them: they hold its data`);
+    const starts: Promise<unknown>[] = [];
+    for (const place of places) starts.push(this.startAgent(place, known.find((k) => k.id === place.id), await this.agentPort(place, known)));
+    await Promise.all(starts);
+  }
+
+  private agentPort(place: Place, known: readonly AgentEntry[]): Promise<number> {
+    const held = known.find((k) => k.id === place.id);
+    return this.choose(held && portOf(held.address), DEFAULT_PORTS.agent + this.agents.size);
+  }
+
+  private async startAgent(place: Place, known: AgentEntry | undefined, port?: number): Promise<RunningAgent> {
+    const address = `127.0.0.1:${port ?? (await this.agentPort(place, []))}`;
+    const { id, zone, rack } = place;
+    const controlPlanes = this.controlPlanes.map(({ entry }) => entry.grpc).join(',');
+    const data = join(this.options.folder, 'agents', id);
+    mkdirSync(data, { recursive: true });
+    const args = ['--id', id, '--data', data, '--listen', address, '--control-plane', controlPlanes, '--label', `zone=${zone}`, '--label', `rack=${rack}`];
+    const agent: RunningAgent = { entry: { id, zone, rack, address, ...(known?.stopped && { stopped: true }) }, child: this.child(id, this.options.programs.storageAgent, args) };
+    this.agents.set(id, agent);
+    if (agent.entry.stopped) return agent;
+    const ready = await this.begin(agent.child);
+    if (typeof ready['address'] === 'string') agent.entry = { ...agent.entry, address: ready['address'] };
+    return agent;
+  }
+
+  private child(name: string, program: { command: string; args: readonly string[] }, args: readonly string[]): ManagedChild {
+    const logFile = join(this.options.folder, 'logs', `${name}.log`);
+    return new ManagedChild({ name, command: program.command, args: [...program.args, ...args], logFile, readyEvent: 'listening' }, this.host);
+  }
+
+  private async untilReady(): Promise<void> {
+    const { clock, isReady, readyTimeoutMs = 60_000, folder } = this.options;
+    const deadline = clock.monotonicMs() + readyTimeoutMs;
+    for (;;) {
+      const wanted = [...this.agents.values()].filter(({ entry }) => !entry.stopped).length;
+      if (await isReady(this.controlPlanes.map(({ entry }) => entry.grpc), wanted)) return;
+      if (clock.monotonicMs() > deadline) {
+        throw new CadastreError('UNAVAILABLE', `not all nodes are up, or no controller is active, after ${readyTimeoutMs} ms`, { remedy: `see ${join(folder, 'logs')}` });
+      }
+      await delay(clock, 200);
+    }
+  }
+
+  private anyRunning(): boolean {
+    const children = [...this.agents.values(), ...this.controlPlanes].map(({ child }) => child);
+    return children.some((c) => c.running) || this.etcd?.child.running === true;
+  }
+
+  /** Whole states in order; the newest wins. Not before the start is complete: a failed start leaves the file as it was. */
+  private save(): void {
+    if (!this.started || this.ending) return;
+    this.saving = this.saving.then(() => writeClusterFile(this.options.folder, this.state())).catch((error: Error) => this.options.say(`the cluster file cannot be written: ${error.message}`));
+  }
+}

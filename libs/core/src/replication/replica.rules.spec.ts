@@ -1,0 +1,276 @@
+import { describe, expect, it } from '@jest/globals';
+import { addLearner, changeLeader, newRecord, shrinkInSync } from '../map/changes.js';
+import type { PartitionRecord } from '../map/records.js';
+import { LogIndex } from './log-index.js';
+import { RecentRequests } from './recent-requests.js';
+import { ReplicaMachine } from './replica.machine.js';
+import type { CopyState, ReplicaAction, ReplicaEvent } from './replication-types.js';
+
+// Plan: one machine, driven by hand, one rule a test: what it must wait for, what it must refuse, and what it must not forget.
+const write: Extract<ReplicaEvent, { type: 'write' }> = { type: 'write', token: 1, requestId: 'r1', ops: [] };
+
+class Bench {
+  readonly machine: ReplicaMachine;
+  now = 0;
+  constructor(node: string, state: CopyState = 'active', readonly minInSync = 1) {
+    this.machine = new ReplicaMachine({ node, state, promisedEpoch: 0, firstSeq: 1, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, log: [] }, { inSyncTimeoutMs: 300, changeRetryMs: 20 });
+  }
+  feed(event: ReplicaEvent): ReplicaAction[] {
+    return this.machine.onEvent(event, this.now);
+  }
+  record(record: PartitionRecord): ReplicaAction[] {
+    const actions = this.feed({ type: 'record', record, minInSync: this.minInSync });
+    return actions.some((a) => a.type === 'promise') ? [...actions, ...this.feed({ type: 'promised', epoch: record.epoch })] : actions;
+  }
+  follow(from: string, epoch: number, lastSeq = 0, lastEpoch = 0): ReplicaAction[] {
+    return this.feed({ type: 'follow', from, epoch, lastSeq, lastEpoch, appliedSeq: 0 });
+  }
+  ack(from: string, epoch: number, durableSeq: number): ReplicaAction[] {
+    return this.feed({ type: 'ack', from, epoch, durableSeq });
+  }
+}
+
+const typesOf = (actions: ReplicaAction[]) => actions.map((a) => a.type);
+const repliesOf = (actions: ReplicaAction[]) => actions.flatMap((a) => (a.type === 'reply' ? [a.outcome.kind] : []));
+const record = newRecord(0, ['a', 'b']);
+
+/** a leads, b follows at epoch 1, nothing written. */
+const serving = (minInSync = 1): Bench => {
+  const bench = new Bench('a', 'active', minInSync);
+  bench.record(record);
+  bench.follow('b', 1);
+  bench.ack('b', 1, 0);
+  expect(bench.machine.phase).toBe('serving');
+  return bench;
+};
+
+describe('a leader', () => {
+  it('does not serve before every in-sync replica has followed under its epoch', () => {
+    const bench = new Bench('a');
+    bench.record(record);
+    expect(bench.machine.phase).toBe('sealing');
+    expect(repliesOf(bench.feed(write))).toEqual(['not-leader']);
+    bench.follow('b', 1);
+    expect(bench.machine.phase).toBe('sealing');
+    bench.ack('b', 1, 0);
+    expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('acknowledges only what is durable here and at every in-sync replica', () => {
+    const bench = serving();
+    expect(repliesOf(bench.feed(write))).toEqual([]);
+    expect(repliesOf(bench.feed({ type: 'durable', seq: 1, cut: 0 }))).toEqual([]);
+    expect(repliesOf(bench.ack('b', 1, 1))).toEqual(['done']);
+  });
+
+  it('takes a retry for what it is, before and after the commit', () => {
+    const bench = serving();
+    bench.feed(write);
+    expect(typesOf(bench.feed({ ...write, token: 2 }))).toEqual([]);
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    expect(repliesOf(bench.ack('b', 1, 1))).toEqual(['done', 'done']);
+    expect(bench.feed({ ...write, token: 3 })).toEqual([{ type: 'reply', token: 3, outcome: { kind: 'done', epoch: 1, seq: 1 } }]);
+  });
+
+  it('takes no write when fewer are in sync than the keyspace asks for', () => {
+    const bench = new Bench('a', 'active', 2);
+    bench.record(shrinkInSync(record, 'b'));
+    expect(bench.feed(write)).toEqual([{ type: 'reply', token: 1, outcome: { kind: 'too-few', inSync: 1, minInSync: 2 } }]);
+  });
+
+  it('proposes to remove a silent follower and keeps waiting for it until the map says so', () => {
+    const bench = serving();
+    bench.feed(write);
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    for (const now of [100, 200, 300, 400]) {
+      bench.now = now;
+      const change = bench.feed({ type: 'tick' }).find((a) => a.type === 'change-in-sync');
+      expect(change?.remove).toEqual(now > 300 ? ['b'] : undefined);
+    }
+    expect(repliesOf(bench.feed({ type: 'change-answered', id: 1, outcome: 'unknown' }))).toEqual([]);
+    expect(repliesOf(bench.record(shrinkInSync(record, 'b')))).toEqual(['done']);
+  });
+
+  it('does not blame a follower for its own standstill', () => {
+    const bench = serving();
+    bench.feed(write);
+    bench.now = 50;
+    bench.feed({ type: 'tick' });
+    bench.now = 60_000;
+    expect(typesOf(bench.feed({ type: 'tick' }))).not.toContain('change-in-sync');
+  });
+
+  it('answers what it has in flight when it leads no more, and what a follower with a newer epoch knows stops it', () => {
+    const bench = serving();
+    bench.feed(write);
+    bench.feed({ type: 'unfollow', from: 'b', epoch: 2 });
+    expect(bench.machine.phase).toBe('sealing');
+    expect(repliesOf(bench.record(changeLeader(record, 'b')))).toEqual(['not-leader']);
+    expect(bench.machine.phase).toBe('following');
+  });
+
+  it('does not lead what is not there', () => {
+    const bench = new Bench('a', 'absent');
+    expect(typesOf(bench.record({ ...record, epoch: 5 }))).toEqual(['trouble']);
+    expect(bench.machine.phase).toBe('idle');
+  });
+
+  it('gives an entry that is not durable here only to in-sync followers', () => {
+    const bench = serving();
+    bench.record(addLearner(record, 'c'));
+    bench.follow('c', 1);
+    bench.machine.sent('c', 1, 0, 0);
+    bench.feed(write);
+    expect(bench.machine.pull('b')).toMatchObject({ fromSeq: 1, toSeq: 1 });
+    expect(bench.machine.pull('c')).toBeUndefined();
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    expect(bench.machine.pull('c')).toMatchObject({ fromSeq: 1, toSeq: 1 });
+  });
+});
+
+describe('comparing logs', () => {
+  /** Leads at epoch 5 with entries of epochs 1 1 2 2 4 from seq 11 on; what came before was trimmed. */
+  const leader = (): Bench => {
+    const bench = new Bench('a');
+    const log = [1, 1, 2, 2, 4].map((epoch) => ({ epoch, requestId: '' }));
+    Object.assign(bench, { machine: new ReplicaMachine({ node: 'a', state: 'active', promisedEpoch: 5, firstSeq: 11, lastSeq: 15, lastEpoch: 4, appliedSeq: 15, log }) });
+    bench.record({ ...record, epoch: 5 });
+    return bench;
+  };
+  const verdict = (lastSeq: number, lastEpoch: number, appliedSeq: number) => {
+    const [first] = leader().feed({ type: 'follow', from: 'b', epoch: 5, lastSeq, lastEpoch, appliedSeq });
+    return first?.type === 'send-truncate' ? first.seq : first?.type;
+  };
+
+  it.each<[string, number, number, number, string | number]>([
+    ['the same log', 15, 4, 12, 'stream'],
+    ['a shorter log', 13, 2, 12, 'stream'],
+    ['a longer log', 18, 4, 12, 15],
+    ['entries of an epoch that the leader has not', 15, 3, 12, 14],
+    ['more entries of an epoch than the leader has', 15, 2, 12, 14],
+    ['entries of an old leader where the leader has newer ones', 14, 1, 11, 12],
+    ['a difference below what is applied', 14, 1, 13, 'send-need-snapshot'],
+    ['a log that ends before the leader begins', 5, 1, 5, 'send-need-snapshot'],
+    ['a log that ends just before, all applied', 10, 1, 10, 'stream'],
+    ['a log that ends just before, not all applied', 10, 1, 9, 'send-need-snapshot'],
+    ['nothing', 0, 0, 0, 'send-need-snapshot'],
+  ])('%s', (_what, lastSeq, lastEpoch, appliedSeq, expected) => {
+    expect(verdict(lastSeq, lastEpoch, appliedSeq)).toBe(expected);
+  });
+});
+
+describe('joining the in-sync set', () => {
+  /** c has caught up, its content was compared, and the controller was asked to take it in; one write waits for c alone. */
+  const asking = (): { bench: Bench; id: number } => {
+    const bench = serving();
+    bench.record(addLearner(record, 'c'));
+    bench.follow('c', 1);
+    bench.machine.sent('c', 1, 0, 0);
+    bench.ack('c', 1, 0);
+    bench.feed({ type: 'tick' });
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    expect(bench.machine.pull('c')).toMatchObject({ fromSeq: 1, toSeq: 1, mark: true });
+    bench.machine.sent('c', 1, 1, 0, { seq: 0, records: 0, digest: 'd' });
+    bench.ack('b', 1, 1);
+    const change = bench.ack('c', 1, 1).find((a) => a.type === 'change-in-sync');
+    expect(change?.add).toEqual({ node: 'c', seq: 0, records: 0, digest: 'd' });
+    bench.feed(write);
+    bench.feed({ type: 'durable', seq: 2, cut: 0 });
+    expect(repliesOf(bench.ack('b', 1, 2))).toEqual([]);
+    return { bench, id: change!.id };
+  };
+
+  it('requires the acknowledgement of the one that joins', () => {
+    expect(repliesOf(asking().bench.ack('c', 1, 2))).toEqual(['done']);
+  });
+
+  it('lets go of it after a refusal', () => {
+    const { bench, id } = asking();
+    expect(repliesOf(bench.feed({ type: 'change-answered', id, outcome: 'refused' }))).toEqual(['done']);
+  });
+
+  it('holds on to it after an unknown outcome, even when it dies and a later attempt is refused, until the epoch rises', () => {
+    const { bench, id } = asking();
+    bench.feed({ type: 'change-answered', id, outcome: 'unknown' });
+    bench.feed({ type: 'follower-gone', from: 'c' });
+    bench.now = 100;
+    expect(typesOf(bench.feed({ type: 'tick' }))).toContain('change-in-sync');
+    expect(repliesOf(bench.feed({ type: 'change-answered', id, outcome: 'refused' }))).toEqual([]);
+    bench.record(shrinkInSync({ ...record, epoch: 4 }, 'b'));
+    expect(bench.machine.phase).toBe('serving');
+  });
+});
+
+describe('a follower', () => {
+  const following = (): Bench => {
+    const bench = new Bench('b');
+    bench.record({ ...record, epoch: 3 });
+    return bench;
+  };
+  const entries = (epoch: number, seqs: number[], commitSeq = 0): ReplicaEvent => ({ type: 'entries', from: 'a', epoch, entries: seqs.map((seq) => ({ epoch, seq, requestId: `${epoch}:${seq}`, ops: [] })), commitSeq });
+
+  it('follows only once its promise is durable', () => {
+    const bench = new Bench('b');
+    expect(typesOf(bench.feed({ type: 'record', record, minInSync: 1 }))).toEqual(['promise']);
+    expect(typesOf(bench.feed({ type: 'promised', epoch: 1 }))).toEqual(['send-follow']);
+  });
+
+  it('refuses a leader of an older epoch and says which it has promised', () => {
+    expect(following().feed(entries(2, [1]))).toEqual([{ type: 'send-unfollow', to: 'a', epoch: 3 }]);
+  });
+
+  it('acknowledges only what is durable, and nothing that a cut has taken away', () => {
+    const bench = following();
+    expect(typesOf(bench.feed(entries(3, [1, 2])))).toEqual(['append', 'send-ack']);
+    bench.feed({ type: 'truncate', from: 'a', epoch: 3, seq: 1 });
+    bench.feed(entries(3, [2]));
+    expect(typesOf(bench.feed({ type: 'durable', seq: 2, cut: 0 }))).toEqual([]);
+    expect(bench.feed({ type: 'durable', seq: 2, cut: 1 })).toEqual([{ type: 'send-ack', to: 'a', epoch: 3, durableSeq: 2 }]);
+  });
+
+  it('asks again when entries are missing between', () => {
+    const bench = following();
+    bench.feed(entries(3, [1]));
+    expect(typesOf(bench.feed(entries(3, [3])))).toEqual(['send-follow']);
+  });
+
+  it('is not wiped while the map counts on it, and is filled once it does not', () => {
+    const bench = following();
+    expect(typesOf(bench.feed({ type: 'need-snapshot', from: 'a', epoch: 3 }))).toEqual(['trouble']);
+    bench.record(shrinkInSync({ ...record, epoch: 3 }, 'b'));
+    expect(typesOf(bench.feed({ type: 'need-snapshot', from: 'a', epoch: 4 }))).toEqual(['trouble', 'fill']);
+  });
+
+  it('does not append what came with a mark that it does not match', () => {
+    const bench = new Bench('c');
+    bench.record(addLearner(record, 'c'));
+    const marked: ReplicaEvent = { ...(entries(1, [1]) as Extract<ReplicaEvent, { type: 'entries' }>), mark: { seq: 0, records: 9, digest: 'x' } };
+    expect(typesOf(bench.feed(marked))).toEqual(['compare']);
+    expect(typesOf(bench.feed({ type: 'compared', equal: false }))).toEqual(['send-unfollow', 'trouble', 'fill']);
+  });
+});
+
+describe('LogIndex', () => {
+  it('knows the epoch of each entry through append, truncate, trim and reset', () => {
+    const log = new LogIndex({ firstSeq: 1, lastSeq: 5, lastEpoch: 4 }, [1, 1, 2, 4, 4]);
+    expect([1, 2, 3, 4, 5, 6].map((s) => log.epochAt(s))).toEqual([1, 1, 2, 4, 4, undefined]);
+    expect([0, 1, 2, 3, 4].map((e) => log.lastUpToEpoch(e))).toEqual([0, 2, 3, 3, 5]);
+    log.truncateAfter(4);
+    log.append(7);
+    expect([log.lastSeq, log.lastEpoch, log.epochAt(5)]).toEqual([5, 7, 7]);
+    log.trimBefore(3);
+    expect([log.firstSeq, log.epochAt(1), log.epochAt(2), log.epochAt(3)]).toEqual([3, undefined, 1, 2]);
+    log.reset(9, 8);
+    expect([log.firstSeq, log.lastSeq, log.lastEpoch, log.epochAt(9)]).toEqual([10, 9, 8, 8]);
+  });
+});
+
+describe('RecentRequests', () => {
+  it('forgets the oldest first, and what was cut', () => {
+    const recent = new RecentRequests(2);
+    ['x', 'y', 'z'].forEach((id, i) => recent.add(id, i + 1, 1));
+    expect(['x', 'y', 'z', ''].map((id) => recent.find(id)?.seq)).toEqual([undefined, 2, 3, undefined]);
+    recent.truncateAfter(2);
+    expect(recent.find('z')).toBeUndefined();
+  });
+});

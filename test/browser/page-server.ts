@@ -1,0 +1,29 @@
+import { silentLogger, systemClock } from '@cadastre/runtime';
+import { createApp, listenHttp } from '../../apps/control-plane/src/host/http-host.js';
+import { EventStream } from '../../apps/control-plane/src/rest/event-stream.js';
+import type { FakeOperations } from './fake-operations.js';
+
+export interface PageServer {
+  readonly url: string;
+  readonly port: number;
+  /** Tells the pages that something changed. */
+  touch(): void;
+  stop(): Promise<void>;
+}
+
+/** The real HTTP side over fake operations; gRPC is wired but does not listen. */
+export const startPageServer = async (operations: FakeOperations, port = 0): Promise<PageServer> => {
+  const events = new EventStream({ operations, clock: systemClock });
+  const grpc = {} as never;
+  const app = await createApp({ operations, events, readiness: { unreadyBecause: () => undefined }, grpc }, true, silentLogger);
+  const bound = await listenHttp(app, '127.0.0.1', port);
+  return {
+    url: `http://127.0.0.1:${bound}`,
+    port: bound,
+    touch: () => events.touch(),
+    stop: async () => {
+      events.close();
+      await app.close();
+    },
+  };
+};
