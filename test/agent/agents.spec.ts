@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { addLearner, changeLeader, inSyncOf, leaderOf, newRecord, removeReplica } from '@cadastre/core';
+import { addLearner, changeLeader, dropLearner, inSyncOf, leaderOf, newRecord, removeReplica } from '@cadastre/core';
 import { FakeControlPlane } from './fake-control-plane.js';
 import { SmallClient, specOf, Stage, waitFor } from './kit.js';
 
@@ -65,6 +65,33 @@ describe('storage agents', () => {
     const same = () => n2.engine.digestAt(id).digest === n3.engine.digestAt(id).digest;
     await waitFor('equal copies', same);
     expect(n3.engine.digestAt(id).count).toBe(acked.size);
+  }, 60_000);
+
+  // Plan: while minInSync cannot be met by it, a filled learner is dropped from the map and given back: its copy is set aside, then
+  // taken up again and brought up to date from the log, without a second fill.
+  it('takes up a copy again that was set aside', async () => {
+    const plane = await new FakeControlPlane().start();
+    stage.onEnd(() => plane.cut());
+    plane.refuseAdds = true;
+    const spec = specOf(1, 1, 1);
+    const n1 = await stage.agent('n1', plane);
+    const n2 = await stage.agent('n2', plane);
+    await waitFor('sessions', () => plane.nodes.size === 2);
+    plane.createKeyspace(spec, [newRecord(0, ['n1'])]);
+    const client = new SmallClient(stage, spec, { address: n1.address, epoch: 1 });
+    for (let i = 0; i < 20; i += 1) await client.put(`c:${i}`, `k${i}`, `v${i}`);
+    plane.publish(addLearner(plane.record(0), 'n2'));
+    await waitFor('n2 has it all', () => n2.engine.meta(id)?.state === 'active' && n2.engine.digestAt(id).digest === n1.engine.digestAt(id).digest);
+    const born = n2.engine.meta(id)!.firstSeq;
+
+    plane.publish(dropLearner(plane.record(0), 'n2'));
+    await waitFor('n2 sets its copy aside', () => plane.reports.get('n2/0')?.phase === 'quarantined');
+    for (let i = 20; i < 40; i += 1) await client.put(`c:${i}`, `k${i}`, `v${i}`);
+    plane.refuseAdds = false;
+    plane.publish(addLearner(plane.record(0), 'n2'));
+    await waitFor('n2 in sync', () => inSyncOf(plane.record(0)).includes('n2'));
+    expect(n2.engine.meta(id)).toMatchObject({ state: 'active', firstSeq: born });
+    await waitFor('equal copies', () => n2.engine.digestAt(id).digest === n1.engine.digestAt(id).digest);
   }, 60_000);
 
   // Plan: stop a follower under writes; it is proposed for removal and writes go on; it comes back with its data, catches up from the

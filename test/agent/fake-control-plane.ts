@@ -12,6 +12,7 @@ export class FakeControlPlane {
   readonly reports = new Map<string, Wire.ReplicaReport__Output>();
   readonly applied = new Map<string, Generation>();
   readonly changes: string[] = [];
+  refuseAdds = false;
   grants: { node: string; grant: Wire.PurgeGrant }[] = [];
   private map: KeyspaceMap | undefined;
   private readonly watchers = new Set<MapCall>();
@@ -90,6 +91,7 @@ export class FakeControlPlane {
   private change(request: Wire.ChangeInSyncRequest__Output): Wire.ChangeInSyncReply {
     let record = this.record(request.partition);
     if (record.epoch !== request.epoch || leaderOf(record) !== request.node) throw new CadastreError('FAILED_PRECONDITION', 'the record has changed', { info: { keyspace: request.keyspace, record } });
+    if (this.refuseAdds && request.add.length > 0) throw new CadastreError('FAILED_PRECONDITION', 'not now');
     for (const receipt of request.add) {
       const report = this.reports.get(`${receipt.node}/${request.partition}`);
       this.changes.push(`add ${receipt.node} ${report ? 'reported' : 'unseen'}`);

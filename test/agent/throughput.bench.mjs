@@ -1,7 +1,7 @@
 // Puts through gRPC against real agent processes: `node test/agent/throughput.bench.mjs [replicas=1] [seconds=5] [inFlight=64]`.
 // Needs a build. The control plane is the test's table; the client runs in this process.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -50,6 +50,12 @@ const put = (n) => {
 for (let n = 0; n < 200; n += 1) for (;;) {
   try { await put(-n - 1); break; } catch { await new Promise((r) => setTimeout(r, 50)); }
 }
+// Processor time, unlike throughput, does not depend on what else the machine does.
+const cpuMs = () => children.reduce((sum, { pid }) => {
+  const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).map(Number);
+  return sum + (user + system) * 10;
+}, 0);
+const cpuBefore = cpuMs();
 const samples = [];
 let next = 0;
 const end = performance.now() + seconds * 1000;
@@ -63,7 +69,7 @@ const worker = async () => {
 await Promise.all(Array.from({ length: inFlight }, worker));
 samples.sort((a, b) => a - b);
 const at = (q) => samples[Math.floor(samples.length * q)].toFixed(2);
-console.log(JSON.stringify({ replicas, inFlight, putsPerSecond: Math.round(samples.length / seconds), p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(0.99999) }));
+console.log(JSON.stringify({ replicas, inFlight, putsPerSecond: Math.round(samples.length / seconds), p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(0.99999), agentsCpuMsPerPut: ((cpuMs() - cpuBefore) / samples.length).toFixed(3) }));
 for (const peer of peers) peer.close();
 for (const child of children) child.kill('SIGTERM');
 await Promise.all(children.map((child) => new Promise((resolve) => child.on('exit', (c) => (c === 0 ? resolve() : resolve(console.error(`agent ended with ${c}`)))))));

@@ -99,7 +99,7 @@ describe('the page', () => {
     await page.fill('#actor', 'lin');
     operations.plan = { ...operations.plan!, digest: '0'.repeat(64) };
     server.touch();
-    await page.waitForFunction("document.querySelector('.digest').textContent.startsWith('0000')");
+    await page.locator('.digest', { hasText: '0000' }).waitFor();
     await page.click('button[data-verb=approve]');
     await page.waitForSelector('#act-message:not([hidden])');
     expect(await page.textContent('#act-message')).toBe('the digest is another — read the plan again');

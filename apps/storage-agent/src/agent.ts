@@ -77,7 +77,7 @@ class StorageAgent implements Agent {
     const common = { node: this.id, engine: this.engine, clock, logger };
     this.replicas = new ReplicaSet({ ...common, mapOf, around: this.surroundings() });
     this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas });
-    this.followers = new FollowerStreams({ logger, replica, replicas });
+    this.followers = new FollowerStreams({ clock, logger, replica, replicas });
     this.fills = new Fills({ ...common, peerOf });
     this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
     this.watch = new MapWatch({

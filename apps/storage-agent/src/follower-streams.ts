@@ -1,11 +1,13 @@
 import type { Wire, DuplexCall } from '@cadastre/contracts';
 import { invalid } from '@cadastre/core';
 import type { ReplicaAction } from '@cadastre/core';
-import type { Logger } from '@cadastre/runtime';
+import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
 import { encodeEntry } from './entries.codec.js';
 import { keyOf, type PartitionKey } from './partition-key.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
+/** A commit alone waits so long for entries that it can travel with: under load that halves the messages. */
+const COMMIT_DELAY_MS = 10;
 const BATCH = { maxEntries: 500, maxBytes: 256 * 1024 };
 
 type Call = DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>;
@@ -14,6 +16,8 @@ type LeaderWord = Extract<ReplicaAction, { type: 'send-truncate' | 'send-need-sn
 /** One follower node's stream: partitions with something to send take turns, and nothing is read from the log while it is full. */
 class FollowerStream {
   private readonly due = new Set<ReplicaDriver>();
+  private readonly commits = new Set<ReplicaDriver>();
+  private commitTimer: Cancellable | undefined;
   private full = false;
   private scheduled = false;
   open = true;
@@ -21,6 +25,9 @@ class FollowerStream {
   constructor(
     readonly node: string,
     private readonly call: Call,
+    private readonly clock: Clock,
+    /** The log could not be read; the follower begins again on a new stream. */
+    private readonly onBroken: (error: unknown) => void,
   ) {
     call.on('drain', () => {
       this.full = false;
@@ -29,7 +36,19 @@ class FollowerStream {
   }
 
   offer(replica: ReplicaDriver): void {
-    this.due.add(replica);
+    if (replica.machine.pull(this.node)?.urgent) {
+      this.due.add(replica);
+      return this.schedule();
+    }
+    this.commits.add(replica);
+    this.commitTimer ??= this.clock.after(COMMIT_DELAY_MS, () => this.sendCommits(), { background: true });
+    return undefined;
+  }
+
+  private sendCommits(): void {
+    this.commitTimer = undefined;
+    for (const replica of this.commits) this.due.add(replica);
+    this.commits.clear();
     this.schedule();
   }
 
@@ -39,7 +58,11 @@ class FollowerStream {
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      this.pump();
+      try {
+        this.pump();
+      } catch (error) {
+        this.onBroken(error);
+      }
     });
   }
 
@@ -48,7 +71,7 @@ class FollowerStream {
       const [replica] = this.due;
       if (!replica) return;
       this.due.delete(replica);
-      if (this.sendNext(replica) && replica.machine.pull(this.node)) this.due.add(replica);
+      if (this.sendNext(replica) && replica.machine.pull(this.node)?.urgent) this.due.add(replica);
     }
   }
 
@@ -78,12 +101,15 @@ class FollowerStream {
 
   close(): void {
     this.open = false;
+    this.commitTimer?.cancel();
+    this.commits.clear();
     this.due.clear();
     this.call.end();
   }
 }
 
 export interface FollowerStreamsOptions {
+  readonly clock: Clock;
   readonly logger: Logger;
   replica(key: PartitionKey): ReplicaDriver | undefined;
   /** All replicas here, for what concerns a node as a whole. */
@@ -131,7 +157,10 @@ export class FollowerStreams {
   private begin(node: string, call: Call): FollowerStream {
     const old = this.byNode.get(node);
     if (old) this.end(old);
-    const stream = new FollowerStream(node, call);
+    const stream: FollowerStream = new FollowerStream(node, call, this.options.clock, (error) => {
+      this.options.logger.error('stream to a follower broken', { event: 'follower-stream-broken', to: node, error });
+      this.end(stream);
+    });
     this.byNode.set(node, stream);
     this.options.logger.debug('follower node connected', { event: 'follower-connected', from: node });
     return stream;

@@ -80,11 +80,22 @@ class LeaderLink {
     this.address = peer.address;
     const stream = peer.transfer.replicate();
     this.stream = stream;
-    stream.on('data', (message: Wire.LeaderMessage__Output) => stream === this.stream && this.take(message));
+    stream.on('data', (message: Wire.LeaderMessage__Output) => this.receive(stream, message));
     stream.on('error', () => this.lost(stream));
     stream.on('end', () => this.lost(stream));
     stream.write({ hello: { node: this.options.node, incarnation: this.options.incarnation } });
     this.tell(true);
+  }
+
+  /** A message that is not one ends the stream: what comes after it could not be trusted either. */
+  private receive(stream: Stream, message: Wire.LeaderMessage__Output): void {
+    if (stream !== this.stream) return;
+    try {
+      this.take(message);
+    } catch (error) {
+      this.options.logger.warn('message of a leader refused', { event: 'leader-message-refused', from: this.leader, error });
+      this.lost(stream);
+    }
   }
 
   private lost(stream: Stream): void {

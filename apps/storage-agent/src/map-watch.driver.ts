@@ -1,5 +1,5 @@
-import type { KeyspaceGeneration } from '@cadastre/core';
-import { CadastreError, compareGenerations, isKnown, KeyspaceMap } from '@cadastre/core';
+import type { KeyspaceGeneration, KeyspaceMap } from '@cadastre/core';
+import { CadastreError, compareGenerations, isKnown } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { decodeDelta, encodeKnown, fromServiceError, SnapshotAssembler } from '@cadastre/contracts';
 import type { Cancellable, Clock, Logger } from '@cadastre/runtime';

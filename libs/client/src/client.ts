@@ -100,7 +100,7 @@ export class CadastreClient {
     const cached = cacheFile === undefined ? undefined : await readCache(cacheFile, logger);
     this.follower.start();
     const waitMs = cached ? CACHE_AFTER_MS : requestTimeoutMs;
-    const answered = await this.within(waitMs, undefined, (signal) => this.follower.answered(signal));
+    const answered = await this.within(waitMs, undefined, (signal) => this.follower.reached('answered', signal));
     if (!answered && cached) {
       logger.warn(`no control plane has answered within ${waitMs} ms: starting from the map in ${cacheFile}`);
       this.follower.seed(cached.clusterId, cached.maps);
@@ -117,12 +117,17 @@ export class CadastreClient {
   private async mapOf(keyspace: string, { signal, timeoutMs = this.options.requestTimeoutMs }: RequestOptions): Promise<KeyspaceMap> {
     const held = this.follower.current(keyspace);
     if (held) return held;
-    const { synced } = this.follower.status();
-    const waitMs = synced ? Math.min(UNKNOWN_GRACE_MS, timeoutMs) : timeoutMs;
-    const map = await this.within(waitMs, signal, (until) => this.follower.ready(keyspace, until));
+    const map = await this.within(timeoutMs, signal, (until) => this.appearance(keyspace, until));
     if (map) return map;
     if (signal?.aborted) throw new CadastreError('CANCELLED', 'cancelled by the caller before it was sent', { remedy: 'call again if it is still wanted' });
     throw this.follower.status().answered ? unknownKeyspace(keyspace, this.follower.maps()) : noMap(keyspace);
+  }
+
+  /** Once all keyspaces have been told, one that is missing is given a short grace. */
+  private async appearance(keyspace: string, until: AbortSignal): Promise<KeyspaceMap | undefined> {
+    const synced = this.follower.reached('synced', until).then(() => undefined);
+    const map = await Promise.race([this.follower.ready(keyspace, until), synced]);
+    return map ?? this.within(UNKNOWN_GRACE_MS, until, (grace) => this.follower.ready(keyspace, grace));
   }
 
   private nextRequestId(): string {
@@ -146,6 +151,7 @@ export class CadastreClient {
     } finally {
       timer.cancel();
       signal?.removeEventListener('abort', abort);
+      abort(); // whatever still listens is let go
     }
   }
 }

@@ -1,4 +1,5 @@
 export type { BatchFailure, BatchOp, BatchResult } from './batch.js';
+export { BulkWriter } from './bulk-writer.js';
 export type { Bytes } from './bytes.js';
 export * from './client.js';
 export { type KeyspaceClient, type WriteResult } from './keyspace-client.js';

@@ -4,6 +4,7 @@ import type { CallLimits, Peer, Wire } from '@cadastre/contracts';
 import { callUnary } from '@cadastre/contracts';
 import type { BatchOp, BatchPart, BatchResult } from './batch.js';
 import { compileBatch, settleBatch, splitBatch } from './batch.js';
+import { BulkWriter } from './bulk-writer.js';
 import type { Bytes } from './bytes.js';
 import { toBytes } from './bytes.js';
 import type { Entry } from './merge.js';
@@ -79,6 +80,11 @@ export class KeyspaceClient {
     const parts = splitBatch(await this.host.mapOf(this.name, options), compiled);
     const gate = new Gate(BATCH_CONCURRENCY);
     return settleBatch(parts, await Promise.allSettled(parts.map((part) => gate.run(() => this.sendPart(part, options)))));
+  }
+
+  /** For loading: many writes in few requests. */
+  bulkWriter(options: RequestOptions = {}): BulkWriter {
+    return new BulkWriter({ map: () => this.host.mapOf(this.name, options), send: (part) => this.sendPart(part, options) });
   }
 
   /** Entries in key order. A hash-partitioned keyspace asks all partitions and merges; an ordered one goes through them in turn. */

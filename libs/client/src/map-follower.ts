@@ -35,7 +35,7 @@ export class MapFollower {
   private state: SyncState;
   private readonly streams = new Map<number, OpenStream>();
   private readonly listeners = new Set<ChangeListener>();
-  private readonly answerListeners = new Set<() => void>();
+  private readonly milestoneListeners = new Set<() => void>();
   private timer: Cancellable | undefined;
 
   constructor(private readonly options: MapFollowerOptions) {
@@ -93,17 +93,18 @@ export class MapFollower {
     });
   }
 
-  /** Resolves with true once a control plane has answered, with false when `signal` aborts first. */
-  answered(signal: AbortSignal): Promise<boolean> {
-    if (this.state.answered || signal.aborted) return Promise.resolve(this.state.answered);
+  /** Resolves with true once `milestone` is reached, with false when `signal` aborts first. */
+  reached(milestone: 'answered' | 'synced', signal: AbortSignal): Promise<boolean> {
+    if (this.state[milestone] || signal.aborted) return Promise.resolve(this.state[milestone]);
     return new Promise((resolve) => {
-      const done = () => {
-        this.answerListeners.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve(this.state.answered);
+      const look = () => {
+        if (!this.state[milestone] && !signal.aborted) return;
+        this.milestoneListeners.delete(look);
+        signal.removeEventListener('abort', look);
+        resolve(this.state[milestone]);
       };
-      this.answerListeners.add(done);
-      signal.addEventListener('abort', done, { once: true });
+      this.milestoneListeners.add(look);
+      signal.addEventListener('abort', look, { once: true });
     });
   }
 
@@ -135,10 +136,10 @@ export class MapFollower {
   }
 
   private perform({ state, actions, wakeAt }: SyncStep): void {
-    const answeredBefore = this.state.answered;
+    const { answered, synced } = this.state;
     this.state = state;
     for (const action of actions) this.act(action);
-    if (!answeredBefore && state.answered) for (const listener of [...this.answerListeners]) listener();
+    if (answered !== state.answered || synced !== state.synced) for (const listener of [...this.milestoneListeners]) listener();
     if (wakeAt !== undefined) this.wake(wakeAt);
   }
 

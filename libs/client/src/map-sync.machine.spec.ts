@@ -70,6 +70,15 @@ describe('map sync machine', () => {
     expect(reopened.state.maps.get('orders')!.generation.number).toBe(8);
   });
 
+  it('takes over new addresses that come without a new generation', () => {
+    // Plan: a delta from 7 to 7 with n2 at another address is applied.
+    const held = run(opened(), { kind: 'snapshot', stream: 1, map: map(7) }).state;
+    const delta = { keyspace: 'orders', from: generation(7), to: generation(7), records: [], nodes: [{ ...nodes[1]!, address: 'moved:2' }] };
+    const after = run(held, { kind: 'delta', stream: 1, delta });
+    expect(after.state.maps.get('orders')!.node('n2')!.address).toBe('moved:2');
+    expect(kinds(after)).toEqual(['applied', 'changed']);
+  });
+
   it('resumes from what it has after a stream ended', () => {
     // Plan: an ended stream is followed by one elsewhere that names the known generation.
     const held = run(opened(), { kind: 'snapshot', stream: 1, map: map(7) }, { kind: 'ended', stream: 1, why: 'test', jitter: 0.5 });

@@ -201,6 +201,7 @@ const keepNewerRecords = (held: KeyspaceMap, map: KeyspaceMap): KeyspaceMap => {
   return merged;
 };
 
+/** A delta may begin and end at the generation that is held: then only addresses of nodes have changed. */
 const onDelta = (state: SyncState, stream: number, delta: MapDelta, now: MonotonicMs): SyncStep => {
   const held = state.maps.get(delta.keyspace);
   if (held && isKnown(delta, held.generation)) return step(state);

@@ -5,6 +5,9 @@ import { createInterface } from 'node:readline';
 
 const KEPT_LINES = 2_000;
 
+/** For a look inside: `CADASTRE_NODE_ARGS="--cpu-prof --cpu-prof-dir=prof"`. */
+const NODE_ARGS = (process.env['CADASTRE_NODE_ARGS'] ?? '').split(' ').filter(Boolean);
+
 export interface StartOptions {
   readonly name: string;
   readonly script: string;
@@ -30,7 +33,7 @@ export class ServerProcess {
   }
 
   static async start({ name, script, args, env, withinMs = 30_000 }: StartOptions): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [script, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, [...NODE_ARGS, script, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     const server = new ServerProcess(name, child);
     server.listening = (await server.line('listening', (line) => line['event'] === 'listening', withinMs)) as Record<string, string>;
     return server;

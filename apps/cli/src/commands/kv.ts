@@ -21,6 +21,8 @@ interface RecordOptions {
 }
 
 const PROGRESS_PERIOD_MS = 500;
+/** A run outlasts the death of a node: its lease of 10 s, then the change of leader. */
+const RUN_TIMEOUT_MS = 40_000;
 
 export const addKvCommands = (program: Command, session: Session): void => {
   const kv = program.command('kv').description('records of a keyspace, through the smart client');
@@ -76,17 +78,17 @@ const addRuns = (kv: Command, session: Session): void => {
       .option('--format <name>', `${FORMATS.join(', ')}; by default by the file's name`)
       .option('--key <field>', 'field or column that is the key')
       .option('--limit <n>', 'at most so many records')
-      .option('--concurrency <n>', 'requests at a time', '64');
+      .option('--concurrency <n>', 'records at a time', '1000');
   const importing = common(kv.command('import').description('write all records of a file; exit code 1 when any failed'));
-  act<RecordOptions>(session, importing, (context, [name, file], options) => withKeyspace(context, name!, (keyspace) => importFile(context, keyspace, file!, options)));
+  act<RecordOptions>(session, importing, (context, [name, file], options) => withKeyspace(context, name!, (keyspace) => importFile(context, keyspace, file!, options), RUN_TIMEOUT_MS));
   const verifying = common(kv.command('verify').description('read all records of a file again and compare; exit code 1 unless all are equal'));
-  act<RecordOptions>(session, verifying, (context, [name, file], options) => withKeyspace(context, name!, (keyspace) => verifyFile(context, keyspace, file!, options)));
+  act<RecordOptions>(session, verifying, (context, [name, file], options) => withKeyspace(context, name!, (keyspace) => verifyFile(context, keyspace, file!, options), RUN_TIMEOUT_MS));
 };
 
-const withKeyspace = async (context: Context, name: string, task: (keyspace: KeyspaceClient) => Promise<ExitCode | void>): Promise<ExitCode | void> => {
+const withKeyspace = async (context: Context, name: string, task: (keyspace: KeyspaceClient) => Promise<ExitCode | void>, requestTimeoutMs = 15_000): Promise<ExitCode | void> => {
   checkName('keyspace', name);
   const { clock, random } = context.io;
-  const client = await CadastreClient.connect({ controlPlanes: context.servers(), name: 'cli', clock, random, requestTimeoutMs: 10_000 });
+  const client = await CadastreClient.connect({ controlPlanes: context.servers(), name: 'cli', clock, random, requestTimeoutMs });
   try {
     return await task(client.keyspace(name));
   } finally {
@@ -146,8 +148,9 @@ const overRecords = async (context: Context, verb: string, records: AsyncIterabl
 };
 
 const importFile = async (context: Context, keyspace: KeyspaceClient, file: string, options: RecordOptions): Promise<ExitCode> => {
+  const writer = keyspace.bulkWriter();
   const tally = await overRecords(context, 'imported', recordsOf(context, file, options), options, async (key, value) => {
-    await keyspace.put(key, value);
+    await writer.write({ type: 'put', key, value });
   });
   const { records, failed, elapsedMs, perSecond } = tally;
   context.out.result({ records, failed, elapsedMs: Math.round(elapsedMs), perSecond }, () => `${tally.line('imported')}\n`);

@@ -14,7 +14,9 @@ export const planTable = (plans: readonly Plan[]): string =>
   table(plans, [
     { title: 'PLAN', value: (p) => p.id },
     { title: 'STATE', value: (p) => p.state },
-    { title: 'MOVES', align: 'right', value: (p) => `${count(p.movesDone)}/${count((p.cost?.replicaMoves ?? 0) + (p.cost?.leaderTransfers ?? 0))}` },
+    { title: 'REPLICAS', align: 'right', value: (p) => count(p.cost?.replicaMoves ?? 0) },
+    { title: 'LEADERS', align: 'right', value: (p) => count(p.cost?.leaderTransfers ?? 0) },
+    { title: 'MOVES DONE', align: 'right', value: (p) => count(p.movesDone) },
     { title: 'BYTES', align: 'right', value: (p) => bytes(p.cost?.bytes ?? 0) },
     { title: 'CREATED', value: (p) => moment(p.createdMs) },
     { title: 'BY', value: (p) => p.proposer },

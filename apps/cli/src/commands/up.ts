@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CadastreError } from '@cadastre/core';
-import { systemClock } from '@cadastre/runtime';
 import type { ClusterFile } from '../cluster-file.js';
 import { facts } from '../format.js';
 import { EXIT, type ExitCode } from '../io.js';
@@ -16,7 +15,7 @@ import type { Context, Session } from './context.js';
 import { act } from './context.js';
 
 interface UpOptions {
-  readonly agents: string;
+  readonly agents?: string;
   readonly zones: string;
   readonly racks: string;
   readonly controlPlanes: string;
@@ -29,7 +28,7 @@ export const addUpCommand = (program: Command, session: Session): void => {
   const up = program
     .command('up')
     .description('run a whole cluster on this machine: etcd, control planes, storage agents. Ctrl-C ends it; its data stays')
-    .option('--agents <n>', 'storage agents of a new cluster', '6')
+    .option('--agents <n>', 'storage agents: 6 in a new cluster; more than there are adds some')
     .option('--zones <n>', 'zones they are spread over', '3')
     .option('--racks <n>', 'racks a zone', '2')
     .option('--control-planes <n>', 'control-plane replicas', '2')
@@ -80,13 +79,14 @@ const clusterOptions = ({ io, out, programs }: Context, options: UpOptions, fold
   const endpoints = options.etcdEndpoints ?? io.env['CADASTRE_ETCD_ENDPOINTS'];
   return {
     folder,
-    agents: checkCount('--agents', options.agents, 1, 64),
+    agents: options.agents === undefined ? undefined : checkCount('--agents', options.agents, 1, 64),
     topology: { zones: checkCount('--zones', options.zones, 1, 64), racksPerZone: checkCount('--racks', options.racks, 1, 64) },
     controlPlanes: checkCount('--control-planes', options.controlPlanes, 1, 9),
     etcdEndpoints: endpoints ? endpoints.split(',').map((e) => (e.includes('://') ? e.trim() : `http://${e.trim()}`)) : undefined,
     anyPorts: options.ephemeral ?? false,
     programs: programs(),
-    clock: systemClock,
+    env: io.env,
+    clock: io.clock,
     random: io.random,
     say: (line) => (out.json ? out.warn(line) : out.say(line)),
     isReady: clusterIsReady,

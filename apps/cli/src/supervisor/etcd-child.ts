@@ -7,13 +7,15 @@ import type { ChildHost } from './managed-child.js';
 import { ManagedChild } from './managed-child.js';
 import type { FoundEtcd } from './programs.js';
 
+type ChildEnv = Readonly<Record<string, string | undefined>>;
+
 export interface EtcdPorts {
   readonly clientPort: number;
   readonly peerPort: number;
 }
 
 /** One etcd on the loopback, for one machine: a real installation brings its own three or five. */
-export const etcdChild = (etcd: FoundEtcd, folder: string, ports: EtcdPorts, host: ChildHost): ManagedChild => {
+export const etcdChild = (etcd: FoundEtcd, folder: string, ports: EtcdPorts, env: ChildEnv, host: ChildHost): ManagedChild => {
   const dataDir = join(folder, 'etcd-data');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const client = `http://127.0.0.1:${ports.clientPort}`;
@@ -31,8 +33,9 @@ export const etcdChild = (etcd: FoundEtcd, folder: string, ports: EtcdPorts, hos
     '--log-level': 'warn',
   };
   const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);
-  const env = { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch };
-  return new ManagedChild({ name: 'etcd', command: etcd.path, args, logFile: join(folder, 'logs', 'etcd.log'), env }, host);
+  // etcd refuses architectures that it does not test on, unless told that we know
+  const childEnv = { ...env, ETCD_UNSUPPORTED_ARCH: process.arch };
+  return new ManagedChild({ name: 'etcd', command: etcd.path, args, logFile: join(folder, 'logs', 'etcd.log'), env: childEnv }, host);
 };
 
 /** @throws CadastreError UNAVAILABLE when it is not healthy within `timeoutMs` */

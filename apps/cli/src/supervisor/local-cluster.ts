@@ -16,12 +16,12 @@ import { ManagedChild } from './managed-child.js';
 import { PortChooser } from './ports.js';
 import type { Programs } from './programs.js';
 import type { Place, Topology } from './topology.js';
-import { placeFor, planAgents } from './topology.js';
+import { placeFor } from './topology.js';
 
 export interface LocalClusterOptions {
   readonly folder: string;
-  /** Of a new cluster; one that is there keeps its own, and gets more when this is more. */
-  readonly agents: number;
+  /** A cluster that is there keeps its own, and gets more when this is more; a new one has 6 unless told. */
+  readonly agents: number | undefined;
   readonly topology: Topology;
   readonly controlPlanes: number;
   /** Instead of an etcd of our own. */
@@ -29,6 +29,7 @@ export interface LocalClusterOptions {
   /** Any free ports, for tests that run beside each other. */
   readonly anyPorts: boolean;
   readonly programs: Programs;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly random: Random;
   say(line: string): void;
@@ -38,6 +39,7 @@ export interface LocalClusterOptions {
 }
 
 const DEFAULT_PORTS = { grpc: 7400, http: 7480, agent: 7501, etcdClient: 2379, etcdPeer: 2380 };
+const AGENTS_OF_A_NEW_CLUSTER = 6;
 const GRACE_MS = { agent: 3_000, controlPlane: 2_500, etcd: 2_500 };
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
@@ -59,6 +61,7 @@ export class LocalCluster {
   private saving: Promise<void> = Promise.resolve();
   private started = false;
   private ending = false;
+  private stopped: Promise<void> | undefined;
 
   constructor(private readonly options: LocalClusterOptions) {
     this.ports = new PortChooser();
@@ -91,8 +94,13 @@ export class LocalCluster {
   }
 
   /** Agents first, then control planes, then etcd, so that each can still say goodbye to the next. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     this.ending = true;
+    this.stopped ??= this.end();
+    return this.stopped;
+  }
+
+  private async end(): Promise<void> {
     await Promise.all([...this.agents.values()].map(({ child }) => child.stop(GRACE_MS.agent)));
     await Promise.all(this.controlPlanes.map(({ child }) => child.stop(GRACE_MS.controlPlane)));
     await this.etcd?.child.stop(GRACE_MS.etcd);
@@ -171,7 +179,7 @@ export class LocalCluster {
     }
     const found = await programs.findEtcd((line) => say(line));
     const ports = { clientPort: await this.choose(before?.etcd.clientPort, DEFAULT_PORTS.etcdClient), peerPort: await this.choose(before?.etcd.peerPort, DEFAULT_PORTS.etcdPeer) };
-    const child = etcdChild(found, folder, ports, this.host);
+    const child = etcdChild(found, folder, ports, this.options.env, this.host);
     this.etcd = { child, ports, version: found.version };
     this.etcdEndpoints = [`http://127.0.0.1:${ports.clientPort}`];
     await this.begin(child);
@@ -196,9 +204,10 @@ export class LocalCluster {
   }
 
   private async startAgents(before: ClusterFile | undefined): Promise<void> {
-    const { agents, topology, say } = this.options;
+    const { topology, say } = this.options;
     const known: readonly AgentEntry[] = before?.agents ?? [];
-    const places: Place[] = known.length === 0 ? planAgents(agents, topology) : [...known];
+    const agents = this.options.agents ?? (known.length || AGENTS_OF_A_NEW_CLUSTER);
+    const places: Place[] = [...known];
     while (places.length < agents) places.push(placeFor(places, topology, {}));
     if (known.length > agents) say(`this cluster has ${known.length} agents, and keeps them: they hold its data`);
     const starts: Promise<unknown>[] = [];

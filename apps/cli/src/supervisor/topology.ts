@@ -11,12 +11,6 @@ export type Place = Pick<AgentEntry, 'id' | 'zone' | 'rack'>;
 
 const zoneName = (index: number): string => (index < 26 ? String.fromCharCode(97 + index) : `z${index + 1}`);
 
-export const planAgents = (agents: number, topology: Topology): Place[] => {
-  const places: Place[] = [];
-  for (let i = 0; i < agents; i += 1) places.push(placeFor(places, topology, {}));
-  return places;
-};
-
 /** The emptiest zone, then its emptiest rack, unless told otherwise. @throws CadastreError when the id is taken or no name */
 export const placeFor = (existing: readonly Place[], topology: Topology, wish: { id?: string; zone?: string; rack?: string }): Place => {
   const id = wish.id ?? nextId(existing);

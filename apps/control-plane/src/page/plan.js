@@ -14,9 +14,9 @@ export const cliOf = (verb, plan, actor, reason) => {
   const parts = ['cadastre', 'plan', verb];
   if (verb !== 'propose') parts.push(plan.id);
   if (verb === 'approve') parts.push('--digest', plan.digest);
-  parts.push('--actor', quote(actor || '$USER'));
+  if (actor) parts.push('--actor', quote(actor));
   if (reason) parts.push('--reason', quote(reason));
-  return parts.join(' ').replace("'$USER'", '$USER');
+  return parts.join(' ');
 };
 
 export const verbsOf = (plan) => (isOpen(plan) ? plan.allowedActions : ['propose']);
@@ -138,7 +138,7 @@ const renderNodeChanges = (plan) => {
 };
 
 const changeOf = (move) => {
-  if (move.kind === 'leader') return ['lead ', h('b', {}, move.from || '—'), ' → ', h('b', {}, move.to)];
+  if (move.kind === 'leader') return ['leader ', h('b', {}, move.from || '—'), ' → ', h('b', {}, move.to)];
   if (move.kind === 'add') return ['add ', h('b', {}, move.to)];
   return ['copy ', h('b', {}, move.from), ' → ', h('b', {}, move.to)];
 };
@@ -147,14 +147,14 @@ const phaseCell = (move, now) => {
   const phase = move.phase || 'pending';
   const runs = phase !== 'pending' && phase !== 'done' && phase !== 'failed';
   return [
-    chip(phase),
+    phase === 'pending' ? h('span', { class: 'quiet' }, phase) : chip(phase),
     phase === 'transferring' && move.bytes > 0 && bar(move.bytesDone / move.bytes, 'run'),
     runs && move.phaseSinceMs > 0 && h('span', { class: 'quiet' }, formatDuration(now - move.phaseSinceMs)),
     move.note && h('span', { class: 'note' }, move.note),
   ];
 };
 
-const SHOWN_AT_FIRST = 50;
+const SHOWN_AT_FIRST = 100;
 let showAll = '';
 
 const moveRow = (move) => {
@@ -184,11 +184,11 @@ const buildMoves = (plan, visible, rerender) => {
     h('h3', { class: 'sub' }, 'Moves', h('span', { class: 'quiet' }, ` ${formatCount(visible.length)} of ${formatCount(Math.max(plan.movesTotal, visible.length))}`)),
     h(
       'div',
-      { class: 'scroll' },
+      { class: 'scroll moves-box', tabindex: '0', role: 'region', 'aria-label': 'Moves of this plan' },
       h('table', { class: 'moves' }, h('thead', {}, h('tr', {}, heads.map((text) => h('th', { scope: 'col', class: text === 'step' || text === 'data' ? 'num' : undefined }, text)))), h('tbody', {}, [...rows.values()].map((r) => r.row))),
     ),
     visible.length < plan.moves.length && h('button', { class: 'small', type: 'button', on: { click: () => ((showAll = plan.id), rerender()) } }, `Show ${plural(plan.moves.length - visible.length, 'more move')}`),
-    visible.length === plan.moves.length && hidden > 0 && h('p', { class: 'quiet' }, `${plural(hidden, 'more move')}: cadastre plan show ${plan.id}`),
+    visible.length === plan.moves.length && hidden > 0 && h('p', { class: 'quiet' }, `${plural(hidden, 'more move')}: cadastre plan show ${plan.id} --moves`),
   ];
 };
 

@@ -63,7 +63,7 @@ const nodeCard = (node, scale, onDrain) =>
         h(
           'button',
           {
-            class: 'small', type: 'button', title: `cadastre node ${action} ${node.id}`, 'aria-label': `${action} ${node.id}`,
+            class: 'small', type: 'button', title: `cadastre node drain ${node.id}${action === 'undrain' ? ' --undo' : ''}`, 'aria-label': `${action} ${node.id}`,
             on: { click: () => onDrain(node, action) },
           },
           action === 'undrain' ? 'Keep' : 'Drain',
@@ -120,7 +120,7 @@ const keyspaceRow = ({ spec, generation, partitions, underReplicated, withoutLea
 export const renderKeyspaces = (keyspaces) => {
   setText(byId('keyspaces-count'), keyspaces.length === 0 ? '' : plural(keyspaces.length, 'keyspace'));
   renderWhenChanged(byId('keyspace-table'), keyspaces, () => {
-    if (keyspaces.length === 0) return h('p', { class: 'empty' }, 'There is no keyspace yet. Make one: ', h('code', {}, 'cadastre keyspace create orders --partitions 256 --replicas 3 --spread zone'));
+    if (keyspaces.length === 0) return h('p', { class: 'empty' }, 'There is no keyspace yet. Make one: ', h('code', {}, 'cadastre keyspace create orders --partitions 256 --rf 3 --spread zone=1'));
     const heads = ['keyspace', 'partitions', 'scheme', 'copies', 'spread', 'under-replicated', 'without leader', 'moving', 'generation'];
     const numeric = new Set([1, 3, 5, 6, 7, 8]);
     return h(

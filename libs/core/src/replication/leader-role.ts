@@ -160,7 +160,8 @@ export class LeaderRole {
     if (peer.nextSeq < this.core.log.firstSeq) return undefined;
     const toSeq = Math.max(peer.nextSeq - 1, this.limitOf(peer));
     if (toSeq < peer.nextSeq && peer.sentCommit >= this.commitSeq) return undefined;
-    return { epoch: this.epoch, fromSeq: peer.nextSeq, toSeq, commitSeq: this.commitSeq, mark: peer.join?.stage === 'marking' && toSeq >= peer.nextSeq };
+    const entries = toSeq >= peer.nextSeq;
+    return { epoch: this.epoch, fromSeq: peer.nextSeq, toSeq, commitSeq: this.commitSeq, mark: entries && peer.join?.stage === 'marking', urgent: entries || peer.sentCommit < 0 };
   }
 
   /** What of a pull really went out: entries up to `seq`, the commit, and the mark if there was one. */

@@ -125,6 +125,8 @@ export interface Pull {
   readonly commitSeq: number;
   /** Put the content mark of the applied data beside it. */
   readonly mark: boolean;
+  /** Entries, or the answer to a Follow. A commit alone may wait some milliseconds for entries to travel with. */
+  readonly urgent: boolean;
 }
 
 export const REPLICA_PHASES = ['serving', 'sealing', 'following', 'filling', 'idle'] as const;

@@ -1,0 +1,301 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { CadastreError, KeyspaceGeneration, KeyspaceMap } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+import { decodeDelta, GrpcServer, mapDigest, mapService, messageCodec, Peer, SnapshotAssembler, encodeKnown, fromServiceError } from '@cadastre/contracts';
+import { silentLogger, systemClock } from '@cadastre/runtime';
+import { keys, MemoryDatabase } from '@cadastre/store';
+import { fillRegister, openRegister, swapLeaders } from '../testing/register-kit.js';
+import type { RegisterKit } from '../testing/register-kit.js';
+import { mapHandlers } from './map.grpc.js';
+import type { Sink } from './reader.js';
+import { WatchHub } from './watch-hub.js';
+
+const events = messageCodec<Wire.MapEvent, Wire.MapEvent__Output>('MapEvent');
+
+/** What a client makes of the events, strictly: a change that does not fit is an error. */
+class Follower {
+  readonly maps = new Map<string, KeyspaceMap>();
+  readonly kinds: string[] = [];
+  private readonly assembler = new SnapshotAssembler();
+
+  take(event: Wire.MapEvent__Output): void {
+    if (event.snapshot) {
+      const map = this.assembler.add(event.snapshot);
+      if (map) this.kinds.push('snapshot');
+      if (map) this.maps.set(map.spec.name, map);
+    } else if (event.delta) {
+      const delta = decodeDelta(event.delta);
+      this.kinds.push(`${delta.from.number}-${delta.to.number}`);
+      this.maps.set(delta.keyspace, this.maps.get(delta.keyspace)!.withDelta(delta));
+    } else if (event.dropped) {
+      this.kinds.push('dropped');
+      this.maps.delete(event.dropped.keyspace);
+    } else this.kinds.push('mark');
+  }
+
+  known(): KeyspaceGeneration[] {
+    return [...this.maps].map(([keyspace, map]) => ({ keyspace, generation: map.generation }));
+  }
+}
+
+/** A reader that takes bytes only when it is told to. */
+class SlowSink implements Sink {
+  readonly peer = 'test';
+  readonly waiting: { bytes: Buffer; flushed: () => void }[] = [];
+  constructor(readonly follower = new Follower()) {}
+
+  write(bytes: Buffer, flushed: () => void): void {
+    this.waiting.push({ bytes, flushed });
+  }
+
+  get waitingBytes(): number {
+    return this.waiting.reduce((sum, w) => sum + w.bytes.length, 0);
+  }
+
+  drain(): void {
+    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+      this.follower.take(events.decode(next.bytes));
+      next.flushed();
+    }
+  }
+}
+
+let kit: RegisterKit;
+let hub: WatchHub;
+let caughtUp: () => Promise<void>;
+
+const openHub = (options: Partial<ConstructorParameters<typeof WatchHub>[0]> = {}): void => {
+  hub = new WatchHub({ clock: systemClock, logger: silentLogger, catchUp: () => caughtUp(), ...options });
+  kit.feed.subscribe((change, state) => hub.onRegisterChange(change, state));
+};
+
+/** The hub's own end after each test is the only cut that may come. */
+const never = (error: CadastreError): void => {
+  if (error.code !== 'UNAVAILABLE') throw error;
+};
+
+const until = async (condition: () => boolean): Promise<void> => {
+  const giveUpAt = Date.now() + 8_000;
+  while (!condition()) {
+    if (Date.now() > giveUpAt) throw new Error('the condition did not come true');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
+beforeEach(async () => {
+  caughtUp = () => Promise.resolve();
+  kit = await openRegister(new MemoryDatabase(systemClock));
+});
+afterEach(() => {
+  hub.close();
+  kit.stop();
+});
+
+describe('WatchHub', () => {
+  it('gives a snapshot, a mark, then each change once', async () => {
+    // Plan: subscribe to a filled register, change it three times, and hold the follower's map against the mirror's.
+    openHub();
+    await fillRegister(kit, 'orders', 100);
+    const sink = new SlowSink();
+    hub.subscribe('client', [], sink, never);
+    sink.drain();
+    expect(sink.follower.kinds).toEqual(['snapshot', 'mark']);
+    for (const p of [1, 2, 3]) await swapLeaders(kit, 'orders', [p]);
+    sink.drain();
+    expect(sink.follower.kinds.slice(2)).toEqual(['1-2', '2-3', '3-4']);
+    expect(mapDigest(sink.follower.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
+  });
+
+  it('resumes from a generation with the changes alone, and tells the addresses anew', async () => {
+    // Plan: a client leaves at generation 2 and comes back at 4: no snapshot; the first event names nodes at the client's generation.
+    openHub();
+    await fillRegister(kit, 'orders', 100);
+    const first = new SlowSink();
+    const subscription = hub.subscribe('client', [], first, never);
+    await swapLeaders(kit, 'orders', [1]);
+    first.drain();
+    subscription.close();
+    await swapLeaders(kit, 'orders', [2]);
+    await swapLeaders(kit, 'orders', [1]);
+    const again = new SlowSink(first.follower);
+    const before = first.follower.kinds.length;
+    hub.subscribe('client', first.follower.known(), again, never);
+    again.drain();
+    expect(first.follower.kinds.slice(before)).toEqual(['2-2', '2-3', '3-4', 'mark']);
+    expect(mapDigest(first.follower.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
+  });
+
+  it('sends the same bytes to all', async () => {
+    // Plan: two readers at the same place are handed the very same Buffer.
+    openHub();
+    await fillRegister(kit, 'orders', 100);
+    const [a, b] = [new SlowSink(), new SlowSink()];
+    for (const sink of [a, b]) hub.subscribe('client', [], sink, never);
+    a.drain();
+    b.drain();
+    await swapLeaders(kit, 'orders', [1]);
+    expect(a.waiting).toHaveLength(1);
+    expect(a.waiting[0]!.bytes).toBe(b.waiting[0]!.bytes);
+  });
+
+  it.each([
+    { story: 'from the ring, merged', ringSize: 1_024, expected: /^merged/ },
+    { story: 'by a new snapshot when the ring forgot', ringSize: 16, expected: /^snapshot/ },
+  ])('bounds what waits for a reader that takes nothing, which later has the same map: $story', async ({ ringSize, expected }) => {
+    // Plan: 300 changes go by a reader that takes nothing; at most a window of messages waits; when it reads on it has the newest map.
+    openHub({ ringSize });
+    await fillRegister(kit, 'orders', 2_000);
+    const sink = new SlowSink();
+    hub.subscribe('slow', [], sink, never);
+    sink.drain();
+    const before = sink.follower.kinds.length;
+    for (let i = 0; i < 300; i += 1) await swapLeaders(kit, 'orders', [i % 50]);
+    expect(sink.waiting.length).toBeLessThanOrEqual(16);
+    expect(sink.waitingBytes).toBeLessThan(1024 * 1024);
+    expect(hub.watchers()[0]!.behind).toBeGreaterThan(200);
+    sink.drain();
+    const catchUp = sink.follower.kinds.slice(before + 16);
+    const [from = 0, to = 0] = catchUp[0]!.split('-').map(Number);
+    expect(to - from > 8 ? `merged ${from}-${to}` : catchUp[0]).toMatch(expected);
+    expect(catchUp.length).toBeLessThanOrEqual(3);
+    expect(mapDigest(sink.follower.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
+    expect(hub.watchers()[0]!.behind).toBe(0);
+  });
+
+  it('cuts a reader that takes nothing for too long', async () => {
+    // Plan: with 50 ms patience a reader that never drains is cut with the limit that it broke.
+    openHub({ stalledMs: 50, progressMs: 20 });
+    await fillRegister(kit, 'orders', 10);
+    const cuts: CadastreError[] = [];
+    hub.subscribe('dead', [], new SlowSink(), (error) => cuts.push(error));
+    await until(() => cuts.length > 0);
+    expect(cuts[0]!.code).toBe('RESOURCE_EXHAUSTED');
+    expect(hub.size).toBe(0);
+  });
+
+  it('marks progress while nothing changes', async () => {
+    // Plan: an idle reader that drains gets mark after mark.
+    openHub({ progressMs: 20 });
+    await fillRegister(kit, 'orders', 10);
+    const sink = new SlowSink();
+    hub.subscribe('idle', [], sink, never);
+    await until(() => {
+      sink.drain();
+      return sink.follower.kinds.filter((k) => k === 'mark').length >= 3;
+    });
+  });
+
+  it('refuses one reader too many', async () => {
+    // Plan: with room for one, the second is told the limit.
+    openHub({ maxReaders: 1 });
+    hub.subscribe('a', [], new SlowSink(), never);
+    expect(() => hub.subscribe('b', [], new SlowSink(), never)).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }));
+  });
+
+  it('never takes a reader back to an older map because this replica lags', async () => {
+    // Plan: a reader knows generation 9 while the mirror has 1; it gets nothing until the replica is sure, and then the world as it is.
+    let sure: () => void = () => undefined;
+    caughtUp = () => new Promise((resolve) => (sure = resolve));
+    openHub();
+    await fillRegister(kit, 'orders', 10);
+    const sink = new SlowSink();
+    hub.subscribe('ahead', [{ keyspace: 'orders', generation: { incarnation: 1, number: 9 } }], sink, never);
+    sink.drain();
+    expect(sink.follower.kinds).toEqual([]);
+    sure();
+    await until(() => sink.waiting.length > 0);
+    sink.drain();
+    expect(sink.follower.kinds).toEqual(['dropped', 'snapshot', 'mark']);
+  });
+
+  it('tells of a keyspace that is gone', async () => {
+    // Plan: drop the keyspace's record; the reader forgets its map; one who comes back knowing it is told too.
+    openHub();
+    await fillRegister(kit, 'orders', 10);
+    const sink = new SlowSink();
+    hub.subscribe('client', [], sink, never);
+    sink.drain();
+    const known = sink.follower.known();
+    await kit.register.commit(() => ({ compare: [], ops: [{ kind: 'delete', key: keys.keyspace('orders') }], result: 0 }));
+    sink.drain();
+    expect(sink.follower.maps.size).toBe(0);
+    const late = new SlowSink();
+    hub.subscribe('late', known, late, never);
+    late.drain();
+    expect(late.follower.kinds).toEqual(['dropped', 'mark']);
+  });
+});
+
+describe('WatchMap over gRPC', () => {
+  let server: GrpcServer;
+  let peer: Peer;
+  beforeEach(async () => {
+    openHub();
+    await fillRegister(kit, 'orders', 500);
+    server = new GrpcServer();
+    server.add(mapService, mapHandlers({ hub, clock: systemClock, state: () => kit.mirror.state }) as never);
+    peer = new Peer(`127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`);
+  });
+  afterEach(async () => {
+    peer.close();
+    hub.close();
+    await server.stop(100);
+  });
+
+  const watch = (follower: Follower) => {
+    const call = peer.map.watchMap();
+    const ended = new Promise<CadastreError>((resolve) => call.on('error', (error: Parameters<typeof fromServiceError>[0]) => resolve(fromServiceError(error))));
+    call.on('data', (event: Wire.MapEvent__Output) => follower.take(event));
+    call.write({ subscribe: { watcher: 'client', known: encodeKnown(follower.known()) } });
+    return { call, ended };
+  };
+
+  it('follows through a disconnection and reports what was applied', async () => {
+    // Plan: a real stream converges, reports, is cancelled, and resumes with changes alone.
+    const follower = new Follower();
+    const { call } = watch(follower);
+    await swapLeaders(kit, 'orders', [1, 2, 3]);
+    await until(() => follower.maps.get('orders')?.generation.number === 2);
+    call.write({ applied: { applied: encodeKnown(follower.known()) } });
+    await until(() => hub.watchers()[0]?.applied[0]?.generation.number === 2);
+    call.cancel();
+    await until(() => hub.size === 0);
+    await swapLeaders(kit, 'orders', [4]);
+    follower.kinds.length = 0;
+    const again = watch(follower);
+    await until(() => follower.kinds.includes('mark'));
+    expect(follower.kinds).toEqual(['2-2', '2-3', 'mark']);
+    expect(mapDigest(follower.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
+    again.call.cancel();
+  });
+
+  it('converges after a pause of the reader, and is told when the replica stops', async () => {
+    // Plan: a paused stream holds a bounded amount on the server while changes of the whole map go by; resumed, it has the newest map.
+    const follower = new Follower();
+    const { call, ended } = watch(follower);
+    await until(() => follower.kinds.includes('mark'));
+    call.pause();
+    const all = Array.from({ length: 500 }, (_, p) => p);
+    for (let i = 0; i < 30; i += 1) await swapLeaders(kit, 'orders', all);
+    call.resume();
+    await until(() => follower.maps.get('orders')?.generation.number === 31);
+    expect(mapDigest(follower.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
+    hub.close();
+    expect((await ended).code).toBe('UNAVAILABLE');
+  });
+
+  it('refuses what is no subscription', async () => {
+    // Plan: no name, a second subscription, an empty message: each ends the stream with the field.
+    for (const request of [{ subscribe: { watcher: '' } }, {}] as const) {
+      const call = peer.map.watchMap();
+      const ended = new Promise<CadastreError>((resolve) => call.on('error', (error: Parameters<typeof fromServiceError>[0]) => resolve(fromServiceError(error))));
+      call.on('data', () => undefined);
+      call.write(request);
+      expect((await ended).code).toBe('INVALID_ARGUMENT');
+    }
+    const follower = new Follower();
+    const { call, ended } = watch(follower);
+    call.write({ subscribe: { watcher: 'again' } });
+    expect((await ended).field).toBe('kind');
+  });
+});
