@@ -11,7 +11,7 @@ const node = (i: number, state: string, replicas: number, leaders: number): Wire
   incarnation: `inc-${i}`,
   replicas,
   leaders,
-  bytes: replicas * 1.37 * GIB,
+  bytes: Math.round(replicas * 1.37 * GIB),
   records: replicas * 12_000,
   allowedActions: [state === 'draining' ? 'undrain' : 'drain'],
 });
@@ -33,11 +33,11 @@ const moves = (running: boolean): Wire.PlanMove[] =>
   Array.from({ length: 42 }, (_, index) => {
     const kind = index % 7 === 6 ? 'leader' : 'replica';
     const phase = running ? (PHASES[index] ?? 'pending') : 'pending';
-    const bytes = kind === 'leader' ? 0 : 1.3 * GIB + index * 4_000_000;
+    const bytes = kind === 'leader' ? 0 : Math.round(1.3 * GIB) + index * 4_000_000;
     return {
       index, step: Math.floor(index / 6), keyspace: index % 3 ? 'orders' : 'sessions', partition: 7 + index * 5, kind, from: `n${1 + (index % 6)}`, to: 'n7', leaderAfter: 'n1', baseEpoch: 3,
       reason: kind === 'leader' ? 'n7 leads fewer than its share' : 'n7 holds 0 of 43 that are its share; keeps one copy a zone',
-      bytes, phase, note: phase === 'preparing' && index === 7 ? 'waits: n3 sends two copies already' : '', bytesDone: phase === 'transferring' ? bytes * 0.37 : phase === 'done' || phase.endsWith('up') ? bytes : 0, phaseSinceMs: running ? Date.now() - 8_000 : 0,
+      bytes, phase, note: phase === 'preparing' && index === 7 ? 'waits: n3 sends two copies already' : '', bytesDone: phase === 'transferring' ? Math.round(bytes * 0.37) : phase === 'done' || phase.endsWith('up') ? bytes : 0, phaseSinceMs: running ? Date.now() - 8_000 : 0,
     };
   });
 
@@ -62,7 +62,7 @@ export class FakeOperations implements OperationsPort {
       id: '7c1e44d0', state: 'proposed', digest: DIGEST, base: [{ keyspace: 'orders', generation: { incarnation: 1, number: 417 } }, { keyspace: 'sessions', generation: { incarnation: 1, number: 88 } }],
       proposer: 'mara', reason: 'n7 joined', createdMs: Date.now() - 60_000, expiresMs: Date.now() + 86_000_000, moves: moves(false),
       nodes: [1, 2, 3, 4, 5, 6, 7].map((i) => ({ node: `n${i}`, replicasBefore: i === 7 ? 0 : 43, replicasAfter: 37 - (i % 2), leadersBefore: i === 7 ? 0 : 14, leadersAfter: 12 })),
-      cost: { replicaMoves: 36, leaderTransfers: 6, bytes: 36 * 1.37 * GIB, lowerBoundMoves: 36, boundBecause: 'n7 must receive 36 replicas to reach its share' },
+      cost: { replicaMoves: 36, leaderTransfers: 6, bytes: Math.round(36 * 1.37 * GIB), lowerBoundMoves: 36, boundBecause: 'n7 must receive 36 replicas to reach its share' },
       movesDone: 0, movesFailed: 0, allowedActions: ['approve', 'reject'], events: [{ atMs: Date.now() - 60_000, actor: 'mara', what: 'proposed' }], note: '',
     };
     return this.plan;
@@ -104,6 +104,7 @@ export class FakeOperations implements OperationsPort {
     return this.plan;
   }
   async actOnPlan(act: ActOnPlan): Promise<Wire.Plan> {
+    this.getPlan(act.id);
     this.acts.push(act);
     if (act.action === 'approve' && act.digest !== DIGEST) throw new CadastreError('PLAN_CHANGED', 'the digest is another', { field: 'digest', remedy: 'read the plan again' });
     if (act.action === 'approve' || act.action === 'resume') return this.become('executing', ['pause', 'cancel'], { movesDone: 3, events: [...this.plan!.events!, { atMs: Date.now(), actor: act.actor, what: 'approved' }] });

@@ -22,8 +22,15 @@ const readConfigOrEnd = (): ControlPlaneConfig => {
 
 /** A supervisor that is gone cannot stop us any more: its end of stdin or IPC closes with it. */
 const onParentGone = (end: () => void): void => {
-  process.stdin.on('end', end).on('close', end).on('error', end).resume();
-  process.on('disconnect', end);
+  let gone = false;
+  const once = (): void => {
+    if (!gone) end();
+    gone = true;
+  };
+  process.stdin.on('end', once).on('close', once).on('error', once).resume();
+  process.on('disconnect', once);
+  process.stdout.on('error', once);
+  process.stderr.on('error', once);
 };
 
 const main = async (): Promise<void> => {
