@@ -95,6 +95,22 @@ describe('the control-plane process', () => {
     expect(await run.ended).toBe(0);
   }, 30_000);
 
+  it('ends when the register is not the one it was', async () => {
+    // Plan: etcd goes away and another, empty one appears at its address: the replica must not act on it, and ends with code 1.
+    const first = await startEtcd();
+    const run = new Run(['--id', 'cp1', '--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0', '--etcd', first.endpoints[0]!]);
+    await run.listening();
+    const { port } = first.members[0]!;
+    await first.stop();
+    const second = await startEtcd({ port });
+    try {
+      expect(await run.ended).toBe(1);
+      expect(run.stderr).toContain('the register changed');
+    } finally {
+      await second.stop();
+    }
+  }, 60_000);
+
   it('says so when its port is taken', async () => {
     // Plan: two replicas on one HTTP port: the second ends with code 1 and names the flag's address.
     const first = start();

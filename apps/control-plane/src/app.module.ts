@@ -16,20 +16,19 @@ export interface AppParts {
   readonly grpc: GrpcHostOptions;
 }
 
-/** Wiring only: every part is made before and handed in. */
 @Module({})
-export class AppModule {
-  static with(parts: AppParts): DynamicModule {
-    return {
-      module: AppModule,
-      controllers: [ApiController, OpenApiController, HealthController],
-      providers: [
-        { provide: OPERATIONS, useValue: parts.operations },
-        { provide: EVENTS, useValue: parts.events },
-        { provide: READINESS, useValue: parts.readiness },
-        { provide: GRPC_OPTIONS, useValue: parts.grpc },
-        GrpcHost,
-      ],
-    };
-  }
-}
+// oxlint-disable-next-line typescript/no-extraneous-class -- Nest hangs a module on a class
+class AppModule {}
+
+/** Wiring only: every part is made before and handed in. */
+export const appModule = (parts: AppParts): DynamicModule => ({
+  module: AppModule,
+  controllers: [ApiController, OpenApiController, HealthController],
+  providers: [
+    { provide: OPERATIONS, useValue: parts.operations },
+    { provide: EVENTS, useValue: parts.events },
+    { provide: READINESS, useValue: parts.readiness },
+    { provide: GRPC_OPTIONS, useValue: parts.grpc },
+    GrpcHost,
+  ],
+});

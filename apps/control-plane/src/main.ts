@@ -49,6 +49,10 @@ const main = async (): Promise<void> => {
     },
   });
   process.off('SIGTERM', endStart).off('SIGINT', endStart);
+  if (starting.signal.aborted) {
+    await plane.stop();
+    process.exit(0);
+  }
   shutdownOnSignals(() => plane.stop(), { timeoutMs: STOP_TIMEOUT_MS, logger });
   process.stdout.write(`${JSON.stringify({ event: 'listening', id: config.id, grpc: plane.grpcAddress, http: plane.httpAddress })}\n`);
 };

@@ -296,6 +296,39 @@ describe('what is refused', () => {
   });
 });
 
+describe('the in-sync set', () => {
+  // Plan: a leader asks to take in a copy whose node is gone; the copy is not taken in, and the epoch rises so that the leader may stop waiting.
+  it('answers a joiner that is gone with a newer epoch', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const follower = followerOf(cp, 0);
+    const leader = leaderOf(recordOf(cp, 0))!;
+    const change = (epoch: number, add: string[], remove: string[]) =>
+      cp.controller.changeInSync({ node: leader, keyspace: 'orders', partition: 0, epoch, add: add.map((node) => ({ node, seq: 0, records: 0, digest: '' })), remove, reason: 'test' });
+    await change(1, [], [follower]);
+    await world.disconnect(cp, follower);
+    await until('the session is gone', () => !cp.register.state.sessions.has(follower));
+    const answer = await change(recordOf(cp, 0).epoch, [follower], []);
+    expect(answer.record.epoch).toBe(3);
+    expect(inSyncOf(answer.record)).not.toContain(follower);
+  });
+
+  // Plan: a request made under an older epoch is refused with the record as it is; the same request again after success changes nothing.
+  it('refuses an older epoch and answers a repetition', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const follower = followerOf(cp, 0);
+    const command = { node: leaderOf(recordOf(cp, 0))!, keyspace: 'orders', partition: 0, epoch: 1, add: [], remove: [follower], reason: 'test' };
+    const first = await cp.controller.changeInSync(command);
+    const again = await cp.controller.changeInSync(command);
+    expect(again.record).toEqual(first.record);
+    const other = recordOf(cp, 0).replicas.find((r) => r.role === 'follower' && r.inSync)!.node;
+    await expect(cp.controller.changeInSync({ ...command, remove: [other] })).rejects.toMatchObject({ code: 'NOT_OWNER', info: { record: { epoch: 2 } } });
+  });
+});
+
 describe('failover', () => {
   // Plan: a node's session ends; its leaderships go to in-sync replicas and it leaves every in-sync set, in one generation.
   it('hands the leaderships of a lost node over', async () => {

@@ -248,10 +248,9 @@ const decideInSync = (state: RegisterState, command: ChangeInSyncCommand): { rec
     });
   }
   let next = record;
-  for (const node of add) {
-    if (!isConnected(state, node)) throw new CadastreError('FAILED_PRECONDITION', `${node} is not connected, so it cannot join the in-sync set`, { field: 'add', remedy: 'wait until the node is back and has caught up' });
-    next = replicaOn(next, node) ? growInSync(next, node) : next;
-  }
+  // A joiner that is gone: the leader waits for its acknowledgement until a newer epoch tells it not to.
+  const refused = add.some((node) => !isConnected(state, node));
+  for (const node of refused ? [] : add) next = replicaOn(next, node) ? growInSync(next, node) : next;
   for (const node of remove) next = shrinkInSync(next, node);
-  return next === record ? { record: undefined, generation: map.generation } : { record: { ...next, epoch: record.epoch + 1 }, generation: map.generation };
+  return next === record && !refused ? { record: undefined, generation: map.generation } : { record: { ...next, epoch: record.epoch + 1 }, generation: map.generation };
 };

@@ -148,10 +148,19 @@ class Replica implements ControlPlane {
       this.controller?.onRegisterChange(change);
       this.events.touch();
     });
-    await this.mirror.start();
+    await this.loadMirror();
     await this.writerLease.start();
     await this.register.commit((state) => (state.cluster ? { compare: [], ops: [], result: undefined } : { ...clusterPart(randomId()), result: undefined }));
     this.loaded = true;
+  }
+
+  /** etcd can answer and then be gone: a watch waits for it for ever, a start does not. */
+  private async loadMirror(): Promise<void> {
+    const { etcd: endpoints, startTimeoutMs: timeoutMs } = this.config;
+    const late = new Promise<'late'>((resolve) => this.clock.after(timeoutMs, () => resolve('late'), { background: true }));
+    if ((await Promise.race([this.mirror.start(), late])) === 'late') {
+      throw new CadastreError('UNAVAILABLE', `etcd at ${endpoints.join(', ')} did not give the register within ${timeoutMs} ms`, { field: '--etcd', remedy: 'see whether etcd is overloaded: etcdctl endpoint status' });
+    }
   }
 
   private async listen(): Promise<void> {

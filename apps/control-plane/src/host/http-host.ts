@@ -6,7 +6,7 @@ import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { AppParts } from '../app.module.js';
-import { AppModule } from '../app.module.js';
+import { appModule } from '../app.module.js';
 import { refuseForeignPages, secureHeaders } from '../rest/guards.js';
 import { loadPage } from '../rest/page.js';
 import { ProblemFilter } from '../rest/problem.filter.js';
@@ -21,7 +21,7 @@ const nestLogger = (logger: Logger): LoggerService => ({
 });
 
 export const createApp = async (parts: AppParts, isLoopback: boolean, logger: Logger): Promise<NestExpressApplication> => {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.with(parts), { bodyParser: false, logger: nestLogger(logger), abortOnError: false });
+  const app = await NestFactory.create<NestExpressApplication>(appModule(parts), { bodyParser: false, logger: nestLogger(logger), abortOnError: false });
   app.disable('x-powered-by');
   app.useGlobalFilters(new ProblemFilter(logger));
   app.use(secureHeaders);

@@ -1,7 +1,7 @@
 import { bar, byId, chip, formatBytes, formatCount, h, plural, renderWhenChanged, setText } from './dom.js';
 
 /** `Healthy…` is the server's word; anything else is a sentence about what is wrong. */
-export const toneOfHealth = (health) => (/^Healthy/.test(health) ? (/waits|is (approved|executing|paused)/.test(health) ? 'ask' : 'good') : /^No controller|no live/.test(health) ? 'bad' : 'warn');
+export const toneOfHealth = (health) => (health.startsWith('Healthy') ? (/waits|is (approved|executing|paused)/.test(health) ? 'ask' : 'good') : /^No controller|no live/.test(health) ? 'bad' : 'warn');
 
 const fact = (name, value, title) => h('div', { title }, h('dt', {}, name), h('dd', {}, value));
 

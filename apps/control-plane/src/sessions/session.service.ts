@@ -22,6 +22,12 @@ export interface Session {
   readonly ttlMs: number;
 }
 
+interface HeldLease {
+  readonly id: LeaseId;
+  readonly ttlMs: number;
+  readonly adopted: boolean;
+}
+
 /** Registers nodes and keeps their leases alive, only when they ask: a silent agent loses its session. */
 export class SessionService {
   private readonly options: Required<SessionServiceOptions>;
@@ -41,8 +47,19 @@ export class SessionService {
 
   /** @throws CadastreError ALREADY_EXISTS, FAILED_PRECONDITION, UNAVAILABLE */
   async open(hello: Hello): Promise<Session> {
+    const adopted = await this.adopt(hello);
+    if (!adopted) return this.openWith(hello, await this.grant());
+    try {
+      return await this.openWith(hello, adopted);
+    } catch (error) {
+      // The lease ran out between the question and its use.
+      if (CadastreError.from(error).code !== 'NOT_FOUND') throw error;
+      return this.openWith(hello, await this.grant());
+    }
+  }
+
+  private async openWith(hello: Hello, lease: HeldLease): Promise<Session> {
     const { register, clock, store, logger } = this.options;
-    const lease = (await this.adopt(hello)) ?? (await this.grant());
     try {
       const { result: before } = await register.commit((state) => decideRegistration(state, hello, lease.id, clock.wallMs(), this.options.ttlMs));
       if (before && before.leaseId !== lease.id) void store.revokeLease(before.leaseId).catch(() => undefined);
@@ -72,7 +89,7 @@ export class SessionService {
   }
 
   /** Only a lease that carries this node's session: any other is none of its business. */
-  private async adopt({ leaseId, entry }: Hello) {
+  private async adopt({ leaseId, entry }: Hello): Promise<HeldLease | undefined> {
     if (leaseId === undefined) return undefined;
     const { store } = this.options;
     const kv = await store.get(keys.session(entry.id));
@@ -81,7 +98,7 @@ export class SessionService {
     return kept === 'gone' ? undefined : { id: leaseId, ttlMs: kept.ttlMs, adopted: true };
   }
 
-  private async grant() {
+  private async grant(): Promise<HeldLease> {
     const lease = await this.options.store.grantLease(this.options.ttlMs);
     lease.release();
     return { id: lease.id, ttlMs: lease.ttlMs, adopted: false };

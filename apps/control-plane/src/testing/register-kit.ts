@@ -2,8 +2,8 @@ import type { KeyspaceMap, PartitionRecord } from '@cadastre/core';
 import { changeLeader, leaderOf, newRecord } from '@cadastre/core';
 import type { Clock } from '@cadastre/runtime';
 import { silentLogger, systemClock } from '@cadastre/runtime';
-import type { MemoryStoreOptions, Store } from '@cadastre/store';
-import { clusterPart, join, keyspacePart, MemoryDatabase, MemoryStore, nodePart, partitionsPart, Register, RegisterMirror, SEGMENT, writeSegments } from '@cadastre/store';
+import type { MemoryDatabase, MemoryStoreOptions, Store } from '@cadastre/store';
+import { clusterPart, join, keyspacePart, MemoryStore, nodePart, partitionsPart, Register, RegisterMirror, SEGMENT, writeSegments } from '@cadastre/store';
 import { RegisterFeed } from '../host/register-feed.js';
 
 export interface RegisterKit {

@@ -1,4 +1,5 @@
-import { CadastreError, checkKey, invalid, printable } from '@cadastre/core';
+import type { CadastreError } from '@cadastre/core';
+import { checkKey, invalid, printable } from '@cadastre/core';
 import { decodeKnown, encodeNode, encodeRecord, endWithError, streaming, unary } from '@cadastre/contracts';
 import type { DuplexCall, Wire } from '@cadastre/contracts';
 import type { Clock } from '@cadastre/runtime';

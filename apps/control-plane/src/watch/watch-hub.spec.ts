@@ -284,6 +284,27 @@ describe('WatchMap over gRPC', () => {
     expect((await ended).code).toBe('UNAVAILABLE');
   });
 
+  it('frees what waits for a reader that stays away, which learns why', async () => {
+    // Plan: a paused reader whose window is full is cut; the server keeps nothing of it, and the client sees RESOURCE_EXHAUSTED.
+    hub.close();
+    openHub({ stalledMs: 200, progressMs: 50 });
+    await server.stop(100);
+    server = new GrpcServer();
+    server.add(mapService, mapHandlers({ hub, clock: systemClock, state: () => kit.mirror.state }) as never);
+    peer.close();
+    peer = new Peer(`127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`);
+    await fillRegister(kit, 'large', 20_000);
+    const follower = new Follower();
+    const { call, ended } = watch(follower);
+    await until(() => follower.kinds.includes('mark'));
+    call.pause();
+    const all = Array.from({ length: 5_000 }, (_, p) => p);
+    for (let i = 0; i < 12 && hub.size > 0; i += 1) await swapLeaders(kit, 'large', all);
+    await until(() => hub.size === 0);
+    call.resume();
+    expect((await ended).code).toBe('RESOURCE_EXHAUSTED');
+  }, 20_000);
+
   it('refuses what is no subscription', async () => {
     // Plan: no name, a second subscription, an empty message: each ends the stream with the field.
     for (const request of [{ subscribe: { watcher: '' } }, {}] as const) {

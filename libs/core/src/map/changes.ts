@@ -30,9 +30,10 @@ export const addLearner = (record: PartitionRecord, node: string): PartitionReco
   return normalise(record.partition, record.epoch, [...record.replicas, { node, role: 'learner', state: 'initializing', inSync: false }]);
 };
 
+/** Raises the epoch: the leader may have asked to take the learner in, and that request must not reach a later learner on the same node. */
 export const dropLearner = (record: PartitionRecord, node: string): PartitionRecord => {
   if (replicaOn(record, node)?.role !== 'learner') throw refuse(record, `${node} is no learner`, 'read the map again');
-  return normalise(record.partition, record.epoch, record.replicas.filter((r) => r.node !== node));
+  return normalise(record.partition, record.epoch + 1, record.replicas.filter((r) => r.node !== node));
 };
 
 /** The leader vouches that `node` holds every acknowledged write and that nothing is acknowledged without it from now on. */
