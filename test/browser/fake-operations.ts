@@ -63,7 +63,7 @@ export class FakeOperations implements OperationsPort {
       proposer: 'mara', reason: 'n7 joined', createdMs: Date.now() - 60_000, expiresMs: Date.now() + 86_000_000, moves: moves(false),
       nodes: [1, 2, 3, 4, 5, 6, 7].map((i) => ({ node: `n${i}`, replicasBefore: i === 7 ? 0 : 43, replicasAfter: 37 - (i % 2), leadersBefore: i === 7 ? 0 : 14, leadersAfter: 12 })),
       cost: { replicaMoves: 36, leaderTransfers: 6, bytes: Math.round(36 * 1.37 * GIB), lowerBoundMoves: 36, boundBecause: 'n7 must receive 36 replicas to reach its share' },
-      movesDone: 0, movesFailed: 0, allowedActions: ['approve', 'reject'], events: [{ atMs: Date.now() - 60_000, actor: 'mara', what: 'proposed' }], note: '',
+      movesTotal: 42, movesDone: 0, movesFailed: 0, allowedActions: ['approve', 'reject'], events: [{ atMs: Date.now() - 60_000, actor: 'mara', what: 'proposed' }], note: '',
     };
     return this.plan;
   }

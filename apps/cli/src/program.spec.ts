@@ -171,6 +171,9 @@ describe('cadastre', () => {
     expect(partly.code).toBe(1);
     expect(partly.out).toMatch(/imported 1 record in .*, 2 failures/);
     expect(partly.err).toContain('key refused: FAILED_PRECONDITION: refused by the test');
+    const hopeless = await cadastre('kv import orders --format jsonl - --concurrency 8 --json', '{"key":"refused"}\n'.repeat(1_000));
+    expect(hopeless.err).toMatch(/given up: 1\d\d requests in a row have failed/);
+    expect(hopeless.json<{ failed: number }>().failed).toBeLessThan(120);
     const limited = await cadastre('kv import orders --format jsonl - --limit 1 --json', '{"key":"x"}\n{"key":"y"}\n');
     expect(limited.json()).toMatchObject({ records: 1 });
     expect((await cadastre('kv import orders /nowhere.csv')).err).toMatch(/^INVALID_ARGUMENT: file: ENOENT/);

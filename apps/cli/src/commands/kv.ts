@@ -23,6 +23,8 @@ interface RecordOptions {
 const PROGRESS_PERIOD_MS = 500;
 /** A run outlasts the death of a node: its lease of 10 s, then the change of leader. */
 const RUN_TIMEOUT_MS = 40_000;
+/** So many failures in a row are no accident: the rest of the file would fail as slowly. */
+const GIVE_UP_MIN = 100;
 
 export const addKvCommands = (program: Command, session: Session): void => {
   const kv = program.command('kv').description('records of a keyspace, through the smart client');
@@ -117,7 +119,9 @@ async function* recordsOf(context: Context, file: string, options: RecordOptions
 const overRecords = async (context: Context, verb: string, records: AsyncIterable<ParsedRecord>, options: RecordOptions, task: (key: string, value: string) => Promise<void>): Promise<Tally> => {
   const { io, out } = context;
   const tally = new Tally(io.clock);
-  const pool = new KeyedPool(checkCount('--concurrency', options.concurrency, 1, 10_000));
+  const width = checkCount('--concurrency', options.concurrency, 1, 10_000);
+  const giveUpAfter = Math.max(GIVE_UP_MIN, 2 * width);
+  const pool = new KeyedPool(width);
   let interrupted = false;
   const off = io.onInterrupt(() => (interrupted = true));
   const ticker = io.clock.every(PROGRESS_PERIOD_MS, () => out.redraw(`${tally.line(verb)}\n`));
@@ -125,14 +129,16 @@ const overRecords = async (context: Context, verb: string, records: AsyncIterabl
     try {
       await task(key, value);
       tally.records += 1;
+      tally.failedInARow = 0;
     } catch (error) {
+      tally.failedInARow += 1;
       const { code, message } = CadastreError.from(error);
       tally.fail(`key ${key}`, `${code}: ${message}`);
     }
   };
   try {
     for await (const record of records) {
-      if (interrupted) break;
+      if (interrupted || tally.failedInARow >= giveUpAfter) break;
       if (record.ok) await pool.add(record.key, () => one(record.key, record.value));
       else tally.fail(record.at, record.why);
     }
@@ -143,6 +149,7 @@ const overRecords = async (context: Context, verb: string, records: AsyncIterabl
     out.clear();
   }
   for (const reason of tally.reasons) out.warn(`failed: ${reason}`);
+  if (tally.failedInARow >= giveUpAfter) out.warn(`given up: ${tally.failedInARow} requests in a row have failed`);
   if (interrupted) tally.fail('the run', 'interrupted');
   return tally;
 };

@@ -7,7 +7,8 @@ const REASONS_KEPT = 5;
 export class Tally {
   records = 0;
   failed = 0;
-  bytes = 0;
+  /** Requests that failed since the last one that succeeded. */
+  failedInARow = 0;
   readonly reasons: string[] = [];
   private readonly startedAt: number;
 

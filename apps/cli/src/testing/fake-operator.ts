@@ -45,7 +45,7 @@ export class FakeOperator {
       Get: this.on<Wire.GetRequest__Output>('get', (r) => ({ found: this.data.has(r.key.toString()), value: this.data.get(r.key.toString()) })),
       Put: this.on<Wire.PutRequest__Output>('put', (r) => this.put(r)),
       Delete: this.on<Wire.DeleteRequest__Output>('delete', (r) => ({ epoch: 1, seq: Number(this.data.delete(r.key.toString())) })),
-      Batch: this.on('batch', () => ({})),
+      Batch: this.on<Wire.BatchRequest__Output>('batch', (r) => r.ops.map((op) => this.put(op)).at(-1)),
       Scan: this.on<Wire.ScanRequest__Output>('scan', () => ({ entries: [...this.data].sort().map(([key, value]) => ({ key: Buffer.from(key), value })) })),
     });
     this.server = server;
@@ -98,7 +98,7 @@ export class FakeOperator {
     return { partition, record: encodeRecord(map.record(partition)), generation: map.generation, nodes: map.nodes.map(encodeNode) };
   }
 
-  private put({ key, value }: Wire.PutRequest__Output): Wire.WriteReply {
+  private put({ key, value }: { key: Buffer; value: Buffer }): Wire.WriteReply {
     if (key.toString() === 'refused') throw new CadastreError('FAILED_PRECONDITION', 'refused by the test');
     this.data.set(key.toString(), value);
     return { epoch: 1, seq: this.data.size };

@@ -1,4 +1,4 @@
-import type { MoveAction, MoveDecision, MovePhaseName, PlanMove, PlanState, PlanVerb } from '@cadastre/core';
+import type { MoveAction, MoveDecision, MovePhaseName, PartitionRecord, PlanMove, PlanState, PlanVerb } from '@cadastre/core';
 import {
   applyMoveAction,
   CadastreError,
@@ -10,7 +10,6 @@ import {
   inSyncOf,
   isEnded,
   isInFlight,
-  replicaOn,
   transition,
   votersOf,
 } from '@cadastre/core';
@@ -221,5 +220,5 @@ const countMoves = (plan: PlanView) => {
   return { movesDone: phases.filter((p) => p === 'done').length, movesFailed: phases.filter((p) => p === 'failed').length };
 };
 
-const describe = (record: Parameters<typeof replicaOn>[0]): string =>
+const describe = (record: PartitionRecord): string =>
   `epoch ${record.epoch}: ${record.replicas.map((r) => `${r.node} ${r.role}${r.inSync ? '' : ' (not in sync)'}`).join(', ')}`;

@@ -23,7 +23,7 @@ const leaderless = (state: RegisterState): string[] => {
 
 const down = (nodes: readonly Wire.Node[]): string[] => {
   const names = nodes.filter((n) => n.state === 'down').map((n) => n.entry?.id ?? '');
-  return names.length > 0 ? [`${names.slice(0, 5).join(', ')}${names.length > 5 ? ' and others' : ''} down`] : [];
+  return names.length > 0 ? [`nodes down: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} others` : ''}`] : [];
 };
 
 const underReplicated = (state: RegisterState): string[] => {

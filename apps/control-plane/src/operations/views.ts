@@ -83,6 +83,7 @@ export const planView = (plan: PlanView, observed: Observed, withMoves: boolean)
     moves: withMoves ? body.moves.map((m) => moveView(plan, m, observed)) : [],
     nodes: body.nodes.map((n) => ({ ...n })),
     cost: { ...body.cost },
+    movesTotal: head.moves,
     movesDone: [...plan.moves.values()].filter((m) => m.value.phase === 'done').length,
     movesFailed: [...plan.moves.values()].filter((m) => m.value.phase === 'failed').length,
     allowedActions: [...allowedActions(head.state)],

@@ -117,7 +117,7 @@ export const planJson = (wire: Wire.Plan): PlanJson => ({
   createdMs: number(wire.createdMs),
   expiresMs: number(wire.expiresMs),
   moves: (wire.moves ?? []).map(moveJson),
-  movesTotal: number(wire.cost?.replicaMoves) + number(wire.cost?.leaderTransfers),
+  movesTotal: number(wire.movesTotal),
   nodes: (wire.nodes ?? []).map((n) => ({
     node: text(n.node),
     replicasBefore: number(n.replicasBefore),
