@@ -52,7 +52,9 @@ describe('storage agents', () => {
     await waitFor('n1 sets its copy aside', () => plane.reports.get('n1/0')?.phase === 'quarantined');
     expect(n1.engine.meta(id)?.state).toBe('quarantined');
     // A grant of a generation that n1 has not applied is not acted on.
-    plane.grants = [{ node: 'n1', grant: { ...id, generation: { incarnation: 1, number: plane.generation.number + 5 } } }];
+    plane.grants = [
+      { node: 'n1', grant: { ...id, generation: { incarnation: 1, number: plane.generation.number + 5 } } },
+    ];
     const applied = plane.generation.number;
     await waitFor('another report', () => plane.applied.get('n1')?.number === applied);
     expect(n1.engine.meta(id)).toBeDefined();
@@ -81,7 +83,10 @@ describe('storage agents', () => {
     const client = new SmallClient(stage, spec, { address: n1.address, epoch: 1 });
     for (let i = 0; i < 20; i += 1) await client.put(`c:${i}`, `k${i}`, `v${i}`);
     plane.publish(addLearner(plane.record(0), 'n2'));
-    await waitFor('n2 has it all', () => n2.engine.meta(id)?.state === 'active' && n2.engine.digestAt(id).digest === n1.engine.digestAt(id).digest);
+    await waitFor(
+      'n2 has it all',
+      () => n2.engine.meta(id)?.state === 'active' && n2.engine.digestAt(id).digest === n1.engine.digestAt(id).digest,
+    );
     const born = n2.engine.meta(id)!.firstSeq;
 
     plane.publish(dropLearner(plane.record(0), 'n2'));
@@ -104,7 +109,10 @@ describe('storage agents', () => {
     const dataDir = await stage.folder();
     const n2 = await stage.agent('n2', plane, { dataDir });
     await waitFor('sessions', () => plane.nodes.size === 2);
-    plane.createKeyspace(spec, [0, 1, 2, 3].map((p) => newRecord(p, ['n1', 'n2'])));
+    plane.createKeyspace(
+      spec,
+      [0, 1, 2, 3].map((p) => newRecord(p, ['n1', 'n2'])),
+    );
     const client = new SmallClient(stage, spec, { address: n1.address, epoch: 1 });
     for (let i = 0; i < 40; i += 1) await client.put(`c:${i}`, `k${i}`, `v${i}`);
     const port = Number(n2.address.split(':')[1]);

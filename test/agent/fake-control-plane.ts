@@ -1,7 +1,19 @@
 import type { Generation, KeyspaceSpec, NodeEntry, PartitionRecord } from '@cadastre/core';
 import { CadastreError, growInSync, KeyspaceMap, leaderOf, shrinkInSync } from '@cadastre/core';
 import type { DuplexCall, Wire } from '@cadastre/contracts';
-import { agentService, decodeKnown, decodeNode, encodeDelta, encodeProgress, encodeRecord, encodeSnapshot, GrpcServer, mapService, streaming, unary } from '@cadastre/contracts';
+import {
+  agentService,
+  decodeKnown,
+  decodeNode,
+  encodeDelta,
+  encodeProgress,
+  encodeRecord,
+  encodeSnapshot,
+  GrpcServer,
+  mapService,
+  streaming,
+  unary,
+} from '@cadastre/contracts';
 
 type MapCall = DuplexCall<Wire.WatchMapRequest__Output, Buffer>;
 type SessionCall = DuplexCall<Wire.SessionRequest__Output, Wire.SessionReply>;
@@ -20,7 +32,10 @@ export class FakeControlPlane {
   address = '';
 
   async start(port = 0): Promise<this> {
-    this.server.add(mapService, { watchMap: streaming((call: MapCall) => this.watch(call)) as never, locate: (() => undefined) as never });
+    this.server.add(mapService, {
+      watchMap: streaming((call: MapCall) => this.watch(call)) as never,
+      locate: (() => undefined) as never,
+    });
     this.server.add(agentService, {
       session: streaming((call: SessionCall) => this.session(call)) as never,
       report: unary((request: Wire.ReportRequest__Output) => this.report(request)),
@@ -72,7 +87,9 @@ export class FakeControlPlane {
       if (!request.subscribe) return;
       this.watchers.add(call);
       if (this.map) for (const chunk of encodeSnapshot(this.map)) call.write(chunk);
-      call.write(encodeProgress('test', this.map ? [{ keyspace: this.map.spec.name, generation: this.map.generation }] : []));
+      call.write(
+        encodeProgress('test', this.map ? [{ keyspace: this.map.spec.name, generation: this.map.generation }] : []),
+      );
     });
     call.on('end', () => call.end());
     call.on('close', () => this.watchers.delete(call));
@@ -90,7 +107,10 @@ export class FakeControlPlane {
 
   private change(request: Wire.ChangeInSyncRequest__Output): Wire.ChangeInSyncReply {
     let record = this.record(request.partition);
-    if (record.epoch !== request.epoch || leaderOf(record) !== request.node) throw new CadastreError('FAILED_PRECONDITION', 'the record has changed', { info: { keyspace: request.keyspace, record } });
+    if (record.epoch !== request.epoch || leaderOf(record) !== request.node)
+      throw new CadastreError('FAILED_PRECONDITION', 'the record has changed', {
+        info: { keyspace: request.keyspace, record },
+      });
     if (this.refuseAdds && request.add.length > 0) throw new CadastreError('FAILED_PRECONDITION', 'not now');
     for (const receipt of request.add) {
       const report = this.reports.get(`${receipt.node}/${request.partition}`);

@@ -19,7 +19,15 @@ const lengthOf = (n: number) => {
 };
 const frameOf = (key: string, index: number): Wire.SnapshotFrame => {
   const [k, v] = [Buffer.from(key), Buffer.from(`value of ${key}`)];
-  return { seq: 7, totalBytes: 400, index, entries: [{ key: k, value: v }], crc32c: crc32c(Buffer.concat([lengthOf(k.length), k, lengthOf(v.length), v])), last: false, epochAtSeq: '1' };
+  return {
+    seq: 7,
+    totalBytes: 400,
+    index,
+    entries: [{ key: k, value: v }],
+    crc32c: crc32c(Buffer.concat([lengthOf(k.length), k, lengthOf(v.length), v])),
+    last: false,
+    epochAtSeq: '1',
+  };
 };
 
 /** A source that is spoilt on purpose: `spoil` may change the frame of a key, or return undefined to cut the stream there. */
@@ -27,11 +35,16 @@ class BadSource {
   readonly requests: { after: string; resume: boolean }[] = [];
   readonly follows: Wire.Follow__Output[] = [];
 
-  constructor(private readonly spoil: (key: string, attempt: number, frame: Wire.SnapshotFrame) => Wire.SnapshotFrame | undefined) {}
+  constructor(
+    private readonly spoil: (key: string, attempt: number, frame: Wire.SnapshotFrame) => Wire.SnapshotFrame | undefined,
+  ) {}
 
   async start(stage: Stage): Promise<string> {
     const server = new GrpcServer();
-    server.add(transferService, { snapshot: streaming((call: Snapshot) => this.snapshot(call)) as never, replicate: streaming((call: Replicate) => this.replicate(call)) as never });
+    server.add(transferService, {
+      snapshot: streaming((call: Snapshot) => this.snapshot(call)) as never,
+      replicate: streaming((call: Replicate) => this.replicate(call)) as never,
+    });
     stage.onEnd(() => server.cut());
     return `127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`;
   }
@@ -71,13 +84,16 @@ describe('filling a learner', () => {
     plane.createKeyspace(specOf(1, 1, 1), [addLearner(newRecord(0, ['n1']), 'n2')]);
     await waitFor('the learner to follow', () => source.follows.length > 0, 20_000);
     expect(source.follows[0]).toMatchObject({ lastSeq: 7, lastEpoch: 1, appliedSeq: 7 });
-    for (const key of KEYS) expect(Buffer.from(agent.engine.get(id, Buffer.from(key))!).toString()).toBe(`value of ${key}`);
+    for (const key of KEYS)
+      expect(Buffer.from(agent.engine.get(id, Buffer.from(key))!).toString()).toBe(`value of ${key}`);
     expect(agent.engine.digestAt(id)).toMatchObject({ seq: 7, count: KEYS.length });
   };
 
   // Plan: one frame of the first attempt has a wrong checksum; the copy must go on after the last good key, and be whole.
   it('refuses a damaged frame and goes on after the last good key', async () => {
-    const source = new BadSource((key, attempt, frame) => (key === 'key-05' && attempt === 1 ? { ...frame, crc32c: 1 } : frame));
+    const source = new BadSource((key, attempt, frame) =>
+      key === 'key-05' && attempt === 1 ? { ...frame, crc32c: 1 } : frame,
+    );
     await fill(source);
     expect(source.requests).toEqual([
       { after: '', resume: false },
@@ -98,7 +114,9 @@ describe('filling a learner', () => {
 
   // Plan: the frame after a certain key is damaged five times; then what was filled is given up and the copy starts anew.
   it('starts anew after five damaged frames', async () => {
-    const source = new BadSource((key, attempt, frame) => (key === 'key-05' && attempt <= 5 ? { ...frame, crc32c: 1 } : frame));
+    const source = new BadSource((key, attempt, frame) =>
+      key === 'key-05' && attempt <= 5 ? { ...frame, crc32c: 1 } : frame,
+    );
     await fill(source);
     expect(source.requests.map((r) => r.resume)).toEqual([false, true, true, true, true, false]);
   });

@@ -28,7 +28,12 @@ describe('the gate of a storage agent', () => {
     await waitFor('session', () => plane.nodes.size === 1);
     plane.nodes.set('n2', { id: 'n2', address: '127.0.0.1:9', labels: {}, weight: 1 });
     plane.createKeyspace(spec, [newRecord(0, ['n1']), newRecord(1, ['n2'])]);
-    await waitFor('the map', () => put({}).then(() => true, () => false));
+    await waitFor('the map', () =>
+      put({}).then(
+        () => true,
+        () => false,
+      ),
+    );
   });
   afterAll(() => stage.end());
 
@@ -36,7 +41,13 @@ describe('the gate of a storage agent', () => {
     callUnary<Wire.PutRequest, Wire.WriteReply__Output>(
       peer.kv,
       peer.kv.put,
-      { requestId: '', key: own, value: Buffer.from('v'), ...change, target: { keyspace: 'ks', partition: 0, epoch: 1, ...change.target } },
+      {
+        requestId: '',
+        key: own,
+        value: Buffer.from('v'),
+        ...change,
+        target: { keyspace: 'ks', partition: 0, epoch: 1, ...change.target },
+      },
       { deadlineMs: 3000 },
     );
   const refusal = async (call: Promise<unknown>): Promise<CadastreError> => {
@@ -77,10 +88,21 @@ describe('the gate of a storage agent', () => {
     ['no write', [], 'ops'],
     ['too many writes', Array.from({ length: 1001 }, () => ({ key: own })), 'ops'],
     ['a key of another partition', [{ key: own }, { key: keyIn(1) }], 'ops[1].key'],
-    ['more bytes than a batch may have', Array.from({ length: 3 }, () => ({ key: own, value: Buffer.alloc(1024 * 1024) })), 'ops'],
+    [
+      'more bytes than a batch may have',
+      Array.from({ length: 3 }, () => ({ key: own, value: Buffer.alloc(1024 * 1024) })),
+      'ops',
+    ],
   ])('refuses a batch with %s, whole', async (_name, ops, field) => {
     const before = await put({});
-    const error = await refusal(callUnary<Wire.BatchRequest, unknown>(peer.kv, peer.kv.batch, { target: { keyspace: 'ks', partition: 0, epoch: 1 }, ops }, { deadlineMs: 3000 }));
+    const error = await refusal(
+      callUnary<Wire.BatchRequest, unknown>(
+        peer.kv,
+        peer.kv.batch,
+        { target: { keyspace: 'ks', partition: 0, epoch: 1 }, ops },
+        { deadlineMs: 3000 },
+      ),
+    );
     expect([error.code, error.field]).toEqual(['INVALID_ARGUMENT', field]);
     expect((await put({})).seq).toBe(before.seq + 1);
   });
@@ -89,7 +111,14 @@ describe('the gate of a storage agent', () => {
     [0, 'limit'],
     [10_001, 'limit'],
   ])('refuses a scan with limit %s', async (limit, field) => {
-    const error = await refusal(callUnary<Wire.ScanRequest, unknown>(peer.kv, peer.kv.scan, { target: { keyspace: 'ks', partition: 0, epoch: 1 }, limit }, { deadlineMs: 3000 }));
+    const error = await refusal(
+      callUnary<Wire.ScanRequest, unknown>(
+        peer.kv,
+        peer.kv.scan,
+        { target: { keyspace: 'ks', partition: 0, epoch: 1 }, limit },
+        { deadlineMs: 3000 },
+      ),
+    );
     expect([error.code, error.field]).toEqual(['INVALID_ARGUMENT', field]);
   });
 
@@ -109,17 +138,35 @@ describe('the gate of a storage agent', () => {
     other.createKeyspace(two, [newRecord(0, ['n1']), newRecord(1, ['n1'])]);
     const there = stage.peer(agent.address);
     const error = await refusal(
-      callUnary<Wire.PutRequest, unknown>(there.kv, there.kv.put, { target: { keyspace: 'ks', partition: 0, epoch: 1 }, key: own, value: Buffer.from('v') }, { deadlineMs: 3000 }).catch(async (e: CadastreError) => {
+      callUnary<Wire.PutRequest, unknown>(
+        there.kv,
+        there.kv.put,
+        { target: { keyspace: 'ks', partition: 0, epoch: 1 }, key: own, value: Buffer.from('v') },
+        { deadlineMs: 3000 },
+      ).catch(async (e: CadastreError) => {
         if (e.code !== 'NOT_FOUND') throw e;
         await waitFor('map', () => other.applied.has('n1'));
-        return callUnary<Wire.PutRequest, unknown>(there.kv, there.kv.put, { target: { keyspace: 'ks', partition: 0, epoch: 1 }, key: own, value: Buffer.from('v') }, { deadlineMs: 3000 });
+        return callUnary<Wire.PutRequest, unknown>(
+          there.kv,
+          there.kv.put,
+          { target: { keyspace: 'ks', partition: 0, epoch: 1 }, key: own, value: Buffer.from('v') },
+          { deadlineMs: 3000 },
+        );
       }),
     );
     expect([error.code, error.limit]).toEqual(['UNAVAILABLE', 'minInSync 2']);
   });
 
   it('stops serving when the lead goes elsewhere', async () => {
-    plane.publish(changeLeader({ ...plane.record(0), replicas: [...plane.record(0).replicas, { node: 'n2', role: 'follower', state: 'available', inSync: true }] }, 'n2'));
+    plane.publish(
+      changeLeader(
+        {
+          ...plane.record(0),
+          replicas: [...plane.record(0).replicas, { node: 'n2', role: 'follower', state: 'available', inSync: true }],
+        },
+        'n2',
+      ),
+    );
     await waitFor('n1 to know', () => plane.applied.get('n1')?.number === plane.generation.number);
     expect((await refusal(put({ target: { epoch: 2 } }))).code).toBe('NOT_OWNER');
   });

@@ -17,7 +17,11 @@ export const specOf = (partitions: number, replicationFactor: number, minInSync:
   spread: [],
 });
 
-export const waitFor = async (what: string, condition: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> => {
+export const waitFor = async (
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 10_000,
+): Promise<void> => {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`waited ${limitMs} ms for: ${what}`);
@@ -43,9 +47,20 @@ export class Stage {
     return path;
   }
 
-  async agent(id: string, controlPlane: FakeControlPlane, options: { dataDir?: string; port?: number; inSyncTimeoutMs?: number } = {}): Promise<Agent> {
+  async agent(
+    id: string,
+    controlPlane: FakeControlPlane,
+    options: { dataDir?: string; port?: number; inSyncTimeoutMs?: number } = {},
+  ): Promise<Agent> {
     const dataDir = options.dataDir ?? (await this.folder());
-    const agent = await startAgent({ id, dataDir, host: '127.0.0.1', port: options.port ?? 0, controlPlane: [controlPlane.address], inSyncTimeoutMs: options.inSyncTimeoutMs ?? 1000 });
+    const agent = await startAgent({
+      id,
+      dataDir,
+      host: '127.0.0.1',
+      port: options.port ?? 0,
+      controlPlane: [controlPlane.address],
+      inSyncTimeoutMs: options.inSyncTimeoutMs ?? 1000,
+    });
     this.onEnd(() => agent.stop());
     return agent;
   }
@@ -80,30 +95,50 @@ export class SmallClient {
 
   async put(requestId: string, key: string, value: string, deadlineMs = 10_000): Promise<Wire.WriteReply__Output> {
     return this.retrying(Buffer.from(key), deadlineMs, (peer, target, left) =>
-      callUnary<Wire.PutRequest, Wire.WriteReply__Output>(peer.kv, peer.kv.put, { target, requestId, key: Buffer.from(key), value: Buffer.from(value) }, { deadlineMs: left }),
+      callUnary<Wire.PutRequest, Wire.WriteReply__Output>(
+        peer.kv,
+        peer.kv.put,
+        { target, requestId, key: Buffer.from(key), value: Buffer.from(value) },
+        { deadlineMs: left },
+      ),
     );
   }
 
   async get(key: string, deadlineMs = 10_000): Promise<string | undefined> {
     const reply = await this.retrying(Buffer.from(key), deadlineMs, (peer, target, left) =>
-      callUnary<Wire.GetRequest, Wire.GetReply__Output>(peer.kv, peer.kv.get, { target, key: Buffer.from(key) }, { deadlineMs: left }),
+      callUnary<Wire.GetRequest, Wire.GetReply__Output>(
+        peer.kv,
+        peer.kv.get,
+        { target, key: Buffer.from(key) },
+        { deadlineMs: left },
+      ),
     );
     return reply.found ? reply.value.toString() : undefined;
   }
 
-  private async retrying<T>(key: Buffer, deadlineMs: number, call: (peer: Peer, target: Wire.Target, left: number) => Promise<T>): Promise<T> {
+  private async retrying<T>(
+    key: Buffer,
+    deadlineMs: number,
+    call: (peer: Peer, target: Wire.Target, left: number) => Promise<T>,
+  ): Promise<T> {
     const end = Date.now() + deadlineMs;
     const partition = this.partitioner.partitionOf(key);
     for (;;) {
       const at = this.leader.get(partition) ?? this.first;
       try {
-        return await call(this.peer(at.address), { keyspace: 'ks', partition, epoch: at.epoch }, Math.min(3000, end - Date.now()));
+        return await call(
+          this.peer(at.address),
+          { keyspace: 'ks', partition, epoch: at.epoch },
+          Math.min(3000, end - Date.now()),
+        );
       } catch (error) {
         const { code, info } = CadastreError.from(error);
-        if (Date.now() >= end || !['NOT_OWNER', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED'].includes(code)) throw error;
+        if (Date.now() >= end || !['NOT_OWNER', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED'].includes(code))
+          throw error;
         this.retries += 1;
         const owner = info as { record?: { epoch: number }; leaderAddress?: string } | undefined;
-        if (owner?.leaderAddress && owner.record) this.leader.set(partition, { address: owner.leaderAddress, epoch: owner.record.epoch });
+        if (owner?.leaderAddress && owner.record)
+          this.leader.set(partition, { address: owner.leaderAddress, epoch: owner.record.epoch });
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     }

@@ -31,7 +31,14 @@ try {
   const failures = await run.stop();
   const ours = summarise(pauses);
   print({ bench: 'cutover', what: 'gap between acknowledged writes of a partition, nothing moves, ms', ...quiet });
-  print({ bench: 'cutover', what: 'write pause at a change of leader, ms', ...ours, ...compare(ours, quiet), moves, failures });
+  print({
+    bench: 'cutover',
+    what: 'write pause at a change of leader, ms',
+    ...ours,
+    ...compare(ours, quiet),
+    moves,
+    failures,
+  });
 } finally {
   await cluster.stop();
 }
@@ -47,7 +54,11 @@ async function disturb(round) {
   const { plan, nothingBecause } = await cluster.propose();
   if (!plan) throw new Error(`no plan in round ${round}: ${nothingBecause}`);
   await cluster.actOnPlan(plan.id, 'approve', plan.digest);
-  await cluster.until('the plan ends', async () => ['completed', 'failed'].includes((await cluster.plan(plan.id)).state), 120_000);
+  await cluster.until(
+    'the plan ends',
+    async () => ['completed', 'failed'].includes((await cluster.plan(plan.id)).state),
+    120_000,
+  );
   return cluster.plan(plan.id);
 }
 
@@ -75,17 +86,36 @@ function startWriters(client) {
     }
   };
   const all = Promise.all(keys.map((key, partition) => write(partition, key)));
-  const take = (read, reset) => () => { const taken = read(); reset(); return taken; };
+  const take = (read, reset) => () => {
+    const taken = read();
+    reset();
+    return taken;
+  };
   return {
-    takeGaps: take(() => gaps, () => { gaps = []; }),
-    takeSwitches: take(() => switches, () => { switches = []; }),
-    stop: async () => { running = false; await all; return failures; },
+    takeGaps: take(
+      () => gaps,
+      () => {
+        gaps = [];
+      },
+    ),
+    takeSwitches: take(
+      () => switches,
+      () => {
+        switches = [];
+      },
+    ),
+    stop: async () => {
+      running = false;
+      await all;
+      return failures;
+    },
   };
 }
 
 function keysByPartition(map) {
   const keys = [];
-  for (let i = 0; keys.filter(Boolean).length < map.partitions; i += 1) keys[map.partitionOf(Buffer.from(`key-${i}`))] ??= `key-${i}`;
+  for (let i = 0; keys.filter(Boolean).length < map.partitions; i += 1)
+    keys[map.partitionOf(Buffer.from(`key-${i}`))] ??= `key-${i}`;
   return keys;
 }
 

@@ -34,8 +34,11 @@ async function bareWatch(count) {
   const waiting = new Map();
   const watch = store.watch('bench/', {
     onResync: () => undefined,
-    onError: (error) => { throw error; },
-    onBatch: ({ events }) => events.forEach(({ kv }) => waiting.get(Buffer.from(kv.value).toString())?.(performance.now())),
+    onError: (error) => {
+      throw error;
+    },
+    onBatch: ({ events }) =>
+      events.forEach(({ kv }) => waiting.get(Buffer.from(kv.value).toString())?.(performance.now())),
   });
   const took = [];
   for (let i = 0; i < count; i += 1) {
@@ -50,7 +53,12 @@ async function bareWatch(count) {
 
 /** A learner on the fourth node comes and goes: the smallest real change of a map. Agents see it too, as they would. */
 async function mapChanges(client, count) {
-  const mirror = new RegisterMirror(store, silentLogger, { onChange: () => undefined, onFatal: (error) => { throw error; } });
+  const mirror = new RegisterMirror(store, silentLogger, {
+    onChange: () => undefined,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
   await mirror.start();
   const register = new Register(store, mirror, { clock: systemClock });
   let applied = () => undefined;
@@ -59,13 +67,19 @@ async function mapChanges(client, count) {
   const took = [];
   for (let i = 0; i < count; i += 1) {
     const before = generationOf();
-    const arrived = new Promise((resolve) => { applied = () => { if (generationOf() > before) resolve(performance.now()); }; });
+    const arrived = new Promise((resolve) => {
+      applied = () => {
+        if (generationOf() > before) resolve(performance.now());
+      };
+    });
     let sent = 0;
     await register.commit((state) => {
       const { map } = requireKeyspace(state, 'bench');
       const record = map.record(i % map.partitions);
       const guest = map.nodes.find((n) => !record.replicas.some((r) => r.node === n.id && r.role !== 'learner')).id;
-      const part = partitionsPart(state, 'bench', [replicaOn(record, guest) ? dropLearner(record, guest) : addLearner(record, guest)]);
+      const part = partitionsPart(state, 'bench', [
+        replicaOn(record, guest) ? dropLearner(record, guest) : addLearner(record, guest),
+      ]);
       sent = performance.now();
       return { ...part, result: undefined };
     });

@@ -6,7 +6,12 @@ const GIB = 1024 ** 3;
 const DIGEST = '9f2c4b7a1e5d8036c2a94f7be01d53886ab47cf20e91d5b3a7c60f4e8d2b1953';
 
 const node = (i: number, state: string, replicas: number, leaders: number): Wire.Node => ({
-  entry: { id: `n${i}`, address: `10.0.${i % 3}.${10 + i}:7500`, labels: { zone: `zone-${'abc'[i % 3]}`, rack: `rack-${1 + (i % 2)}` }, weight: i === 6 ? 2 : 1 },
+  entry: {
+    id: `n${i}`,
+    address: `10.0.${i % 3}.${10 + i}:7500`,
+    labels: { zone: `zone-${'abc'[i % 3]}`, rack: `rack-${1 + (i % 2)}` },
+    weight: i === 6 ? 2 : 1,
+  },
   state,
   incarnation: `inc-${i}`,
   replicas,
@@ -17,13 +22,23 @@ const node = (i: number, state: string, replicas: number, leaders: number): Wire
 });
 
 const keyspace = (name: string, partitions: number, over: Partial<Wire.Keyspace> = {}): Wire.Keyspace => ({
-  spec: { name, scheme: { hashSlots: { slots: partitions, hash: 'murmur3', hashTags: false } }, replicationFactor: 3, minInSync: 2, spread: [{ label: 'zone', maxPerDomain: 1, hard: true }] },
+  spec: {
+    name,
+    scheme: { hashSlots: { slots: partitions, hash: 'murmur3', hashTags: false } },
+    replicationFactor: 3,
+    minInSync: 2,
+    spread: [{ label: 'zone', maxPerDomain: 1, hard: true }],
+  },
   generation: { incarnation: 1, number: 417 },
   partitions,
   underReplicated: 0,
   withoutLeader: 0,
   moving: 0,
-  records: Array.from({ length: partitions }, (_, partition) => ({ partition, epoch: 3, replicas: [{ node: 'n1', role: 'LEADER', state: 'AVAILABLE', inSync: true }] })),
+  records: Array.from({ length: partitions }, (_, partition) => ({
+    partition,
+    epoch: 3,
+    replicas: [{ node: 'n1', role: 'LEADER', state: 'AVAILABLE', inSync: true }],
+  })),
   ...over,
 });
 
@@ -35,22 +50,41 @@ const moves = (running: boolean): Wire.PlanMove[] =>
     const phase = running ? (PHASES[index] ?? 'pending') : 'pending';
     const bytes = kind === 'leader' ? 0 : Math.round(1.3 * GIB) + index * 4_000_000;
     return {
-      index, step: Math.floor(index / 6), keyspace: index % 3 ? 'orders' : 'sessions', partition: 7 + index * 5, kind, from: `n${1 + (index % 6)}`, to: 'n7', leaderAfter: 'n1', baseEpoch: 3,
-      reason: kind === 'leader' ? 'n7 leads fewer than its share' : 'n7 holds 0 of 43 that are its share; keeps one copy a zone',
-      bytes, phase, note: phase === 'preparing' && index === 7 ? 'waits: n3 sends two copies already' : '', bytesDone: phase === 'transferring' ? Math.round(bytes * 0.37) : phase === 'done' || phase.endsWith('up') ? bytes : 0, phaseSinceMs: running ? Date.now() - 8_000 : 0,
+      index,
+      step: Math.floor(index / 6),
+      keyspace: index % 3 ? 'orders' : 'sessions',
+      partition: 7 + index * 5,
+      kind,
+      from: `n${1 + (index % 6)}`,
+      to: 'n7',
+      leaderAfter: 'n1',
+      baseEpoch: 3,
+      reason:
+        kind === 'leader'
+          ? 'n7 leads fewer than its share'
+          : 'n7 holds 0 of 43 that are its share; keeps one copy a zone',
+      bytes,
+      phase,
+      note: phase === 'preparing' && index === 7 ? 'waits: n3 sends two copies already' : '',
+      bytesDone:
+        phase === 'transferring' ? Math.round(bytes * 0.37) : phase === 'done' || phase.endsWith('up') ? bytes : 0,
+      phaseSinceMs: running ? Date.now() - 8_000 : 0,
     };
   });
 
 /** A small cluster with one plan, so that the page can be looked at without one. Acts change the plan's state, as the real verbs do. */
 export class FakeOperations implements OperationsPort {
-  readonly acts: (ActOnPlan | { readonly action: 'propose' | 'drain'; readonly actor: string; readonly id: string })[] = [];
+  readonly acts: (ActOnPlan | { readonly action: 'propose' | 'drain'; readonly actor: string; readonly id: string })[] =
+    [];
   plan: Wire.Plan | undefined;
   nodes: Wire.Node[] = [];
   keyspaces: Wire.Keyspace[] = [];
   health = 'Healthy; there is no keyspace yet.';
 
   fill(): this {
-    this.nodes = [1, 2, 3, 4, 5, 6].map((i) => node(i, i === 5 ? 'draining' : 'up', i === 6 ? 82 : 43 - (i % 3) * 2, 14 + (i % 2)));
+    this.nodes = [1, 2, 3, 4, 5, 6].map((i) =>
+      node(i, i === 5 ? 'draining' : 'up', i === 6 ? 82 : 43 - (i % 3) * 2, 14 + (i % 2)),
+    );
     this.nodes.push(node(7, 'up', 0, 0), node(8, 'down', 12, 0));
     this.keyspaces = [keyspace('orders', 256, { underReplicated: 12, moving: 5 }), keyspace('sessions', 64)];
     this.health = 'N8 down; 12 partitions have fewer in-sync copies than wanted.';
@@ -59,11 +93,38 @@ export class FakeOperations implements OperationsPort {
 
   propose(): Wire.Plan {
     this.plan = {
-      id: '7c1e44d0', state: 'proposed', digest: DIGEST, base: [{ keyspace: 'orders', generation: { incarnation: 1, number: 417 } }, { keyspace: 'sessions', generation: { incarnation: 1, number: 88 } }],
-      proposer: 'mara', reason: 'n7 joined', createdMs: Date.now() - 60_000, expiresMs: Date.now() + 86_000_000, moves: moves(false),
-      nodes: [1, 2, 3, 4, 5, 6, 7].map((i) => ({ node: `n${i}`, replicasBefore: i === 7 ? 0 : 43, replicasAfter: 37 - (i % 2), leadersBefore: i === 7 ? 0 : 14, leadersAfter: 12 })),
-      cost: { replicaMoves: 36, leaderTransfers: 6, bytes: Math.round(36 * 1.37 * GIB), lowerBoundMoves: 36, boundBecause: 'n7 must receive 36 replicas to reach its share' },
-      movesTotal: 42, movesDone: 0, movesFailed: 0, allowedActions: ['approve', 'reject'], events: [{ atMs: Date.now() - 60_000, actor: 'mara', what: 'proposed' }], note: '',
+      id: '7c1e44d0',
+      state: 'proposed',
+      digest: DIGEST,
+      base: [
+        { keyspace: 'orders', generation: { incarnation: 1, number: 417 } },
+        { keyspace: 'sessions', generation: { incarnation: 1, number: 88 } },
+      ],
+      proposer: 'mara',
+      reason: 'n7 joined',
+      createdMs: Date.now() - 60_000,
+      expiresMs: Date.now() + 86_000_000,
+      moves: moves(false),
+      nodes: [1, 2, 3, 4, 5, 6, 7].map((i) => ({
+        node: `n${i}`,
+        replicasBefore: i === 7 ? 0 : 43,
+        replicasAfter: 37 - (i % 2),
+        leadersBefore: i === 7 ? 0 : 14,
+        leadersAfter: 12,
+      })),
+      cost: {
+        replicaMoves: 36,
+        leaderTransfers: 6,
+        bytes: Math.round(36 * 1.37 * GIB),
+        lowerBoundMoves: 36,
+        boundBecause: 'n7 must receive 36 replicas to reach its share',
+      },
+      movesTotal: 42,
+      movesDone: 0,
+      movesFailed: 0,
+      allowedActions: ['approve', 'reject'],
+      events: [{ atMs: Date.now() - 60_000, actor: 'mara', what: 'proposed' }],
+      note: '',
     };
     return this.plan;
   }
@@ -75,11 +136,18 @@ export class FakeOperations implements OperationsPort {
   }
 
   async createKeyspace(): Promise<Wire.Keyspace> {
-    throw new CadastreError('UNSATISFIABLE', 'three zones are needed, there are two', { field: 'spread[0]', remedy: 'add a zone, or allow two replicas a zone' });
+    throw new CadastreError('UNSATISFIABLE', 'three zones are needed, there are two', {
+      field: 'spread[0]',
+      remedy: 'add a zone, or allow two replicas a zone',
+    });
   }
   getKeyspace(name: string): Wire.Keyspace {
     const found = this.keyspaces.find((k) => k.spec?.name === name);
-    if (!found) throw new CadastreError('NOT_FOUND', `keyspace "${name}" does not exist`, { field: 'keyspace', remedy: 'create it' });
+    if (!found)
+      throw new CadastreError('NOT_FOUND', `keyspace "${name}" does not exist`, {
+        field: 'keyspace',
+        remedy: 'create it',
+      });
     return found;
   }
   listKeyspaces(): Wire.Keyspace[] {
@@ -100,21 +168,43 @@ export class FakeOperations implements OperationsPort {
     return this.plan ? [{ ...this.plan, moves: [] }] : [];
   }
   getPlan(id: string): Wire.Plan {
-    if (!this.plan || !(id === 'latest' || this.plan.id!.startsWith(id))) throw new CadastreError('NOT_FOUND', `plan "${id}" does not exist`, { field: 'id', remedy: 'list the plans to see their ids' });
+    if (!this.plan || !(id === 'latest' || this.plan.id!.startsWith(id)))
+      throw new CadastreError('NOT_FOUND', `plan "${id}" does not exist`, {
+        field: 'id',
+        remedy: 'list the plans to see their ids',
+      });
     return this.plan;
   }
   async actOnPlan(act: ActOnPlan): Promise<Wire.Plan> {
     this.getPlan(act.id);
     this.acts.push(act);
-    if (act.action === 'approve' && act.digest !== DIGEST) throw new CadastreError('PLAN_CHANGED', 'the digest is another', { field: 'digest', remedy: 'read the plan again' });
-    if (act.action === 'approve' || act.action === 'resume') return this.become('executing', ['pause', 'cancel'], { movesDone: 3, events: [...this.plan!.events!, { atMs: Date.now(), actor: act.actor, what: 'approved' }] });
+    if (act.action === 'approve' && act.digest !== DIGEST)
+      throw new CadastreError('PLAN_CHANGED', 'the digest is another', {
+        field: 'digest',
+        remedy: 'read the plan again',
+      });
+    if (act.action === 'approve' || act.action === 'resume')
+      return this.become('executing', ['pause', 'cancel'], {
+        movesDone: 3,
+        events: [...this.plan!.events!, { atMs: Date.now(), actor: act.actor, what: 'approved' }],
+      });
     if (act.action === 'pause') return this.become('paused', ['resume', 'cancel']);
     return this.become(act.action === 'reject' ? 'rejected' : 'cancelled', []);
   }
   status(): Wire.StatusReply {
     return {
-      clusterId: 'd68dec17b469d1bf', replica: 'cp1', active: 'cp2', activeAddress: '10.0.0.2:7400', term: 31, etcdVersion: '3.5.16', nodesUp: this.nodes.filter((n) => n.state !== 'down').length, nodesTotal: this.nodes.length,
-      keyspaces: this.keyspaces, watchers: 214, openPlan: this.plan && ['proposed', 'executing', 'paused'].includes(this.plan.state ?? '') ? this.plan.id! : '', health: this.health,
+      clusterId: 'd68dec17b469d1bf',
+      replica: 'cp1',
+      active: 'cp2',
+      activeAddress: '10.0.0.2:7400',
+      term: 31,
+      etcdVersion: '3.5.16',
+      nodesUp: this.nodes.filter((n) => n.state !== 'down').length,
+      nodesTotal: this.nodes.length,
+      keyspaces: this.keyspaces,
+      watchers: 214,
+      openPlan: this.plan && ['proposed', 'executing', 'paused'].includes(this.plan.state ?? '') ? this.plan.id! : '',
+      health: this.health,
     };
   }
 }

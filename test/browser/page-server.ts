@@ -15,7 +15,11 @@ export interface PageServer {
 export const startPageServer = async (operations: FakeOperations, port = 0): Promise<PageServer> => {
   const events = new EventStream({ operations, clock: systemClock });
   const grpc = {} as never;
-  const app = await createApp({ operations, events, readiness: { unreadyBecause: () => undefined }, grpc }, true, silentLogger);
+  const app = await createApp(
+    { operations, events, readiness: { unreadyBecause: () => undefined }, grpc },
+    true,
+    silentLogger,
+  );
   const bound = await listenHttp(app, '127.0.0.1', port);
   return {
     url: `http://127.0.0.1:${bound}`,

@@ -33,7 +33,8 @@ const shoot = async (name: string): Promise<void> => {
   if (shots) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
 };
 
-const overflow = (): Promise<number> => page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+const overflow = (): Promise<number> =>
+  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 
 beforeEach(async () => {
   operations = new FakeOperations();
@@ -76,7 +77,12 @@ describe('the page', () => {
     await page.fill('#reason', 'reviewed with mara');
     await page.click('button[data-verb=approve]');
     await page.waitForSelector('button[data-verb=pause]');
-    expect(operations.acts[0]).toMatchObject({ action: 'approve', actor: 'lin', reason: 'reviewed with mara', digest: operations.plan!.digest });
+    expect(operations.acts[0]).toMatchObject({
+      action: 'approve',
+      actor: 'lin',
+      reason: 'reviewed with mara',
+      digest: operations.plan!.digest,
+    });
     expect(await page.textContent('#plan-run')).toContain('3 of 42 moves');
     await shoot('running');
 
@@ -111,7 +117,11 @@ describe('the page', () => {
     operations.fill().propose();
     const evil = '<img src=x onerror="window.hacked=1">';
     operations.nodes[0]!.entry!.labels = { zone: evil };
-    operations.become('proposed', ['approve'], { reason: evil, note: evil, events: [{ atMs: 1, actor: evil, what: evil }] });
+    operations.become('proposed', ['approve'], {
+      reason: evil,
+      note: evil,
+      events: [{ atMs: 1, actor: evil, what: evil }],
+    });
     await open();
     expect(await page.textContent('#zones')).toContain(evil);
     expect(await page.evaluate('window.hacked')).toBeUndefined();
@@ -141,7 +151,7 @@ describe('the page', () => {
       await page.keyboard.press('Tab');
       if (await page.evaluate("document.activeElement.dataset.verb === 'approve'")) break;
     }
-    expect(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe('solid');
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid');
     await page.keyboard.press('Enter');
     await page.waitForSelector('button[data-verb=pause]');
   });

@@ -35,7 +35,9 @@ describe('watchdog', () => {
     const script = join(await mkdtemp(join(tmpdir(), 'cadastre-watchdog-')), 'supervisor.mjs');
     await writeFile(script, SUPERVISOR);
     const supervisor = spawn(process.execPath, [script, WATCHDOG], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const line = await new Promise<string>((resolve) => createInterface({ input: supervisor.stdout }).once('line', resolve));
+    const line = await new Promise<string>((resolve) =>
+      createInterface({ input: supervisor.stdout }).once('line', resolve),
+    );
     const pids = line.split(' ').map(Number);
     for (const pid of pids) expect(await runs(pid)).toBe(true);
     supervisor.kill('SIGKILL');

@@ -7,7 +7,11 @@ const PROTO = new URL('../../proto/', import.meta.url).pathname;
 export function describeContract(directory = PROTO) {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) => (target.startsWith('cadastre/') ? `${directory}${target}` : target);
-  root.loadSync(readdirSync(`${directory}cadastre/v1`).sort().map((file) => `cadastre/v1/${file}`));
+  root.loadSync(
+    readdirSync(`${directory}cadastre/v1`)
+      .sort()
+      .map((file) => `cadastre/v1/${file}`),
+  );
   root.resolveAll();
   const contract = { messages: {}, enums: {}, services: {} };
   visit(root, contract);
@@ -15,13 +19,20 @@ export function describeContract(directory = PROTO) {
 }
 
 function visit(node, contract) {
-  if (node instanceof protobuf.Type) contract.messages[node.fullName] = Object.fromEntries(node.fieldsArray.map((f) => [f.name, fieldShape(f)]));
+  if (node instanceof protobuf.Type)
+    contract.messages[node.fullName] = Object.fromEntries(node.fieldsArray.map((f) => [f.name, fieldShape(f)]));
   else if (node instanceof protobuf.Enum) contract.enums[node.fullName] = { ...node.values };
-  else if (node instanceof protobuf.Service) contract.services[node.fullName] = Object.fromEntries(node.methodsArray.map((m) => [m.name, methodShape(m)]));
+  else if (node instanceof protobuf.Service)
+    contract.services[node.fullName] = Object.fromEntries(node.methodsArray.map((m) => [m.name, methodShape(m)]));
   for (const child of node.nestedArray ?? []) visit(child, contract);
 }
 
-const fieldShape = (f) => [f.id, f.map ? `map<${f.keyType},${typeName(f)}>` : typeName(f), f.repeated ? 'repeated' : 'single', f.partOf?.name ?? ''];
+const fieldShape = (f) => [
+  f.id,
+  f.map ? `map<${f.keyType},${typeName(f)}>` : typeName(f),
+  f.repeated ? 'repeated' : 'single',
+  f.partOf?.name ?? '',
+];
 const typeName = (f) => f.resolvedType?.fullName ?? f.type;
 const methodShape = (m) => [m.requestType, m.requestStream ?? false, m.responseType, m.responseStream ?? false];
 
@@ -39,7 +50,9 @@ export function breakingChanges(before, after) {
 const memberChanges = (name, members, now) =>
   Object.entries(members).flatMap(([member, shape]) => {
     if (now[member] === undefined) return [`${name}.${member} is gone`];
-    return JSON.stringify(now[member]) === JSON.stringify(shape) ? [] : [`${name}.${member} was ${JSON.stringify(shape)} and is ${JSON.stringify(now[member])}`];
+    return JSON.stringify(now[member]) === JSON.stringify(shape)
+      ? []
+      : [`${name}.${member} was ${JSON.stringify(shape)} and is ${JSON.stringify(now[member])}`];
   });
 
 const reusedNumbers = (kind, name, members, now) => {
@@ -48,6 +61,8 @@ const reusedNumbers = (kind, name, members, now) => {
   const taken = new Map(Object.entries(members).map(([member, shape]) => [number(shape), member]));
   return Object.entries(now).flatMap(([member, shape]) => {
     const owner = taken.get(number(shape));
-    return owner !== undefined && owner !== member ? [`${name}: number ${number(shape)} of ${owner} is reused by ${member}`] : [];
+    return owner !== undefined && owner !== member
+      ? [`${name}: number ${number(shape)} of ${owner} is reused by ${member}`]
+      : [];
   });
 };

@@ -16,11 +16,23 @@ describe('the wire contract', () => {
   it.each([
     ['a message that is gone', (c: any) => delete c.messages['.cadastre.v1.GetRequest'], 'GetRequest is gone'],
     ['a field that is gone', (c: any) => delete c.messages['.cadastre.v1.GetRequest'].key, 'GetRequest.key is gone'],
-    ['a field of another type', (c: any) => (c.messages['.cadastre.v1.GetRequest'].key[1] = 'string'), 'GetRequest.key was'],
+    [
+      'a field of another type',
+      (c: any) => (c.messages['.cadastre.v1.GetRequest'].key[1] = 'string'),
+      'GetRequest.key was',
+    ],
     ['a field of another number', (c: any) => (c.messages['.cadastre.v1.GetRequest'].key[0] = 9), 'GetRequest.key was'],
-    ['a number that is reused', (c: any) => (c.messages['.cadastre.v1.GetRequest'].other = [2, 'bytes', 'single', '']), 'number 2 of key is reused by other'],
+    [
+      'a number that is reused',
+      (c: any) => (c.messages['.cadastre.v1.GetRequest'].other = [2, 'bytes', 'single', '']),
+      'number 2 of key is reused by other',
+    ],
     ['an enum value that is gone', (c: any) => delete c.enums['.cadastre.v1.ReplicaRole'].LEARNER, 'LEARNER is gone'],
-    ['a method that streams no longer', (c: any) => (c.services['.cadastre.v1.Map'].WatchMap[3] = false), 'WatchMap was'],
+    [
+      'a method that streams no longer',
+      (c: any) => (c.services['.cadastre.v1.Map'].WatchMap[3] = false),
+      'WatchMap was',
+    ],
   ])('notices %s', (_name, damage, message) => {
     const damaged = copy();
     damage(damaged);

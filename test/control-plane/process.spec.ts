@@ -16,7 +16,10 @@ class Run {
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
   constructor(args: readonly string[], env: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [MAIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    this.child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     this.child.stdout!.on('data', (data) => (this.stdout += data));
     this.child.stderr!.on('data', (data) => (this.stderr += data));
     this.ended = once(this.child, 'exit').then(([code]) => code as number | null);
@@ -26,7 +29,10 @@ class Run {
     for (;;) {
       const line = this.stdout.split('\n').find((text) => text.includes('"event":"listening"'));
       if (line) return JSON.parse(line) as { grpc: string; http: string };
-      const over = await Promise.race([once(this.child.stdout!, 'data').then(() => false), this.ended.then(() => true)]);
+      const over = await Promise.race([
+        once(this.child.stdout!, 'data').then(() => false),
+        this.ended.then(() => true),
+      ]);
       if (over) throw new Error(`ended before it listened: ${this.stdout}${this.stderr}`);
     }
   }
@@ -40,7 +46,18 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => etcd?.stop());
 
-const start = (extra: readonly string[] = []): Run => new Run(['--id', 'cp1', '--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0', '--etcd', etcd.endpoints.map((e) => `http://${e}`).join(','), ...extra]);
+const start = (extra: readonly string[] = []): Run =>
+  new Run([
+    '--id',
+    'cp1',
+    '--grpc',
+    '127.0.0.1:0',
+    '--http',
+    '127.0.0.1:0',
+    '--etcd',
+    etcd.endpoints.map((e) => `http://${e}`).join(','),
+    ...extra,
+  ]);
 
 describe('the control-plane process', () => {
   it.each([
@@ -50,17 +67,32 @@ describe('the control-plane process', () => {
     ['a bad level', ['--id', 'cp1', '--etcd', NOBODY, '--log-level', 'loud'], '--log-level'],
     ['an address that others cannot reach', ['--id', 'cp1', '--etcd', NOBODY, '--grpc', '0.0.0.0:7400'], '--advertise'],
     ['one address for two servers', ['--id', 'cp1', '--etcd', NOBODY, '--http', '127.0.0.1:7400'], '--http'],
-  ])('stops at %s with one clear line', async (_story, args, flag) => {
-    // Plan: exit code 1, one line on stderr that names the flag.
-    const run = new Run(args);
-    expect(await run.ended).toBe(1);
-    expect(run.stderr.trim().split('\n')).toHaveLength(1);
-    expect(run.stderr).toContain(flag);
-  }, 20_000);
+  ])(
+    'stops at %s with one clear line',
+    async (_story, args, flag) => {
+      // Plan: exit code 1, one line on stderr that names the flag.
+      const run = new Run(args);
+      expect(await run.ended).toBe(1);
+      expect(run.stderr.trim().split('\n')).toHaveLength(1);
+      expect(run.stderr).toContain(flag);
+    },
+    20_000,
+  );
 
   it('waits for etcd for a while, says what is wrong, and gives up', async () => {
     // Plan: nobody listens at --etcd; with 1.5 s patience it tries more than once and ends with code 1, the endpoint and a remedy.
-    const run = new Run(['--id', 'cp1', '--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0', '--etcd', NOBODY, '--start-timeout-ms', '1500']);
+    const run = new Run([
+      '--id',
+      'cp1',
+      '--grpc',
+      '127.0.0.1:0',
+      '--http',
+      '127.0.0.1:0',
+      '--etcd',
+      NOBODY,
+      '--start-timeout-ms',
+      '1500',
+    ]);
     expect(await run.ended).toBe(1);
     expect(run.stderr).toContain(`etcd does not answer at ${NOBODY}`);
     expect(run.stderr).toContain('start etcd, or correct --etcd');
@@ -69,10 +101,18 @@ describe('the control-plane process', () => {
 
   it('takes settings from the environment, listens, serves, and stops cleanly', async () => {
     // Plan: everything from CADASTRE_CP_*; it becomes ready; SIGTERM ends it with code 0 and hands leadership over at once.
-    const run = new Run([], { CADASTRE_CP_ID: 'cp7', CADASTRE_CP_GRPC: '127.0.0.1:0', CADASTRE_CP_HTTP: '127.0.0.1:0', CADASTRE_CP_ETCD: etcd.endpoints.join(',') });
+    const run = new Run([], {
+      CADASTRE_CP_ID: 'cp7',
+      CADASTRE_CP_GRPC: '127.0.0.1:0',
+      CADASTRE_CP_HTTP: '127.0.0.1:0',
+      CADASTRE_CP_ETCD: etcd.endpoints.join(','),
+    });
     const { http } = await run.listening();
     expect((await fetch(`http://${http}/readyz`)).status).toBe(200);
-    expect(await (await fetch(`http://${http}/api/v1/status`)).json()).toMatchObject({ replica: 'cp7', etcdVersion: expect.stringMatching(/^3\./) });
+    expect(await (await fetch(`http://${http}/api/v1/status`)).json()).toMatchObject({
+      replica: 'cp7',
+      etcdVersion: expect.stringMatching(/^3\./),
+    });
     const next = start();
     const other = await next.listening();
     run.child.kill('SIGTERM');
@@ -98,7 +138,16 @@ describe('the control-plane process', () => {
   it('ends when the register is not the one it was', async () => {
     // Plan: etcd goes away and another, empty one appears at its address: the replica must not act on it, and ends with code 1.
     const first = await startEtcd();
-    const run = new Run(['--id', 'cp1', '--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0', '--etcd', first.endpoints[0]!]);
+    const run = new Run([
+      '--id',
+      'cp1',
+      '--grpc',
+      '127.0.0.1:0',
+      '--http',
+      '127.0.0.1:0',
+      '--etcd',
+      first.endpoints[0]!,
+    ]);
     await run.listening();
     const { port } = first.members[0]!;
     await first.stop();

@@ -20,28 +20,92 @@ const post = (path: string, body: unknown, headers: Record<string, string> = JSO
 /** fetch sets Host itself, so a foreign one takes a plain request. */
 const statusWithHost = (path: string, host: string): Promise<number> =>
   new Promise((resolve, reject) => {
-    httpRequest(server.url + path, { headers: { host } }, (reply) => (reply.resume(), resolve(reply.statusCode!))).on('error', reject).end();
+    httpRequest(server.url + path, { headers: { host } }, (reply) => (reply.resume(), resolve(reply.statusCode!)))
+      .on('error', reject)
+      .end();
   });
 
 describe('REST', () => {
   it.each([
     { story: 'no JSON', path: '/api/v1/plans', body: '{bad', status: 400, code: 'INVALID_ARGUMENT', field: undefined },
     { story: 'no actor', path: '/api/v1/plans', body: {}, status: 400, code: 'INVALID_ARGUMENT', field: 'actor' },
-    { story: 'a field that is unknown', path: '/api/v1/plans', body: { actor: 'a', keyspace: 'x' }, status: 400, code: 'INVALID_ARGUMENT', field: 'keyspace' },
-    { story: 'a nested field', path: '/api/v1/keyspaces', body: { actor: 'a', name: 'x', scheme: { kind: 'hash-slots', slots: 0 }, replicationFactor: 3, minInSync: 2 }, status: 400, code: 'INVALID_ARGUMENT', field: 'scheme.slots' },
-    { story: 'what cannot be placed', path: '/api/v1/keyspaces', body: { actor: 'a', name: 'x', scheme: { kind: 'hash-slots', slots: 8 }, replicationFactor: 3, minInSync: 2 }, status: 422, code: 'UNSATISFIABLE', field: 'spread[0]' },
-    { story: 'an unknown plan', path: '/api/v1/plans/ffff/pause', body: { actor: 'a' }, status: 404, code: 'NOT_FOUND', field: 'id' },
-    { story: 'an unknown act', path: '/api/v1/plans/ffff/explode', body: { actor: 'a' }, status: 404, code: 'NOT_FOUND', field: 'action' },
-    { story: 'an approval without the digest', path: '/api/v1/plans/latest/approve', body: { actor: 'a' }, status: 400, code: 'INVALID_ARGUMENT', field: 'digest' },
-    { story: 'an approval of another plan', path: '/api/v1/plans/latest/approve', body: { actor: 'a', digest: '0'.repeat(64) }, status: 409, code: 'PLAN_CHANGED', field: 'digest' },
-    { story: 'a body over 1 MiB', path: '/api/v1/plans', body: { actor: 'a'.repeat(1024 * 1024) }, status: 413, code: 'RESOURCE_EXHAUSTED', field: undefined },
+    {
+      story: 'a field that is unknown',
+      path: '/api/v1/plans',
+      body: { actor: 'a', keyspace: 'x' },
+      status: 400,
+      code: 'INVALID_ARGUMENT',
+      field: 'keyspace',
+    },
+    {
+      story: 'a nested field',
+      path: '/api/v1/keyspaces',
+      body: { actor: 'a', name: 'x', scheme: { kind: 'hash-slots', slots: 0 }, replicationFactor: 3, minInSync: 2 },
+      status: 400,
+      code: 'INVALID_ARGUMENT',
+      field: 'scheme.slots',
+    },
+    {
+      story: 'what cannot be placed',
+      path: '/api/v1/keyspaces',
+      body: { actor: 'a', name: 'x', scheme: { kind: 'hash-slots', slots: 8 }, replicationFactor: 3, minInSync: 2 },
+      status: 422,
+      code: 'UNSATISFIABLE',
+      field: 'spread[0]',
+    },
+    {
+      story: 'an unknown plan',
+      path: '/api/v1/plans/ffff/pause',
+      body: { actor: 'a' },
+      status: 404,
+      code: 'NOT_FOUND',
+      field: 'id',
+    },
+    {
+      story: 'an unknown act',
+      path: '/api/v1/plans/ffff/explode',
+      body: { actor: 'a' },
+      status: 404,
+      code: 'NOT_FOUND',
+      field: 'action',
+    },
+    {
+      story: 'an approval without the digest',
+      path: '/api/v1/plans/latest/approve',
+      body: { actor: 'a' },
+      status: 400,
+      code: 'INVALID_ARGUMENT',
+      field: 'digest',
+    },
+    {
+      story: 'an approval of another plan',
+      path: '/api/v1/plans/latest/approve',
+      body: { actor: 'a', digest: '0'.repeat(64) },
+      status: 409,
+      code: 'PLAN_CHANGED',
+      field: 'digest',
+    },
+    {
+      story: 'a body over 1 MiB',
+      path: '/api/v1/plans',
+      body: { actor: 'a'.repeat(1024 * 1024) },
+      status: 413,
+      code: 'RESOURCE_EXHAUSTED',
+      field: undefined,
+    },
   ])('answers $story with a problem that says what to do', async ({ path, body, status, code, field }) => {
     // Plan: one bad request each; status, code, field and a remedy, as application/problem+json.
     operations.propose();
     const reply = await post(path, body);
     expect(reply.headers.get('content-type')).toContain('application/problem+json');
     const problem = (await reply.json()) as Record<string, unknown>;
-    expect(problem).toMatchObject({ status, code, remedy: expect.any(String), detail: expect.any(String), title: expect.any(String) });
+    expect(problem).toMatchObject({
+      status,
+      code,
+      remedy: expect.any(String),
+      detail: expect.any(String),
+      title: expect.any(String),
+    });
     expect(problem['field']).toBe(field);
     expect(reply.status).toBe(status);
   });
@@ -58,9 +122,13 @@ describe('REST', () => {
 
   it('refuses pages of other sites and rebound names', async () => {
     // Plan: foreign origin, form content type, foreign host; the same with the own origin works.
-    expect((await post('/api/v1/plans', { actor: 'a' }, { ...JSON_TYPE, origin: 'https://evil.example' })).status).toBe(403);
+    expect((await post('/api/v1/plans', { actor: 'a' }, { ...JSON_TYPE, origin: 'https://evil.example' })).status).toBe(
+      403,
+    );
     expect((await post('/api/v1/plans', { actor: 'a' }, { ...JSON_TYPE, origin: 'null' })).status).toBe(403);
-    expect((await post('/api/v1/plans', 'actor=a', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(415);
+    expect(
+      (await post('/api/v1/plans', 'actor=a', { 'content-type': 'application/x-www-form-urlencoded' })).status,
+    ).toBe(415);
     expect((await post('/api/v1/plans', '{"actor":"a"}', { 'content-type': 'text/plain' })).status).toBe(415);
     expect(await statusWithHost('/api/v1/status', 'evil.example')).toBe(403);
     expect(operations.acts).toEqual([]);
@@ -70,10 +138,15 @@ describe('REST', () => {
   it('gives and takes what its OpenAPI document says', async () => {
     // Plan: every route of the document answers, no route is missing from it, and each reply fits its schema; references resolve.
     operations.propose();
-    const document = (await (await fetch(`${server.url}/api/openapi.json`)).json()) as { openapi: string; paths: Record<string, Record<string, unknown>>; components: { schemas: Record<string, unknown> } };
+    const document = (await (await fetch(`${server.url}/api/openapi.json`)).json()) as {
+      openapi: string;
+      paths: Record<string, Record<string, unknown>>;
+      components: { schemas: Record<string, unknown> };
+    };
     expect(document.openapi).toMatch(/^3\.1\./);
     const names = new Set(Object.keys(document.components.schemas));
-    for (const [, ref] of JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w*)"/g)) expect(names).toContain(ref);
+    for (const [, ref] of JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w*)"/g))
+      expect(names).toContain(ref);
     for (const route of ROUTES) {
       expect(document.paths[route.path]).toHaveProperty(route.method);
       if (route.method !== 'get' || route.replyType) continue;
@@ -87,8 +160,10 @@ describe('REST', () => {
   it('pages through partitions', async () => {
     // Plan: 256 partitions in pages of 100: 100, 100, 56, each once; a limit out of range is refused.
     const seen: number[] = [];
-    for (let from: number | undefined = 0; from !== undefined; ) {
-      const page = (await (await fetch(`${server.url}/api/v1/keyspaces/orders/partitions?from=${from}&limit=100`)).json()) as { partitions: { partition: number }[]; next?: number };
+    for (let from: number | undefined = 0; from !== undefined;) {
+      const page = (await (
+        await fetch(`${server.url}/api/v1/keyspaces/orders/partitions?from=${from}&limit=100`)
+      ).json()) as { partitions: { partition: number }[]; next?: number };
       seen.push(...page.partitions.map((p) => p.partition));
       from = page.next;
     }

@@ -16,10 +16,14 @@ const spec: KeyspaceSpec = {
   spread: [{ label: 'zone', maxPerDomain: 1, hard: true }],
 };
 
-const recordOf = (i: number): [string, string] => [`package-${i}`, JSON.stringify({ name: `package-${i}`, version: `${i % 7}.${i % 13}`, description: 'x'.repeat(50 + (i % 200)) })];
+const recordOf = (i: number): [string, string] => [
+  `package-${i}`,
+  JSON.stringify({ name: `package-${i}`, version: `${i % 7}.${i % 13}`, description: 'x'.repeat(50 + (i % 200)) }),
+];
 const records = Array.from({ length: RECORDS }, (_, i) => recordOf(i));
 
-const load = (client: CadastreClient) => forEachConcurrently(records, 64, ([key, value]) => client.keyspace(KEYSPACE).put(key, value));
+const load = (client: CadastreClient) =>
+  forEachConcurrently(records, 64, ([key, value]) => client.keyspace(KEYSPACE).put(key, value));
 
 /** Every imported record again, whole. */
 const compareAll = async (client: CadastreClient): Promise<string[]> => {
@@ -47,8 +51,16 @@ const expectThreeZones = async (cluster: TestCluster): Promise<void> => {
 };
 
 /** Where the approved moves lead, applied to the placement before. */
-const placementAfter = (before: Wire.Keyspace__Output, plan: Wire.Plan__Output): Map<number, { nodes: string[]; leader: string }> => {
-  const placement = new Map(before.records.map((r) => [r.partition, { nodes: r.replicas.map((x) => x.node), leader: r.replicas.find((x) => x.role === 'LEADER')!.node }]));
+const placementAfter = (
+  before: Wire.Keyspace__Output,
+  plan: Wire.Plan__Output,
+): Map<number, { nodes: string[]; leader: string }> => {
+  const placement = new Map(
+    before.records.map((r) => [
+      r.partition,
+      { nodes: r.replicas.map((x) => x.node), leader: r.replicas.find((x) => x.role === 'LEADER')!.node },
+    ]),
+  );
   for (const move of plan.moves) {
     const place = placement.get(move.partition)!;
     if (move.kind !== 'leader') place.nodes = [...place.nodes.filter((n) => n !== move.from), move.to];
@@ -59,7 +71,12 @@ const placementAfter = (before: Wire.Keyspace__Output, plan: Wire.Plan__Output):
 };
 
 const placementNow = (keyspace: Wire.Keyspace__Output) =>
-  new Map(keyspace.records.map((r) => [r.partition, { nodes: r.replicas.map((x) => x.node).sort(), leader: r.replicas.find((x) => x.role === 'LEADER')?.node }]));
+  new Map(
+    keyspace.records.map((r) => [
+      r.partition,
+      { nodes: r.replicas.map((x) => x.node).sort(), leader: r.replicas.find((x) => x.role === 'LEADER')?.node },
+    ]),
+  );
 
 interface Begun {
   readonly cluster: TestCluster;
@@ -84,7 +101,8 @@ const begin = async (): Promise<Begun> => {
   return { cluster, client, workload, before, plan };
 };
 
-const movesDone = async (c: TestCluster, id: string): Promise<number> => (await c.plan(id)).moves.filter((m) => m.phase === 'done').length;
+const movesDone = async (c: TestCluster, id: string): Promise<number> =>
+  (await c.plan(id)).moves.filter((m) => m.phase === 'done').length;
 
 const endState = async (c: TestCluster, id: string, withinMs = 90_000): Promise<Wire.Plan__Output> => {
   const ended = new Set(['completed', 'failed', 'cancelled', 'superseded']);
@@ -127,11 +145,20 @@ describe('the main job on real processes', () => {
     await cluster!.controlPlanes.get(active)!.end('SIGKILL');
     const killedAt = performance.now();
     const doneThen = await movesDone(cluster!, plan.id);
-    await cluster!.until('another controller is active', async () => {
-      const status = await cluster!.status();
-      return status.active !== '' && status.active !== active;
-    }, 10_000);
-    await cluster!.until('it goes on', async () => (await movesDone(cluster!, plan.id)) > doneThen || (await cluster!.plan(plan.id)).state === 'completed', 10_000);
+    await cluster!.until(
+      'another controller is active',
+      async () => {
+        const status = await cluster!.status();
+        return status.active !== '' && status.active !== active;
+      },
+      10_000,
+    );
+    await cluster!.until(
+      'it goes on',
+      async () =>
+        (await movesDone(cluster!, plan.id)) > doneThen || (await cluster!.plan(plan.id)).state === 'completed',
+      10_000,
+    );
     expect(performance.now() - killedAt).toBeLessThan(10_000);
     const ended = await endState(cluster!, plan.id);
     const report = await workload.stop();
@@ -150,7 +177,11 @@ describe('the main job on real processes', () => {
     await cluster!.actOnPlan(plan.id, 'approve', plan.digest);
     await cluster!.until('the run has begun', async () => (await movesDone(cluster!, plan.id)) >= 1);
     await cluster!.agents.get('n7')!.end('SIGKILL');
-    await cluster!.until('the plan says what happened', async () => (await cluster!.plan(plan.id)).moves.some((m) => m.note.includes('n7 is down')), 30_000);
+    await cluster!.until(
+      'the plan says what happened',
+      async () => (await cluster!.plan(plan.id)).moves.some((m) => m.note.includes('n7 is down')),
+      30_000,
+    );
     expect(await compareAll(client)).toEqual([]);
     await cluster!.startAgent(7);
     const ended = await endState(cluster!, plan.id);
@@ -173,4 +204,8 @@ const copiesBegun = (c: TestCluster): string[] =>
     .map((line) => `move ${line.move}`)
     .sort();
 
-const copiesPlanned = (plan: Wire.Plan__Output): string[] => plan.moves.filter((m) => m.kind !== 'leader').map((m) => `move ${m.index}`).sort();
+const copiesPlanned = (plan: Wire.Plan__Output): string[] =>
+  plan.moves
+    .filter((m) => m.kind !== 'leader')
+    .map((m) => `move ${m.index}`)
+    .sort();

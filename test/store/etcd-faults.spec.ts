@@ -19,7 +19,13 @@ describe('etcd store under network faults', () => {
   const opened: EtcdStore[] = [];
 
   const open = (options: Partial<EtcdStoreOptions> = {}): EtcdStore => {
-    const opening = new EtcdStore({ endpoints: [proxy.endpoint], namespace: 'faults/', progressPeriodMs: 200, deadlineMs: 2_000, ...options });
+    const opening = new EtcdStore({
+      endpoints: [proxy.endpoint],
+      namespace: 'faults/',
+      progressPeriodMs: 200,
+      deadlineMs: 2_000,
+      ...options,
+    });
     opened.push(opening);
     return opening;
   };
@@ -40,7 +46,8 @@ describe('etcd store under network faults', () => {
     await proxy.stop();
   });
 
-  const put = async (key: string, value = 'v'): Promise<bigint> => (await direct.txn({ compare: [], success: [op.put(prefix + key, bytes(value))] })).revision;
+  const put = async (key: string, value = 'v'): Promise<bigint> =>
+    (await direct.txn({ compare: [], success: [op.put(prefix + key, bytes(value))] })).revision;
   const puts = async (count: number): Promise<bigint[]> => {
     const revisions: bigint[] = [];
     for (let index = 0; index < count; index += 1) revisions.push(await put(`k${index}`, `${index}`));
@@ -79,7 +86,12 @@ describe('etcd store under network faults', () => {
     await until('the watch stands', () => seen.progress.length > 0);
     proxy.refuse();
     const revisions: bigint[] = [];
-    while (revisions.length < 3_500) revisions.push(...(await Promise.all(Array.from({ length: 50 }, (_, index) => put(`k${index}`, `${revisions.length + index}`)))));
+    while (revisions.length < 3_500)
+      revisions.push(
+        ...(await Promise.all(
+          Array.from({ length: 50 }, (_, index) => put(`k${index}`, `${revisions.length + index}`)),
+        )),
+      );
     revisions.sort((a, b) => Number(a - b));
     const limits = [60_000, 150_000];
     let partly = 0;
@@ -115,7 +127,11 @@ describe('etcd store under network faults', () => {
     await store.get(`${prefix}warm`);
     proxy.blackhole('down');
     const key = `${prefix}created`;
-    const settled = settle(store, { compare: [compare.absent(key)], success: [op.put(key, bytes('op-1'))] }, { key, matches: (kv) => text(kv.value) === 'op-1' });
+    const settled = settle(
+      store,
+      { compare: [compare.absent(key)], success: [op.put(key, bytes('op-1'))] },
+      { key, matches: (kv) => text(kv.value) === 'op-1' },
+    );
     await until('it is applied', async () => (await direct.get(key)) !== undefined);
     proxy.cut();
     proxy.heal();
@@ -127,7 +143,12 @@ describe('etcd store under network faults', () => {
     // Swallow the request itself until the caller gives up; healed, it is committed once. Then the same while another client wins.
     const key = `${prefix}k`;
     const attempt = (mark: string) =>
-      settle(store, { compare: [compare.absent(key)], success: [op.put(key, bytes(mark))] }, { key, matches: (kv) => text(kv.value) === mark }, { deadlineMs: 300 });
+      settle(
+        store,
+        { compare: [compare.absent(key)], success: [op.put(key, bytes(mark))] },
+        { key, matches: (kv) => text(kv.value) === mark },
+        { deadlineMs: 300 },
+      );
     await store.get(key);
     proxy.blackhole('up');
     const first = attempt('op-1');
@@ -153,7 +174,9 @@ describe('etcd store under network faults', () => {
     // Nobody listens: a transaction and a read both fail as UNAVAILABLE in about their deadline, and nothing is written.
     proxy.refuse();
     const since = performance.now();
-    await expect(store.txn({ compare: [], success: [op.put(`${prefix}k`, bytes('v'))] }, { deadlineMs: 500 })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(
+      store.txn({ compare: [], success: [op.put(`${prefix}k`, bytes('v'))] }, { deadlineMs: 500 }),
+    ).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(store.get(`${prefix}k`, { deadlineMs: 500 })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(performance.now() - since).toBeLessThan(2_000);
     expect(await direct.get(`${prefix}k`)).toBeUndefined();
@@ -240,12 +263,21 @@ describe('etcd store under network faults', () => {
   it('reads a large prefix in pages of one revision while it is being written', async () => {
     // 25,000 keys of 3 pages; each round rewrites the first and the last key in one transaction: both always agree.
     for (let base = 0; base < 25_000; base += 1_280) {
-      const chunk = (from: number) => Array.from({ length: Math.max(0, Math.min(128, 25_000 - from)) }, (_, index) => op.put(`${prefix}${String(from + index).padStart(6, '0')}`, bytes('0')));
-      await Promise.all(Array.from({ length: 10 }, (_, part) => direct.txn({ compare: [], success: chunk(base + part * 128) })));
+      const chunk = (from: number) =>
+        Array.from({ length: Math.max(0, Math.min(128, 25_000 - from)) }, (_, index) =>
+          op.put(`${prefix}${String(from + index).padStart(6, '0')}`, bytes('0')),
+        );
+      await Promise.all(
+        Array.from({ length: 10 }, (_, part) => direct.txn({ compare: [], success: chunk(base + part * 128) })),
+      );
     }
     let writing = true;
     const writer = (async () => {
-      for (let round = 1; writing; round += 1) await direct.txn({ compare: [], success: [op.put(`${prefix}000000`, bytes(`${round}`)), op.put(`${prefix}024999`, bytes(`${round}`))] });
+      for (let round = 1; writing; round += 1)
+        await direct.txn({
+          compare: [],
+          success: [op.put(`${prefix}000000`, bytes(`${round}`)), op.put(`${prefix}024999`, bytes(`${round}`))],
+        });
     })();
     for (let read = 0; read < 3; read += 1) {
       const { kvs } = await store.range(prefix);
@@ -269,7 +301,11 @@ describe('etcd store and members that die', () => {
       const written: string[] = [];
       const write = async (value: string): Promise<void> => {
         const key = `m/${value}`;
-        const settled = await settle(store, { compare: [compare.absent(key)], success: [op.put(key, bytes(value))] }, { key, matches: (kv) => text(kv.value) === value }).catch(() => undefined);
+        const settled = await settle(
+          store,
+          { compare: [compare.absent(key)], success: [op.put(key, bytes(value))] },
+          { key, matches: (kv) => text(kv.value) === value },
+        ).catch(() => undefined);
         if (settled?.kind === 'committed') written.push(key);
       };
       for (const victim of [0, 1]) {
@@ -294,7 +330,10 @@ describe('etcd store and members that die', () => {
     const etcd = await startEtcd({ extraArgs: ['--auth-token-ttl', '1'] });
     const proxy = await TcpProxy.start(etcd.members[0]?.port ?? 0);
     const post = async (path: string, body: object) => {
-      const response = await fetch(`http://${etcd.endpoints[0]}/v3/auth/${path}`, { method: 'POST', body: JSON.stringify(body) });
+      const response = await fetch(`http://${etcd.endpoints[0]}/v3/auth/${path}`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+      });
       if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
     };
     await post('user/add', { name: 'root', password: 'secret' });
@@ -305,7 +344,9 @@ describe('etcd store and members that die', () => {
     const store = new EtcdStore({ endpoints: [proxy.endpoint], auth, progressPeriodMs: 200 });
     const wrong = new EtcdStore({ endpoints: [proxy.endpoint], auth: { username: 'root', password: 'guess' } });
     try {
-      await expect(wrong.get('k')).rejects.toMatchObject({ code: expect.stringMatching(/INVALID_ARGUMENT|PERMISSION_DENIED/) });
+      await expect(wrong.get('k')).rejects.toMatchObject({
+        code: expect.stringMatching(/INVALID_ARGUMENT|PERMISSION_DENIED/),
+      });
       const seen = new WatchRecorder(store, 'a/');
       await until('the start', () => seen.resyncs.length === 1);
       const lease = await store.grantLease(3_000);

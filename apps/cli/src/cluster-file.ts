@@ -9,7 +9,13 @@ export interface ClusterFile {
   readonly version: 1;
   readonly supervisorPid: number | undefined;
   readonly socket: string;
-  readonly etcd: { readonly endpoints: readonly string[]; readonly clientPort?: number; readonly peerPort?: number; readonly pid?: number | undefined; readonly version?: string };
+  readonly etcd: {
+    readonly endpoints: readonly string[];
+    readonly clientPort?: number;
+    readonly peerPort?: number;
+    readonly pid?: number | undefined;
+    readonly version?: string;
+  };
   readonly controlPlanes: readonly ControlPlaneEntry[];
   readonly agents: readonly AgentEntry[];
 }
@@ -38,10 +44,14 @@ export const readClusterFile = (folder: string): ClusterFile | undefined => {
   if (!existsSync(path)) return undefined;
   try {
     const parsed = JSON.parse(readFileSync(path, 'utf8')) as ClusterFile;
-    if (parsed.version !== 1 || !Array.isArray(parsed.controlPlanes) || !Array.isArray(parsed.agents)) throw new Error('it is of another version');
+    if (parsed.version !== 1 || !Array.isArray(parsed.controlPlanes) || !Array.isArray(parsed.agents))
+      throw new Error('it is of another version');
     return parsed;
   } catch (error) {
-    throw new CadastreError('FAILED_PRECONDITION', `${path} cannot be read: ${(error as Error).message}`, { field: 'data', remedy: 'delete that file, or give --server' });
+    throw new CadastreError('FAILED_PRECONDITION', `${path} cannot be read: ${(error as Error).message}`, {
+      field: 'data',
+      remedy: 'delete that file, or give --server',
+    });
   }
 };
 
@@ -67,13 +77,22 @@ export const resolveServers = (io: Io, given: string | undefined): string[] => {
   if (fromEnv) return splitAddresses('CADASTRE_SERVER', fromEnv);
   const folder = findClusterFolder(io.cwd);
   const cluster = folder && readClusterFile(folder);
-  if (!cluster) throw new CadastreError('FAILED_PRECONDITION', 'no cluster is known here', { field: 'server', remedy: 'start one with: cadastre up; or give --server host:port, or set CADASTRE_SERVER' });
+  if (!cluster)
+    throw new CadastreError('FAILED_PRECONDITION', 'no cluster is known here', {
+      field: 'server',
+      remedy: 'start one with: cadastre up; or give --server host:port, or set CADASTRE_SERVER',
+    });
   return cluster.controlPlanes.map((c) => c.grpc);
 };
 
 export const splitAddresses = (field: string, text: string): string[] => {
-  const addresses = text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  const addresses = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
   if (addresses.length === 0) throw invalid(field, 'is empty', 'give host:port, several with commas');
-  for (const address of addresses) if (!/^\S+:\d{1,5}$/.test(address)) throw invalid(field, `"${address}" is no address`, 'give host:port, such as 127.0.0.1:7400');
+  for (const address of addresses)
+    if (!/^\S+:\d{1,5}$/.test(address))
+      throw invalid(field, `"${address}" is no address`, 'give host:port, such as 127.0.0.1:7400');
   return addresses;
 };

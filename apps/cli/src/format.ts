@@ -10,7 +10,8 @@ export interface Column<Row> {
 }
 
 /** Characters that a terminal shows in two places; enough for what appears in ids and sentences. */
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}]/u;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}]/u;
 
 export const widthOf = (text: string): number => {
   let width = 0;
@@ -27,7 +28,11 @@ const pad = (text: string, width: number, align: Align): string => {
 export const table = <Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string => {
   const cells = rows.map((row) => columns.map((column) => printable(String(column.value(row)), 400)));
   const widths = columns.map((column, i) => Math.max(widthOf(column.title), ...cells.map((line) => widthOf(line[i]!))));
-  const render = (line: readonly string[]) => line.map((cell, i) => pad(cell, widths[i]!, columns[i]!.align ?? 'left')).join('  ').trimEnd();
+  const render = (line: readonly string[]) =>
+    line
+      .map((cell, i) => pad(cell, widths[i]!, columns[i]!.align ?? 'left'))
+      .join('  ')
+      .trimEnd();
   return [render(columns.map((c) => c.title)), ...cells.map(render)].map((line) => `${line}\n`).join('');
 };
 
@@ -64,7 +69,8 @@ export const bar = (share: number, width = 24): string => {
 };
 
 /** "3 -> 5", or "3" where nothing changes. */
-export const change = (before: number, after: number): string => (before === after ? count(before) : `${count(before)} -> ${count(after)}`);
+export const change = (before: number, after: number): string =>
+  before === after ? count(before) : `${count(before)} -> ${count(after)}`;
 
 const TEXT = new TextDecoder('utf-8', { fatal: true });
 
@@ -82,7 +88,12 @@ export const showBytes = (value: Uint8Array): string => {
 /** JSON in which bytes are text, or hex where they are no text. */
 export const toJson = (value: unknown): string =>
   JSON.stringify(value, (_key, item: unknown) => {
-    if (item && typeof item === 'object' && (item as { type?: unknown }).type === 'Buffer' && Array.isArray((item as { data?: unknown }).data)) {
+    if (
+      item &&
+      typeof item === 'object' &&
+      (item as { type?: unknown }).type === 'Buffer' &&
+      Array.isArray((item as { data?: unknown }).data)
+    ) {
       return showBytes(Buffer.from((item as { data: number[] }).data));
     }
     return item instanceof Uint8Array ? showBytes(item) : item;

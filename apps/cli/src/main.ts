@@ -20,7 +20,17 @@ const onInterrupt = (stop: () => void): (() => void) => {
 export const main = async (): Promise<void> => {
   const { stdout, stderr, stdin, env } = process;
   for (const stream of [stdout, stderr]) stream.on('error', endOnBrokenPipe);
-  const io: Io = { stdout, stderr, stdin, env, cwd: process.cwd(), user: userName(), clock: systemClock, random: systemRandom, onInterrupt };
+  const io: Io = {
+    stdout,
+    stderr,
+    stdin,
+    env,
+    cwd: process.cwd(),
+    user: userName(),
+    clock: systemClock,
+    random: systemRandom,
+    onInterrupt,
+  };
   process.exitCode = await run(process.argv.slice(2), io);
   if (stdin.isTTY !== true) stdin.destroy();
 };

@@ -20,17 +20,24 @@ export class OperatorCalls {
     private readonly deadlineMs = DEADLINE_MS,
   ) {}
 
-  createKeyspace = (request: Wire.CreateKeyspaceRequest) => this.change<Wire.CreateKeyspaceRequest, Wire.Keyspace__Output>((p) => p.operator.CreateKeyspace, request);
-  getKeyspace = (request: Wire.GetKeyspaceRequest) => this.read<Wire.GetKeyspaceRequest, Wire.Keyspace__Output>((p) => p.operator.GetKeyspace, request);
-  listKeyspaces = () => this.read<Wire.ListKeyspacesRequest, Wire.ListKeyspacesReply__Output>((p) => p.operator.ListKeyspaces, {});
+  createKeyspace = (request: Wire.CreateKeyspaceRequest) =>
+    this.change<Wire.CreateKeyspaceRequest, Wire.Keyspace__Output>((p) => p.operator.CreateKeyspace, request);
+  getKeyspace = (request: Wire.GetKeyspaceRequest) =>
+    this.read<Wire.GetKeyspaceRequest, Wire.Keyspace__Output>((p) => p.operator.GetKeyspace, request);
+  listKeyspaces = () =>
+    this.read<Wire.ListKeyspacesRequest, Wire.ListKeyspacesReply__Output>((p) => p.operator.ListKeyspaces, {});
   listNodes = () => this.read<Wire.ListNodesRequest, Wire.ListNodesReply__Output>((p) => p.operator.ListNodes, {});
-  drainNode = (request: Wire.DrainNodeRequest) => this.change<Wire.DrainNodeRequest, Wire.Node__Output>((p) => p.operator.DrainNode, request);
-  proposePlan = (request: Wire.ProposePlanRequest) => this.change<Wire.ProposePlanRequest, Wire.ProposePlanReply__Output>((p) => p.operator.ProposePlan, request);
+  drainNode = (request: Wire.DrainNodeRequest) =>
+    this.change<Wire.DrainNodeRequest, Wire.Node__Output>((p) => p.operator.DrainNode, request);
+  proposePlan = (request: Wire.ProposePlanRequest) =>
+    this.change<Wire.ProposePlanRequest, Wire.ProposePlanReply__Output>((p) => p.operator.ProposePlan, request);
   listPlans = () => this.read<Wire.ListPlansRequest, Wire.ListPlansReply__Output>((p) => p.operator.ListPlans, {});
   getPlan = (id: string) => this.read<Wire.GetPlanRequest, Wire.Plan__Output>((p) => p.operator.GetPlan, { id });
-  actOnPlan = (request: Wire.ActOnPlanRequest) => this.change<Wire.ActOnPlanRequest, Wire.Plan__Output>((p) => p.operator.ActOnPlan, request);
+  actOnPlan = (request: Wire.ActOnPlanRequest) =>
+    this.change<Wire.ActOnPlanRequest, Wire.Plan__Output>((p) => p.operator.ActOnPlan, request);
   status = () => this.read<Wire.StatusRequest, Wire.StatusReply__Output>((p) => p.operator.Status, {});
-  locate = (request: Wire.LocateRequest) => this.read<Wire.LocateRequest, Wire.LocateReply__Output>((p) => p.map.Locate, request);
+  locate = (request: Wire.LocateRequest) =>
+    this.read<Wire.LocateRequest, Wire.LocateReply__Output>((p) => p.map.Locate, request);
 
   /** The plan at each change until it has ended. A cut stream is continued at the next replica. */
   async *watchPlan(id: string, signal: AbortSignal): AsyncGenerator<Wire.Plan__Output> {
@@ -80,7 +87,11 @@ export class OperatorCalls {
     return this.ask(method, request, neverHappened);
   }
 
-  private async ask<Request, Reply>(method: Method<Request, Reply>, request: Request, mayAskNext: (error: CadastreError) => boolean): Promise<Reply> {
+  private async ask<Request, Reply>(
+    method: Method<Request, Reply>,
+    request: Request,
+    mayAskNext: (error: CadastreError) => boolean,
+  ): Promise<Reply> {
     const left = [...this.servers];
     const asked = new Set<string>();
     let last: CadastreError | undefined;
@@ -119,5 +130,8 @@ export class OperatorCalls {
 const neverHappened = (error: CadastreError): boolean => {
   if (error.code !== 'UNAVAILABLE') return false;
   const trailers = (error.cause as { metadata?: { get(name: string): unknown[] } } | undefined)?.metadata;
-  return (trailers?.get('cadastre-error-bin').length ?? 0) > 0 || /No connection established|ECONNREFUSED/.test(error.message);
+  return (
+    (trailers?.get('cadastre-error-bin').length ?? 0) > 0 ||
+    /No connection established|ECONNREFUSED/.test(error.message)
+  );
 };

@@ -24,17 +24,45 @@ describe('cadastre', () => {
   });
   afterEach(() => fake.cut());
 
-  const PLAN = { id: 'p-1', state: 'proposed', digest: 'abcd', allowedActions: ['approve', 'reject'], cost: { replicaMoves: 2, lowerBoundMoves: 2 }, moves: [{ index: 0, keyspace: 'orders', partition: 3, kind: 'replica', from: 'n1', to: 'n4', reason: 'n4 has none' }] };
+  const PLAN = {
+    id: 'p-1',
+    state: 'proposed',
+    digest: 'abcd',
+    allowedActions: ['approve', 'reject'],
+    cost: { replicaMoves: 2, lowerBoundMoves: 2 },
+    moves: [
+      { index: 0, keyspace: 'orders', partition: 3, kind: 'replica', from: 'n1', to: 'n4', reason: 'n4 has none' },
+    ],
+  };
 
   it('makes and shows keyspaces', async () => {
     // Plan: create with defaults and flags, list, show with partitions, and a name that is taken; actor is the user of the system.
-    expect((await cadastre('keyspace create orders --partitions 8 --rf 1')).out).toContain('8 partitions, 1 copies each');
-    expect(fake.requests('create')[0]).toMatchObject({ actor: 'tester', spec: { replicationFactor: 1, minInSync: 1, spread: [{ label: 'zone', maxPerDomain: 1, hard: true }, { label: 'rack', maxPerDomain: 1, hard: false }] } });
+    expect((await cadastre('keyspace create orders --partitions 8 --rf 1')).out).toContain(
+      '8 partitions, 1 copies each',
+    );
+    expect(fake.requests('create')[0]).toMatchObject({
+      actor: 'tester',
+      spec: {
+        replicationFactor: 1,
+        minInSync: 1,
+        spread: [
+          { label: 'zone', maxPerDomain: 1, hard: true },
+          { label: 'rack', maxPerDomain: 1, hard: false },
+        ],
+      },
+    });
     await cadastre('keyspace create names --scheme range --split-points g,p --rf 3 --spread host=1 --actor ann');
-    expect(fake.requests('create')[1]).toMatchObject({ actor: 'ann', spec: { minInSync: 2, scheme: { kind: 'range' }, spread: [{ label: 'host', maxPerDomain: 1, hard: true }] } });
-    expect((await cadastre('keyspace list')).out).toMatch(/KEYSPACE .*\norders +hash-slots 8 murmur3 .*\nnames +range 3 /);
+    expect(fake.requests('create')[1]).toMatchObject({
+      actor: 'ann',
+      spec: { minInSync: 2, scheme: { kind: 'range' }, spread: [{ label: 'host', maxPerDomain: 1, hard: true }] },
+    });
+    expect((await cadastre('keyspace list')).out).toMatch(
+      /KEYSPACE .*\norders +hash-slots 8 murmur3 .*\nnames +range 3 /,
+    );
     expect((await cadastre('keyspace show orders --partitions')).out).toMatch(/PARTITION +EPOCH +LEADER/);
-    expect((await cadastre('keyspace show names --json')).json()).toMatchObject({ spec: { scheme: { range: { splitPoints: ['g', 'p'] } } } });
+    expect((await cadastre('keyspace show names --json')).json()).toMatchObject({
+      spec: { scheme: { range: { splitPoints: ['g', 'p'] } } },
+    });
     const taken = await cadastre('keyspace create orders');
     expect([taken.code, taken.err]).toEqual([1, 'ALREADY_EXISTS: keyspace orders exists (choose another name)\n']);
   });
@@ -55,7 +83,13 @@ describe('cadastre', () => {
       ['status --server nowhere', /--server: "nowhere" is no address/],
       ['kv import orders -', /--format: cannot be told/],
     ];
-    fake.keyspaces.set('orders', { name: 'orders', scheme: { hashSlots: { slots: 2, hash: 'murmur3', hashTags: false } }, replicationFactor: 1, minInSync: 1, spread: [] });
+    fake.keyspaces.set('orders', {
+      name: 'orders',
+      scheme: { hashSlots: { slots: 2, hash: 'murmur3', hashTags: false } },
+      replicationFactor: 1,
+      minInSync: 1,
+      spread: [],
+    });
     for (const [line, message] of cases) {
       const { code, err, out } = await cadastre(line);
       expect([line, code, out]).toEqual([line, 1, '']);
@@ -63,7 +97,9 @@ describe('cadastre', () => {
       expect(err.trimEnd().split('\n')).toHaveLength(1);
     }
     expect(fake.asked).toEqual([]);
-    expect(JSON.parse((await cadastre('locate orders --json')).err)).toMatchObject({ error: { code: 'INVALID_ARGUMENT', remedy: expect.any(String) as unknown } });
+    expect(JSON.parse((await cadastre('locate orders --json')).err)).toMatchObject({
+      error: { code: 'INVALID_ARGUMENT', remedy: expect.any(String) as unknown },
+    });
   });
 
   it('tells by its exit code whether a plan is open', async () => {
@@ -86,41 +122,84 @@ describe('cadastre', () => {
     // Plan: nobody can be asked, so --yes is required; then the digest shown is sent; --digest is sent as given; a stale one is refused.
     fake.plan = PLAN;
     const unasked = await cadastre('plan approve latest');
-    expect([unasked.code, unasked.err]).toEqual([1, 'INVALID_ARGUMENT: --yes: is needed where nobody can be asked (add --yes, or --digest abcd of the plan that was read)\n']);
+    expect([unasked.code, unasked.err]).toEqual([
+      1,
+      'INVALID_ARGUMENT: --yes: is needed where nobody can be asked (add --yes, or --digest abcd of the plan that was read)\n',
+    ]);
     expect((await cadastre('plan approve latest --yes')).code).toBe(0);
     await cadastre('plan approve p-1 --digest ef01 --reason checked');
-    expect(fake.requests('act').map(({ digest, action, id }) => [digest, action, id])).toEqual([['abcd', 'approve', 'p-1'], ['ef01', 'approve', 'p-1']]);
-    for (const action of ['reject', 'pause', 'resume', 'cancel']) expect((await cadastre(`plan ${action} p-1`)).code).toBe(0);
-    expect(fake.requests('act').map((r) => r['action'])).toEqual(['approve', 'approve', 'reject', 'pause', 'resume', 'cancel']);
+    expect(fake.requests('act').map(({ digest, action, id }) => [digest, action, id])).toEqual([
+      ['abcd', 'approve', 'p-1'],
+      ['ef01', 'approve', 'p-1'],
+    ]);
+    for (const action of ['reject', 'pause', 'resume', 'cancel'])
+      expect((await cadastre(`plan ${action} p-1`)).code).toBe(0);
+    expect(fake.requests('act').map((r) => r['action'])).toEqual([
+      'approve',
+      'approve',
+      'reject',
+      'pause',
+      'resume',
+      'cancel',
+    ]);
   });
 
   it('watches a plan to its end', async () => {
     // Plan: lines at each change, JSON lines with --json; exit 0 for completed, 1 for failed.
     const moves = [...PLAN.moves, { ...PLAN.moves[0]!, index: 1 }];
-    fake.watched = [{ ...PLAN, moves, state: 'executing' }, { ...PLAN, moves, state: 'executing', movesDone: 1 }, { ...PLAN, moves, state: 'completed', movesDone: 2 }];
+    fake.watched = [
+      { ...PLAN, moves, state: 'executing' },
+      { ...PLAN, moves, state: 'executing', movesDone: 1 },
+      { ...PLAN, moves, state: 'completed', movesDone: 2 },
+    ];
     const text = await cadastre('plan watch p-1');
-    expect([text.code, text.out]).toEqual([0, 'executing: 0 of 2 moves done\nexecuting: 1 of 2 moves done\ncompleted: 2 of 2 moves done\n']);
-    expect((await cadastre('plan watch p-1 --json')).out.trim().split('\n').map((line) => (JSON.parse(line) as { state: string }).state)).toEqual(['executing', 'executing', 'completed']);
+    expect([text.code, text.out]).toEqual([
+      0,
+      'executing: 0 of 2 moves done\nexecuting: 1 of 2 moves done\ncompleted: 2 of 2 moves done\n',
+    ]);
+    expect(
+      (await cadastre('plan watch p-1 --json')).out
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { state: string }).state),
+    ).toEqual(['executing', 'executing', 'completed']);
     fake.watched = [{ ...PLAN, state: 'failed' }];
     expect((await cadastre('plan watch p-1')).code).toBe(1);
   });
 
   it('shows nodes and drains them', async () => {
     // Plan: list, show, an unknown node names those that exist; drain and undo.
-    fake.nodes = [{ entry: { id: 'n1', address: 'h:1', labels: { zone: 'a', rack: 'r1' } }, state: 'up', replicas: 5, bytes: 2048 }];
+    fake.nodes = [
+      { entry: { id: 'n1', address: 'h:1', labels: { zone: 'a', rack: 'r1' } }, state: 'up', replicas: 5, bytes: 2048 },
+    ];
     expect((await cadastre('node list')).out).toMatch(/n1 +up +h:1 +rack=r1 zone=a +5 +0 +0 +2\.0 KiB/);
     expect((await cadastre('node show n1 --json')).json()).toMatchObject({ state: 'up' });
     expect((await cadastre('node show n7')).err).toContain('use one of n1');
     expect((await cadastre('node drain n1 --reason disk')).out).toContain('draining');
     expect((await cadastre('node drain n1 --undo')).out).toContain('is up');
-    expect(fake.requests('drain')).toMatchObject([{ id: 'n1', undo: false, reason: 'disk' }, { id: 'n1', undo: true }]);
+    expect(fake.requests('drain')).toMatchObject([
+      { id: 'n1', undo: false, reason: 'disk' },
+      { id: 'n1', undo: true },
+    ]);
   });
 
   it('finds its control plane by flag, environment, then the cluster file', async () => {
     // Plan: the file of a parent folder is used without the environment; the next address is asked when one is dead; none is an error.
     const io = new FakeIo(join(folder, 'deep'), '', {});
     mkdirSync(join(folder, '.cadastre'));
-    writeFileSync(join(folder, '.cadastre', 'cluster.json'), JSON.stringify({ version: 1, socket: '', etcd: { endpoints: [] }, controlPlanes: [{ id: 'cp1', grpc: '127.0.0.1:1', http: '' }, { id: 'cp2', grpc: fake.address, http: '' }], agents: [] }));
+    writeFileSync(
+      join(folder, '.cadastre', 'cluster.json'),
+      JSON.stringify({
+        version: 1,
+        socket: '',
+        etcd: { endpoints: [] },
+        controlPlanes: [
+          { id: 'cp1', grpc: '127.0.0.1:1', http: '' },
+          { id: 'cp2', grpc: fake.address, http: '' },
+        ],
+        agents: [],
+      }),
+    );
     expect(await run(['status'], io)).toBe(0);
     expect(io.out).toContain('all is well');
     const nowhere = new FakeIo(tmpdir(), '', {});
@@ -136,7 +215,9 @@ describe('cadastre', () => {
     fake.refuse = new CadastreError('PLAN_STALE', 'orders has changed since', { field: 'id', remedy: 'propose anew' });
     expect((await cadastre('plan reject p-1')).err).toBe('PLAN_STALE: orders has changed since (propose anew)\n');
     fake.refuse = new CadastreError('PLAN_STALE', 'orders has changed since', { field: 'id', remedy: 'propose anew' });
-    expect(JSON.parse((await cadastre('plan reject p-1 --json')).err)).toEqual({ error: { code: 'PLAN_STALE', message: 'orders has changed since', field: 'id', remedy: 'propose anew' } });
+    expect(JSON.parse((await cadastre('plan reject p-1 --json')).err)).toEqual({
+      error: { code: 'PLAN_STALE', message: 'orders has changed since', field: 'id', remedy: 'propose anew' },
+    });
   });
 
   it('reads and writes records', async () => {
@@ -148,7 +229,10 @@ describe('cadastre', () => {
     expect((await cadastre('kv scan orders --limit 1')).out).toBe('a\tone value\n');
     expect((await cadastre('kv delete orders a')).out).toBe('deleted\n');
     const missing = await cadastre('kv get orders a');
-    expect([missing.code, missing.err]).toEqual([1, 'NOT_FOUND: key: "a" has no value in orders (look for it: cadastre kv scan)\n']);
+    expect([missing.code, missing.err]).toEqual([
+      1,
+      'NOT_FOUND: key: "a" has no value in orders (look for it: cadastre kv scan)\n',
+    ]);
     expect((await cadastre('kv get nothing a')).err).toContain('make it first: cadastre keyspace create nothing');
     expect((await cadastre('locate orders a')).out).toMatch(/n1 +leader +available +yes/);
   });
@@ -162,7 +246,12 @@ describe('cadastre', () => {
     expect(JSON.parse(fake.data.get('a/1')!.toString())).toMatchObject({ X: 'new' });
     const file = join(folder, 'pkgs.txt');
     await writeFile(file, stanzas);
-    expect((await cadastre(`kv verify orders ${file} --format dumpavail --json`)).json()).toMatchObject({ equal: 2, different: 0, missing: 0, failed: 0 });
+    expect((await cadastre(`kv verify orders ${file} --format dumpavail --json`)).json()).toMatchObject({
+      equal: 2,
+      different: 0,
+      missing: 0,
+      failed: 0,
+    });
     fake.data.delete('b/2');
     fake.data.set('a/1', Buffer.from('else'));
     const differs = await cadastre(`kv verify orders ${file} --format dumpavail`);
@@ -171,7 +260,10 @@ describe('cadastre', () => {
     expect(partly.code).toBe(1);
     expect(partly.out).toMatch(/imported 1 record in .*, 2 failures/);
     expect(partly.err).toContain('key refused: FAILED_PRECONDITION: refused by the test');
-    const hopeless = await cadastre('kv import orders --format jsonl - --concurrency 8 --json', '{"key":"refused"}\n'.repeat(1_000));
+    const hopeless = await cadastre(
+      'kv import orders --format jsonl - --concurrency 8 --json',
+      '{"key":"refused"}\n'.repeat(1_000),
+    );
     expect(hopeless.err).toMatch(/given up: 1\d\d requests in a row have failed/);
     expect(hopeless.json<{ failed: number }>().failed).toBeLessThan(120);
     const limited = await cadastre('kv import orders --format jsonl - --limit 1 --json', '{"key":"x"}\n{"key":"y"}\n');

@@ -13,10 +13,22 @@ import { EXIT, type ExitCode } from './io.js';
 import { Output } from './output.js';
 import { checkoutPrograms, type Programs } from './supervisor/programs.js';
 
-const REGISTER = [addUpCommand, addAgentCommands, addClusterCommands, addKeyspaceCommands, addNodeCommands, addPlanCommands, addKvCommands];
+const REGISTER = [
+  addUpCommand,
+  addAgentCommands,
+  addClusterCommands,
+  addKeyspaceCommands,
+  addNodeCommands,
+  addPlanCommands,
+  addKvCommands,
+];
 
 /** Runs one command line. @returns 0 done, 1 error, 2 a plan is open */
-export const run = async (argv: readonly string[], io: Io, programs: () => Programs = checkoutPrograms): Promise<ExitCode> => {
+export const run = async (
+  argv: readonly string[],
+  io: Io,
+  programs: () => Programs = checkoutPrograms,
+): Promise<ExitCode> => {
   const session: Session = { io, programs, exitCode: EXIT.ok };
   const program = build(session);
   try {
@@ -33,7 +45,10 @@ export const run = async (argv: readonly string[], io: Io, programs: () => Progr
 const build = (session: Session): Command => {
   const program = new Command('cadastre')
     .description('who owns which partition: a sharding control plane, its agents and its data')
-    .option('--server <addresses>', 'control planes as host:port, several with commas (or CADASTRE_SERVER; by default the cluster of this folder)')
+    .option(
+      '--server <addresses>',
+      'control planes as host:port, several with commas (or CADASTRE_SERVER; by default the cluster of this folder)',
+    )
     .option('--json', 'one JSON document instead of text; a document a line where there are many')
     .option('--actor <name>', 'who acts, for the audit log; by default the user of this system')
     .showSuggestionAfterError(false);
@@ -44,12 +59,19 @@ const build = (session: Session): Command => {
 
 /** Commander throws instead of ending the process, and leaves the printing of errors to us. */
 const quiet = (command: Command, io: Io): void => {
-  command.exitOverride().configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: () => undefined, outputError: () => undefined });
+  command
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: () => undefined,
+      outputError: () => undefined,
+    });
   for (const child of command.commands) quiet(child, io);
 };
 
 const usageError = (error: CommanderError) => {
-  if (error.code === 'commander.help') return invalid('command', 'is missing', 'see cadastre --help, or the --help of each command');
+  if (error.code === 'commander.help')
+    return invalid('command', 'is missing', 'see cadastre --help, or the --help of each command');
   const text = error.message.replace(/^error: /, '');
   const field = /'([^']+)'/.exec(text)?.[1] ?? 'arguments';
   return invalid(field, text, 'see cadastre --help, or the --help of each command');

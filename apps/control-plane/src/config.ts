@@ -2,21 +2,28 @@ import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
 import { z } from 'zod';
 
 const hostPort = (what: string, lowest: 0 | 1) =>
-  z.string().refine((text) => {
-    const match = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})$/.exec(text);
-    return match !== null && Number(match[2]) >= lowest && Number(match[2]) <= 65_535;
-  }, `${what} must be host:port${lowest === 0 ? '; port 0 takes any free one' : ''}`);
+  z.string().refine(
+    (text) => {
+      const match = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})$/.exec(text);
+      return match !== null && Number(match[2]) >= lowest && Number(match[2]) <= 65_535;
+    },
+    `${what} must be host:port${lowest === 0 ? '; port 0 takes any free one' : ''}`,
+  );
 
 const endpoint = z.string().regex(/^(https?:\/\/)?[^\s/,]+:[0-9]{1,5}$/, 'an etcd endpoint must be http://host:port');
 
-const duration = (lowest: number) => z.coerce.number({ error: 'must be milliseconds' }).int().min(lowest, `must be at least ${lowest} ms`).max(86_400_000);
+const duration = (lowest: number) =>
+  z.coerce.number({ error: 'must be milliseconds' }).int().min(lowest, `must be at least ${lowest} ms`).max(86_400_000);
 
 const schema = z
   .object({
     id: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z, 0-9 and -'),
     grpc: hostPort('--grpc', 0).default('127.0.0.1:7400'),
     http: hostPort('--http', 0).default('127.0.0.1:7480'),
-    etcd: z.array(z.string()).transform((list) => list.flatMap((item) => item.split(','))).pipe(z.array(endpoint).min(1)),
+    etcd: z
+      .array(z.string())
+      .transform((list) => list.flatMap((item) => item.split(',')))
+      .pipe(z.array(endpoint).min(1)),
     advertise: hostPort('--advertise', 1).optional(),
     advertiseHttp: hostPort('--advertise-http', 1).optional(),
     logLevel: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
@@ -28,9 +35,16 @@ const schema = z
   })
   .strict()
   .superRefine((config, context) => {
-    for (const [bind, advertise, flag] of [[config.grpc, config.advertise, 'advertise'], [config.http, config.advertiseHttp, 'advertiseHttp']] as const) {
+    for (const [bind, advertise, flag] of [
+      [config.grpc, config.advertise, 'advertise'],
+      [config.http, config.advertiseHttp, 'advertiseHttp'],
+    ] as const) {
       if (advertise !== undefined || !/^(0\.0\.0\.0|\[::\]):/.test(bind)) continue;
-      context.addIssue({ code: 'custom', path: [flag], message: `is needed with ${bind}: others cannot reach that address` });
+      context.addIssue({
+        code: 'custom',
+        path: [flag],
+        message: `is needed with ${bind}: others cannot reach that address`,
+      });
     }
     if (config.grpc === config.http && !config.grpc.endsWith(':0')) {
       context.addIssue({ code: 'custom', path: ['http'], message: `${config.http} is the address of --grpc` });
@@ -44,7 +58,10 @@ export type ControlPlaneSettings = z.input<typeof schema>;
 export const completeConfig = (settings: ControlPlaneSettings): ControlPlaneConfig => schema.parse(settings);
 
 /** @throws CadastreError INVALID_ARGUMENT with one line that names the flag */
-export const parseConfig = (argv: readonly string[], env: Readonly<Record<string, string | undefined>>): ControlPlaneConfig =>
+export const parseConfig = (
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ControlPlaneConfig =>
   readConfig({
     flags: {
       id: { type: 'string' },

@@ -54,7 +54,9 @@ const main = async (): Promise<void> => {
     process.exit(0);
   }
   shutdownOnSignals(() => plane.stop(), { timeoutMs: STOP_TIMEOUT_MS, logger });
-  process.stdout.write(`${JSON.stringify({ event: 'listening', id: config.id, grpc: plane.grpcAddress, http: plane.httpAddress })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ event: 'listening', id: config.id, grpc: plane.grpcAddress, http: plane.httpAddress })}\n`,
+  );
 };
 
 main().catch(say);

@@ -125,11 +125,35 @@ class StorageAgent implements Agent {
 
   private join(): void {
     const { config, clock, logger, controlPlane, incarnation } = this;
-    const node: NodeEntry = { id: this.id, address: config.advertise ?? this.address, labels: config.labels ?? {}, weight: config.weight ?? 1 };
+    const node: NodeEntry = {
+      id: this.id,
+      address: config.advertise ?? this.address,
+      labels: config.labels ?? {},
+      weight: config.weight ?? 1,
+    };
     const onWelcome = () => this.replicas.startActing(this.watch.keyspaces());
-    this.session = new Session({ node, capacity: config.capacity ?? {}, incarnation, controlPlane, clock, logger, onWelcome, onFatal: (error) => this.fatal(error) });
+    this.session = new Session({
+      node,
+      capacity: config.capacity ?? {},
+      incarnation,
+      controlPlane,
+      clock,
+      logger,
+      onWelcome,
+      onFatal: (error) => this.fatal(error),
+    });
     this.session.connect();
-    this.reporter = new Reporter({ node: this.id, incarnation, engine: this.engine, replicas: this.replicas, fills: this.fills, controlPlane, clock, logger, applied: () => this.watch.applied() });
+    this.reporter = new Reporter({
+      node: this.id,
+      incarnation,
+      engine: this.engine,
+      replicas: this.replicas,
+      fills: this.fills,
+      controlPlane,
+      clock,
+      logger,
+      applied: () => this.watch.applied(),
+    });
     this.reporter.start();
   }
 
@@ -141,8 +165,12 @@ class StorageAgent implements Agent {
   private addServices(): void {
     this.server.add(kvService, new KvService({ gate: this.gate, engine: this.engine, clock: this.clock }).handlers());
     this.server.add(transferService, {
-      replicate: streaming((call: DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>) => this.followers.handle(call)) as never,
-      snapshot: streaming((call: WritableCall<Wire.SnapshotRequest__Output, Wire.SnapshotFrame>) => sendSnapshot(call, this.replicas.get(keyOf(call.request)), this.engine)) as never,
+      replicate: streaming((call: DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>) =>
+        this.followers.handle(call),
+      ) as never,
+      snapshot: streaming((call: WritableCall<Wire.SnapshotRequest__Output, Wire.SnapshotFrame>) =>
+        sendSnapshot(call, this.replicas.get(keyOf(call.request)), this.engine),
+      ) as never,
     });
   }
 
@@ -156,7 +184,14 @@ class StorageAgent implements Agent {
       toLeader: (replica, word) => this.links.send(replica, word),
       toFollower: (replica, word) => this.followers.send(replica, word),
       stream: (replica, node) => this.followers.offer(replica, node),
-      changeInSync: (replica, action) => changeInSync(this.controlPlane, this.id, replica.id, action, this.watch.get(replica.id.keyspace)?.spec.minInSync ?? 1),
+      changeInSync: (replica, action) =>
+        changeInSync(
+          this.controlPlane,
+          this.id,
+          replica.id,
+          action,
+          this.watch.get(replica.id.keyspace)?.spec.minInSync ?? 1,
+        ),
       fill: (replica, from, anew) => this.fills.start(replica, from, anew),
       stopFill: (replica) => this.fills.stop(replica),
       onFatal: (error) => this.fatal(error),

@@ -2,16 +2,47 @@ import { describe, expect, it } from '@jest/globals';
 import { agentConfig } from './config.js';
 
 // Plan: a full command line compiles; the environment fills in what flags leave out; each wrong one is refused in one line naming the flag.
-const good = ['--id', 'n1', '--data', '/d', '--control-plane', 'a:1,b:2', '--label', 'zone=a', '--label', 'rack=r1', '--weight', '2'];
+const good = [
+  '--id',
+  'n1',
+  '--data',
+  '/d',
+  '--control-plane',
+  'a:1,b:2',
+  '--label',
+  'zone=a',
+  '--label',
+  'rack=r1',
+  '--weight',
+  '2',
+];
 
 describe('agentConfig', () => {
   it('compiles flags, lists and defaults', () => {
-    expect(agentConfig(good, {})).toMatchObject({ id: 'n1', dataDir: '/d', host: '127.0.0.1', port: 0, controlPlane: ['a:1', 'b:2'], labels: { zone: 'a', rack: 'r1' }, weight: 2 });
+    expect(agentConfig(good, {})).toMatchObject({
+      id: 'n1',
+      dataDir: '/d',
+      host: '127.0.0.1',
+      port: 0,
+      controlPlane: ['a:1', 'b:2'],
+      labels: { zone: 'a', rack: 'r1' },
+      weight: 2,
+    });
   });
 
   it('reads the environment, and a flag wins over it', () => {
-    const env = { CADASTRE_AGENT_ID: 'n9', CADASTRE_AGENT_DATA: '/e', CADASTRE_AGENT_CONTROL_PLANE: 'c:3', CADASTRE_AGENT_LABEL: 'zone=b,rack=r2' };
-    expect(agentConfig(['--id', 'n1'], env)).toMatchObject({ id: 'n1', dataDir: '/e', controlPlane: ['c:3'], labels: { zone: 'b', rack: 'r2' } });
+    const env = {
+      CADASTRE_AGENT_ID: 'n9',
+      CADASTRE_AGENT_DATA: '/e',
+      CADASTRE_AGENT_CONTROL_PLANE: 'c:3',
+      CADASTRE_AGENT_LABEL: 'zone=b,rack=r2',
+    };
+    expect(agentConfig(['--id', 'n1'], env)).toMatchObject({
+      id: 'n1',
+      dataDir: '/e',
+      controlPlane: ['c:3'],
+      labels: { zone: 'b', rack: 'r2' },
+    });
   });
 
   it.each([

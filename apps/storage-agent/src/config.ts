@@ -4,7 +4,10 @@ import { z } from 'zod';
 import type { AgentConfig } from './agent-config.js';
 
 const address = (field: string) =>
-  z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^:\s,]+):\d{1,5}$/, `${field} is host:port`).refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'the port is at most 65535');
+  z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s,]+):\d{1,5}$/, `${field} is host:port`)
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'the port is at most 65535');
 
 const label = z.string().regex(/^[a-z0-9]([a-z0-9./-]*[a-z0-9])?=[^=\s]{1,256}$/, 'is name=value');
 
@@ -46,7 +49,10 @@ const pairs = (flag: string, items: readonly string[]): Record<string, string> =
   for (const item of items) {
     const [name, value] = item.split('=') as [string, string];
     if (result[name] !== undefined && result[name] !== value) {
-      throw new CadastreError('INVALID_ARGUMENT', `${flag}: ${name} is given as ${result[name]} and as ${value}`, { field: flag, remedy: 'give each name once' });
+      throw new CadastreError('INVALID_ARGUMENT', `${flag}: ${name} is given as ${result[name]} and as ${value}`, {
+        field: flag,
+        remedy: 'give each name once',
+      });
     }
     result[name] = value;
   }
@@ -56,11 +62,18 @@ const pairs = (flag: string, items: readonly string[]): Record<string, string> =
 const portOf = (text: string): number => Number(text.slice(text.lastIndexOf(':') + 1));
 
 /** @throws CadastreError INVALID_ARGUMENT with one line that names the flag */
-export const agentConfig = (argv: readonly string[], env: Readonly<Record<string, string | undefined>>): ProcessConfig => {
+export const agentConfig = (
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ProcessConfig => {
   const raw = readConfig({ flags: FLAGS, schema, envPrefix: 'CADASTRE_AGENT', argv, env });
   const host = raw.listen.slice(0, raw.listen.lastIndexOf(':'));
   if ((host === '0.0.0.0' || host === '[::]') && raw.advertise === undefined) {
-    throw new CadastreError('INVALID_ARGUMENT', `--advertise: is missing while --listen is ${raw.listen}, which nobody can connect to`, { field: '--advertise', remedy: 'give the host:port that other nodes and clients reach this one at' });
+    throw new CadastreError(
+      'INVALID_ARGUMENT',
+      `--advertise: is missing while --listen is ${raw.listen}, which nobody can connect to`,
+      { field: '--advertise', remedy: 'give the host:port that other nodes and clients reach this one at' },
+    );
   }
   return {
     id: raw.id,

@@ -50,7 +50,12 @@ class Fill {
         if (this.stop.signal.aborted) return;
         const cause = error instanceof CadastreError ? error : fromServiceError(error as never);
         if (cause.code === 'DATA_LOSS') this.refused();
-        logger.warn('fill interrupted', { event: 'fill-interrupted', ...this.replica.id, from: this.from, error: cause });
+        logger.warn('fill interrupted', {
+          event: 'fill-interrupted',
+          ...this.replica.id,
+          from: this.from,
+          error: cause,
+        });
       }
       await delay(clock, this.backoff.nextMs(), this.stop.signal);
     }
@@ -74,7 +79,13 @@ class Fill {
     const epoch = this.replica.machine.record?.epoch;
     if (!peer || epoch === undefined) return false;
     let after = this.resumeAfter();
-    const call = peer.transfer.snapshot({ ...this.replica.id, epoch, node: this.options.node, after: after ?? Buffer.alloc(0), resume: after !== undefined });
+    const call = peer.transfer.snapshot({
+      ...this.replica.id,
+      epoch,
+      node: this.options.node,
+      after: after ?? Buffer.alloc(0),
+      resume: after !== undefined,
+    });
     const abort = () => call.cancel();
     this.stop.signal.addEventListener('abort', abort, { once: true });
     try {

@@ -130,7 +130,8 @@ export class FollowerStreams {
     call.on('end', end);
     call.on('data', (message: Wire.FollowerMessage__Output) => {
       if (message.hello) stream = this.begin(message.hello.node, call);
-      else if (!stream) call.emit('error', { code: 3, details: invalid('hello', 'is missing', 'begin the stream with hello').message });
+      else if (!stream)
+        call.emit('error', { code: 3, details: invalid('hello', 'is missing', 'begin the stream with hello').message });
       else if (stream.open) this.take(stream, message);
     });
   }
@@ -179,13 +180,17 @@ export class FollowerStreams {
     if (!word) return;
     const replica = this.options.replica(keyOf(word));
     if (!replica) {
-      if (message.follow) stream.write({ refused: { keyspace: word.keyspace, partition: word.partition, epoch: 0, reason: 'no such replica' } });
+      if (message.follow)
+        stream.write({
+          refused: { keyspace: word.keyspace, partition: word.partition, epoch: 0, reason: 'no such replica' },
+        });
       return;
     }
     if (message.follow) {
       const { epoch, lastSeq, lastEpoch, appliedSeq } = message.follow;
       replica.dispatch({ type: 'follow', from, epoch, lastSeq, lastEpoch, appliedSeq });
-    } else if (message.ack) replica.dispatch({ type: 'ack', from, epoch: word.epoch, durableSeq: message.ack.durableSeq });
+    } else if (message.ack)
+      replica.dispatch({ type: 'ack', from, epoch: word.epoch, durableSeq: message.ack.durableSeq });
     else replica.dispatch({ type: 'unfollow', from, epoch: word.epoch });
   }
 }

@@ -9,7 +9,16 @@ const pairs: Pair[] = [
   [Buffer.from('a'), Buffer.from('1')],
   [Buffer.from('b'), Buffer.from('')],
 ];
-const frame = (change: object = {}, of = pairs) => ({ seq: 4, totalBytes: 9, index: 2, last: false, epochAtSeq: '1', entries: of.map(([key, value]) => ({ key: Buffer.from(key), value: Buffer.from(value) })), crc32c: frameCrc(of), ...change });
+const frame = (change: object = {}, of = pairs) => ({
+  seq: 4,
+  totalBytes: 9,
+  index: 2,
+  last: false,
+  epochAtSeq: '1',
+  entries: of.map(([key, value]) => ({ key: Buffer.from(key), value: Buffer.from(value) })),
+  crc32c: frameCrc(of),
+  ...change,
+});
 
 describe('snapshot frames', () => {
   it('has the CRC-32C of RFC 3720 B.4', () => {
@@ -24,7 +33,9 @@ describe('snapshot frames', () => {
   });
 
   it('tells where a key ends and its value begins', () => {
-    expect(frameCrc([[Buffer.from('ab'), Buffer.from('c')]])).not.toBe(frameCrc([[Buffer.from('a'), Buffer.from('bc')]]));
+    expect(frameCrc([[Buffer.from('ab'), Buffer.from('c')]])).not.toBe(
+      frameCrc([[Buffer.from('a'), Buffer.from('bc')]]),
+    );
   });
 
   it.each([

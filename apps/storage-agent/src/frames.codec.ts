@@ -10,10 +10,14 @@ const addPart = (crc: number, part: Uint8Array): number => {
   return crc32c(part, crc32c(lengthPrefix, crc));
 };
 
-export const frameCrc = (pairs: readonly Pair[]): number => pairs.reduce((crc, [key, value]) => addPart(addPart(crc, key), value), 0);
+export const frameCrc = (pairs: readonly Pair[]): number =>
+  pairs.reduce((crc, [key, value]) => addPart(addPart(crc, key), value), 0);
 
 const damaged = (what: string): CadastreError =>
-  new CadastreError('DATA_LOSS', `snapshot frame: ${what}`, { field: 'frame', remedy: 'the frame is refused; the copy goes on after the last good key' });
+  new CadastreError('DATA_LOSS', `snapshot frame: ${what}`, {
+    field: 'frame',
+    remedy: 'the frame is refused; the copy goes on after the last good key',
+  });
 
 /**
  * The pairs of a frame, once its place, its checksum and the order of its keys were checked.

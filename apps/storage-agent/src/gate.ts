@@ -42,7 +42,10 @@ export class Gate {
   /** `task` counts against the bound of waiting calls while it runs. @throws CadastreError RESOURCE_EXHAUSTED above it */
   async hold<T>(task: () => Promise<T>): Promise<T> {
     if (this.held >= this.options.holdMax) {
-      throw new CadastreError('RESOURCE_EXHAUSTED', `${this.held} calls wait on ${this.options.node}`, { limit: `${this.options.holdMax} calls`, remedy: 'back off and retry' });
+      throw new CadastreError('RESOURCE_EXHAUSTED', `${this.held} calls wait on ${this.options.node}`, {
+        limit: `${this.options.holdMax} calls`,
+        remedy: 'back off and retry',
+      });
     }
     this.held += 1;
     try {
@@ -62,16 +65,31 @@ export class Gate {
     const record = this.recordOf(target, map);
     const leader = leaderOf(record);
     const leaderAddress = leader === undefined ? undefined : map.node(leader)?.address;
-    const info: OwnerInfo = { keyspace: target.keyspace, record, generation: map.generation, ...(leaderAddress !== undefined && { leaderAddress }) };
-    return new CadastreError('NOT_OWNER', `${target.keyspace}/${target.partition} at epoch ${record.epoch} is led by ${leader ?? 'nobody'}, asked with epoch ${target.epoch} of ${this.options.node}`, {
-      field: 'target.epoch',
-      remedy: leader === undefined ? 'wait for a leader to be named' : 'heal the map from the record that comes with this and ask the leader',
-      info,
-    });
+    const info: OwnerInfo = {
+      keyspace: target.keyspace,
+      record,
+      generation: map.generation,
+      ...(leaderAddress !== undefined && { leaderAddress }),
+    };
+    return new CadastreError(
+      'NOT_OWNER',
+      `${target.keyspace}/${target.partition} at epoch ${record.epoch} is led by ${leader ?? 'nobody'}, asked with epoch ${target.epoch} of ${this.options.node}`,
+      {
+        field: 'target.epoch',
+        remedy:
+          leader === undefined
+            ? 'wait for a leader to be named'
+            : 'heal the map from the record that comes with this and ask the leader',
+        info,
+      },
+    );
   }
 
   private check(target: Target): Admitted | 'newer' | 'preparing' {
-    if (this.stopping) throw new CadastreError('UNAVAILABLE', `${this.options.node} is stopping`, { remedy: 'retry; the map will name another leader' });
+    if (this.stopping)
+      throw new CadastreError('UNAVAILABLE', `${this.options.node} is stopping`, {
+        remedy: 'retry; the map will name another leader',
+      });
     const map = this.mapFor(target);
     const record = this.recordOf(target, map);
     if (target.epoch > record.epoch) return 'newer';
@@ -84,8 +102,18 @@ export class Gate {
 
   private mapFor({ keyspace, partition }: Target): KeyspaceMap {
     const map = this.options.mapOf(keyspace);
-    if (!map) throw new CadastreError('NOT_FOUND', `keyspace "${printable(keyspace)}" is not known to ${this.options.node}`, { field: 'target.keyspace', remedy: 'name a keyspace that exists' });
-    if (partition >= map.partitions) throw invalid('target.partition', `${partition} of ${map.partitions}`, 'compute the partition from the key with the scheme of the map', `0 to ${map.partitions - 1}`);
+    if (!map)
+      throw new CadastreError('NOT_FOUND', `keyspace "${printable(keyspace)}" is not known to ${this.options.node}`, {
+        field: 'target.keyspace',
+        remedy: 'name a keyspace that exists',
+      });
+    if (partition >= map.partitions)
+      throw invalid(
+        'target.partition',
+        `${partition} of ${map.partitions}`,
+        'compute the partition from the key with the scheme of the map',
+        `0 to ${map.partitions - 1}`,
+      );
     return map;
   }
 
@@ -117,6 +145,10 @@ export class Gate {
   }
 
   private notReady(target: Target): CadastreError {
-    return new CadastreError('UNAVAILABLE', `${target.keyspace}/${target.partition}: ${this.options.node} was not ready to lead in time; nothing was changed`, { remedy: 'retry with backoff' });
+    return new CadastreError(
+      'UNAVAILABLE',
+      `${target.keyspace}/${target.partition}: ${this.options.node} was not ready to lead in time; nothing was changed`,
+      { remedy: 'retry with backoff' },
+    );
   }
 }

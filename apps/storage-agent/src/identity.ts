@@ -38,5 +38,9 @@ export const readIdentity = async (dataDir: string, node: string): Promise<strin
 const parse = (text: string, node: string, dataDir: string): string => {
   const found = JSON.parse(text) as { node?: string; incarnation?: string };
   if (found.node === node && found.incarnation) return found.incarnation;
-  throw new CadastreError('FAILED_PRECONDITION', `--data: ${dataDir} belongs to node ${found.node ?? '(unreadable)'}, not ${node}`, { field: '--data', remedy: 'use a directory of its own for each node' });
+  throw new CadastreError(
+    'FAILED_PRECONDITION',
+    `--data: ${dataDir} belongs to node ${found.node ?? '(unreadable)'}, not ${node}`,
+    { field: '--data', remedy: 'use a directory of its own for each node' },
+  );
 };

@@ -15,7 +15,11 @@ export interface ChangeAnswer {
 const UNCLEAR: readonly ErrorCode[] = ['UNAVAILABLE', 'UNKNOWN_OUTCOME', 'DEADLINE_EXCEEDED', 'CANCELLED', 'INTERNAL'];
 const DEADLINE_MS = 3000;
 
-const request = (node: string, { keyspace, partition }: PartitionId, { epoch, add, remove, reason }: ChangeAction): Wire.ChangeInSyncRequest => ({
+const request = (
+  node: string,
+  { keyspace, partition }: PartitionId,
+  { epoch, add, remove, reason }: ChangeAction,
+): Wire.ChangeInSyncRequest => ({
   node,
   keyspace,
   partition,
@@ -26,10 +30,25 @@ const request = (node: string, { keyspace, partition }: PartitionId, { epoch, ad
 });
 
 /** Asks the active controller; every way that this can end is an answer. */
-export const changeInSync = async (controlPlane: ControlPlane, node: string, id: PartitionId, action: ChangeAction, minInSync: number): Promise<ChangeAnswer> => {
+export const changeInSync = async (
+  controlPlane: ControlPlane,
+  node: string,
+  id: PartitionId,
+  action: ChangeAction,
+  minInSync: number,
+): Promise<ChangeAnswer> => {
   try {
-    const reply = await controlPlane.onActive((peer) => callUnary<Wire.ChangeInSyncRequest, Wire.ChangeInSyncReply__Output>(peer.agent, peer.agent.changeInSync, request(node, id, action), { deadlineMs: DEADLINE_MS }));
-    return reply.record ? { outcome: 'refused', record: { record: decodeRecord(reply.record), minInSync } } : { outcome: 'unknown' };
+    const reply = await controlPlane.onActive((peer) =>
+      callUnary<Wire.ChangeInSyncRequest, Wire.ChangeInSyncReply__Output>(
+        peer.agent,
+        peer.agent.changeInSync,
+        request(node, id, action),
+        { deadlineMs: DEADLINE_MS },
+      ),
+    );
+    return reply.record
+      ? { outcome: 'refused', record: { record: decodeRecord(reply.record), minInSync } }
+      : { outcome: 'unknown' };
   } catch (error) {
     const { code, info } = CadastreError.from(error);
     if (code === 'NOT_ACTIVE') return { outcome: 'unreached' };

@@ -24,12 +24,18 @@ const targetOf = (target: Wire.Target__Output | null | undefined): Target => {
 };
 
 const checkRequestId = (id: string): void => {
-  if (id.length > REQUEST_ID_MAX) throw invalid('request_id', `has ${id.length} characters`, 'use client:number', `${REQUEST_ID_MAX} characters`);
+  if (id.length > REQUEST_ID_MAX)
+    throw invalid('request_id', `has ${id.length} characters`, 'use client:number', `${REQUEST_ID_MAX} characters`);
 };
 
 const checkPlace = (map: KeyspaceMap, key: Uint8Array, { keyspace, partition }: Target, field = 'key'): void => {
   const place = map.partitionOf(key);
-  if (place !== partition) throw invalid(field, `belongs to partition ${place} of ${keyspace}, not ${partition}`, 'compute the partition from the key with the scheme of the map');
+  if (place !== partition)
+    throw invalid(
+      field,
+      `belongs to partition ${place} of ${keyspace}, not ${partition}`,
+      'compute the partition from the key with the scheme of the map',
+    );
 };
 
 /** Reads and writes of the partitions that this node leads. */
@@ -56,36 +62,68 @@ export class KvService {
   }
 
   private put(request: Wire.PutRequest__Output, call: Call): Promise<Wire.WriteReply> {
-    return this.write(targetOf(request.target), request.requestId, [{ kind: 'put', key: request.key, value: request.value }], call, () => '');
+    return this.write(
+      targetOf(request.target),
+      request.requestId,
+      [{ kind: 'put', key: request.key, value: request.value }],
+      call,
+      () => '',
+    );
   }
 
   private delete(request: Wire.DeleteRequest__Output, call: Call): Promise<Wire.WriteReply> {
-    return this.write(targetOf(request.target), request.requestId, [{ kind: 'delete', key: request.key }], call, () => '');
+    return this.write(
+      targetOf(request.target),
+      request.requestId,
+      [{ kind: 'delete', key: request.key }],
+      call,
+      () => '',
+    );
   }
 
   private batch(request: Wire.BatchRequest__Output, call: Call): Promise<Wire.WriteReply> {
     const target = targetOf(request.target);
     const { ops } = request;
     if (ops.length === 0) throw invalid('ops', 'is empty', 'give at least one write', `1 to ${LIMITS.batchOpsMax}`);
-    if (ops.length > LIMITS.batchOpsMax) throw invalid('ops', `has ${ops.length} writes`, 'split the batch', `${LIMITS.batchOpsMax} writes`);
+    if (ops.length > LIMITS.batchOpsMax)
+      throw invalid('ops', `has ${ops.length} writes`, 'split the batch', `${LIMITS.batchOpsMax} writes`);
     const bytes = ops.reduce((sum, op) => sum + op.key.length + op.value.length, 0);
-    if (bytes > LIMITS.batchBytesMax) throw invalid('ops', `has ${bytes} bytes`, 'split the batch', `${LIMITS.batchBytesMax} bytes`);
+    if (bytes > LIMITS.batchBytesMax)
+      throw invalid('ops', `has ${bytes} bytes`, 'split the batch', `${LIMITS.batchBytesMax} bytes`);
     return this.write(target, request.requestId, ops.map(decodeOp), call, (i) => `ops[${i}].`);
   }
 
   private async scan(request: Wire.ScanRequest__Output, call: Call): Promise<Wire.ScanReply> {
     const target = targetOf(request.target);
     const { start, end, limit, reverse } = request;
-    if (limit < 1 || limit > LIMITS.scanLimitMax) throw invalid('limit', `is ${limit}`, 'give a limit and go on from `next`', `1 to ${LIMITS.scanLimitMax}`);
+    if (limit < 1 || limit > LIMITS.scanLimitMax)
+      throw invalid('limit', `is ${limit}`, 'give a limit and go on from `next`', `1 to ${LIMITS.scanLimitMax}`);
     if (start.length > 0) checkKey(start, 'start');
     if (end.length > 0) checkKey(end, 'end');
-    if (start.length > 0 && end.length > 0 && compareBytes(start, end) > 0) throw invalid('end', 'is before start', 'give start <= end, also with reverse');
+    if (start.length > 0 && end.length > 0 && compareBytes(start, end) > 0)
+      throw invalid('end', 'is before start', 'give start <= end, also with reverse');
     const { replica } = await this.admit(target, call);
-    const { entries, next } = this.options.engine.scan(replica.id, { ...(start.length > 0 && { start }), ...(end.length > 0 && { end }), limit, maxBytes: SCAN_BYTES_MAX, reverse });
-    return { entries: entries.map(([key, value]) => ({ key, value })), more: next !== undefined, ...(next && { next }) };
+    const { entries, next } = this.options.engine.scan(replica.id, {
+      ...(start.length > 0 && { start }),
+      ...(end.length > 0 && { end }),
+      limit,
+      maxBytes: SCAN_BYTES_MAX,
+      reverse,
+    });
+    return {
+      entries: entries.map(([key, value]) => ({ key, value })),
+      more: next !== undefined,
+      ...(next && { next }),
+    };
   }
 
-  private async write(target: Target, requestId: string, ops: readonly LogOp[], call: Call, path: (i: number) => string): Promise<Wire.WriteReply> {
+  private async write(
+    target: Target,
+    requestId: string,
+    ops: readonly LogOp[],
+    call: Call,
+    path: (i: number) => string,
+  ): Promise<Wire.WriteReply> {
     checkRequestId(requestId);
     ops.forEach((op, i) => {
       checkKey(op.key, `${path(i)}key`);
@@ -96,10 +134,14 @@ export class KvService {
     const outcome = await this.options.gate.hold(() => replica.write(requestId, ops));
     if (outcome.kind === 'done') return { epoch: outcome.epoch, seq: outcome.seq };
     if (outcome.kind === 'not-leader') throw this.options.gate.notOwner(target, map);
-    throw new CadastreError('UNAVAILABLE', `${target.keyspace}/${target.partition} has ${outcome.inSync} in-sync replicas and writes need minInSync ${outcome.minInSync}; nothing was changed`, {
-      limit: `minInSync ${outcome.minInSync}`,
-      remedy: 'retry with backoff; bring a replica back or add one',
-    });
+    throw new CadastreError(
+      'UNAVAILABLE',
+      `${target.keyspace}/${target.partition} has ${outcome.inSync} in-sync replicas and writes need minInSync ${outcome.minInSync}; nothing was changed`,
+      {
+        limit: `minInSync ${outcome.minInSync}`,
+        remedy: 'retry with backoff; bring a replica back or add one',
+      },
+    );
   }
 
   private admit(target: Target, call: Call): Promise<Admitted> {

@@ -93,7 +93,11 @@ class LeaderLink {
     try {
       this.take(message);
     } catch (error) {
-      this.options.logger.warn('message of a leader refused', { event: 'leader-message-refused', from: this.leader, error });
+      this.options.logger.warn('message of a leader refused', {
+        event: 'leader-message-refused',
+        from: this.leader,
+        error,
+      });
       this.lost(stream);
     }
   }
@@ -113,7 +117,8 @@ class LeaderLink {
   }
 
   private tell(up: boolean): void {
-    for (const replica of this.options.replicas()) if (replica.machine.leaderFollowed === this.leader) replica.dispatch({ type: 'link', to: this.leader, up });
+    for (const replica of this.options.replicas())
+      if (replica.machine.leaderFollowed === this.leader) replica.dispatch({ type: 'link', to: this.leader, up });
   }
 
   private take(message: Wire.LeaderMessage__Output): void {
@@ -126,7 +131,14 @@ class LeaderLink {
     const { epoch } = word;
     if (message.entries) {
       const mark = decodeMark(message.entries);
-      replica.dispatch({ type: 'entries', from, epoch, entries: message.entries.entries.map(decodeEntry), commitSeq: message.entries.commitSeq, ...(mark && { mark }) });
+      replica.dispatch({
+        type: 'entries',
+        from,
+        epoch,
+        entries: message.entries.entries.map(decodeEntry),
+        commitSeq: message.entries.commitSeq,
+        ...(mark && { mark }),
+      });
     } else if (message.truncate) replica.dispatch({ type: 'truncate', from, epoch, seq: message.truncate.seq });
     else if (message.needSnapshot) replica.dispatch({ type: 'need-snapshot', from, epoch });
     else replica.dispatch({ type: 'refused', from, epoch, reason: message.refused?.reason ?? '' });
@@ -145,7 +157,8 @@ export class LeaderLinks {
     const link = this.byLeader.get(word.to);
     if (word.type === 'send-ack') link?.ack(replica.key, { ...head, durableSeq: word.durableSeq });
     else if (word.type === 'send-unfollow') link?.send({ unfollow: head });
-    else if (link) link.send({ follow: { ...head, lastSeq: word.lastSeq, lastEpoch: word.lastEpoch, appliedSeq: word.appliedSeq } });
+    else if (link)
+      link.send({ follow: { ...head, lastSeq: word.lastSeq, lastEpoch: word.lastEpoch, appliedSeq: word.appliedSeq } });
     else this.open(word.to); // its first word to the replicas is that the link is up, and they ask again
   }
 
@@ -157,7 +170,8 @@ export class LeaderLinks {
 
   tick(): void {
     const followed = new Set<string>();
-    for (const replica of this.options.replicas()) if (replica.machine.leaderFollowed !== undefined) followed.add(replica.machine.leaderFollowed);
+    for (const replica of this.options.replicas())
+      if (replica.machine.leaderFollowed !== undefined) followed.add(replica.machine.leaderFollowed);
     for (const [leader, link] of this.byLeader) {
       link.idleTicks = followed.has(leader) ? 0 : link.idleTicks + 1;
       if (link.idleTicks === 0) link.checkAddress();

@@ -24,7 +24,11 @@ const config = readConfig();
 const logger = createLogger({ service: 'storage-agent', level: config.logLevel, fields: { node: config.id } });
 try {
   const agent = await startAgent({ ...config, logger, onFatal: giveUp });
-  logger.info('listening', { event: 'listening', address: agent.address, advertise: config.advertise ?? agent.address });
+  logger.info('listening', {
+    event: 'listening',
+    address: agent.address,
+    advertise: config.advertise ?? agent.address,
+  });
   shutdownOnSignals(() => agent.stop(), { timeoutMs: STOP_MS, logger });
 } catch (error) {
   giveUp(error);

@@ -41,7 +41,10 @@ export class MapFile {
 
   async save(map: KeyspaceMap): Promise<void> {
     const columns = encodeColumns(map);
-    await writeAtomically(join(this.folder, `${map.spec.name}${SUFFIX}`), Buffer.concat([Buffer.from(`${sha256Hex(columns)}\n`), columns]));
+    await writeAtomically(
+      join(this.folder, `${map.spec.name}${SUFFIX}`),
+      Buffer.concat([Buffer.from(`${sha256Hex(columns)}\n`), columns]),
+    );
   }
 
   async drop(keyspace: string): Promise<void> {

@@ -12,7 +12,11 @@ const SILENCE_MS = 30_000;
 const SAVE_DELAY_MS = 200;
 
 /** `partitions` undefined = all may have changed; `map` undefined = the keyspace is gone. */
-export type MapListener = (keyspace: string, map: KeyspaceMap | undefined, partitions: readonly number[] | undefined) => void;
+export type MapListener = (
+  keyspace: string,
+  map: KeyspaceMap | undefined,
+  partitions: readonly number[] | undefined,
+) => void;
 
 export interface MapWatchOptions {
   readonly watcher: string;
@@ -71,7 +75,9 @@ export class MapWatch {
     stream.on('data', (event: Wire.MapEvent__Output) => this.guard(stream, () => this.take(stream, assembler, event)));
     stream.on('error', (error) => this.lost(stream, error));
     stream.on('end', () => this.lost(stream, undefined));
-    stream.write({ subscribe: { watcher: this.options.watcher, known: this.distrust ? [] : encodeKnown(this.applied()) } });
+    stream.write({
+      subscribe: { watcher: this.options.watcher, known: this.distrust ? [] : encodeKnown(this.applied()) },
+    });
     this.distrust = false;
     this.listenForSilence(stream);
   }
@@ -87,9 +93,14 @@ export class MapWatch {
 
   private listenForSilence(stream: Stream): void {
     this.silence?.cancel();
-    this.silence = this.options.clock.after(SILENCE_MS, () => this.guard(stream, () => {
-      throw new CadastreError('UNAVAILABLE', `no word on the map for ${SILENCE_MS} ms`);
-    }), { background: true });
+    this.silence = this.options.clock.after(
+      SILENCE_MS,
+      () =>
+        this.guard(stream, () => {
+          throw new CadastreError('UNAVAILABLE', `no word on the map for ${SILENCE_MS} ms`);
+        }),
+      { background: true },
+    );
   }
 
   private guard(stream: Stream, task: () => void): void {
@@ -109,11 +120,17 @@ export class MapWatch {
     if (this.stopped) return;
     const delayMs = this.backoff.nextMs();
     const cause = error && error instanceof Error && 'metadata' in error ? fromServiceError(error as never) : error;
-    this.distrust = cause instanceof CadastreError && (cause.code === 'DATA_LOSS' || cause.code === 'FAILED_PRECONDITION');
+    this.distrust =
+      cause instanceof CadastreError && (cause.code === 'DATA_LOSS' || cause.code === 'FAILED_PRECONDITION');
     this.failures += 1;
     // The first failure is news, its repetition is not.
     const say = this.failures === 1 || this.failures % 60 === 0 ? 'warn' : 'debug';
-    this.options.logger[say]('map watch lost', { event: 'map-watch-lost', delayMs, failures: this.failures, ...(cause !== undefined && { error: cause }) });
+    this.options.logger[say]('map watch lost', {
+      event: 'map-watch-lost',
+      delayMs,
+      failures: this.failures,
+      ...(cause !== undefined && { error: cause }),
+    });
     this.options.clock.after(delayMs, () => this.connect(), { background: true });
   }
 
@@ -134,7 +151,11 @@ export class MapWatch {
     const map = this.maps.get(delta.keyspace);
     if (!map) throw new CadastreError('FAILED_PRECONDITION', `delta of ${delta.keyspace}, whose map is not known`);
     if (isKnown(delta, map.generation)) return;
-    this.replace(stream, map.withDelta(delta), delta.records.map((r) => r.partition));
+    this.replace(
+      stream,
+      map.withDelta(delta),
+      delta.records.map((r) => r.partition),
+    );
   }
 
   private replace(stream: Stream, map: KeyspaceMap, partitions: readonly number[] | undefined): void {

@@ -55,7 +55,8 @@ export class ReplicaSet {
 
   /** Copies of keyspaces that nobody knows any more. Only once the whole picture is there. */
   setAsideUnknown(): void {
-    for (const { id } of this.options.engine.partitions()) if (!this.options.mapOf(id.keyspace)) this.setAside(id, undefined);
+    for (const { id } of this.options.engine.partitions())
+      if (!this.options.mapOf(id.keyspace)) this.setAside(id, undefined);
   }
 
   tick(): void {
@@ -95,7 +96,8 @@ export class ReplicaSet {
     const self = map.nodes.findIndex((node) => node.id === this.options.node);
     const result: number[] = [];
     if (self < 0) return result;
-    for (let cell = map.replicaNodes.indexOf(self); cell >= 0; cell = map.replicaNodes.indexOf(self, cell + 1)) result.push(Math.floor(cell / map.stride));
+    for (let cell = map.replicaNodes.indexOf(self); cell >= 0; cell = map.replicaNodes.indexOf(self, cell + 1))
+      result.push(Math.floor(cell / map.stride));
     return result;
   }
 
@@ -119,7 +121,8 @@ export class ReplicaSet {
     const { engine, node } = this.options;
     const meta = engine.meta(id);
     if (meta?.state === 'filling') return 'filling';
-    if (meta?.state === 'quarantined') void engine.reinstate(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
+    if (meta?.state === 'quarantined')
+      void engine.reinstate(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
     if (meta) return 'active';
     // Only under its first record is a partition empty by right; later an empty in-sync copy would be a lost one.
     if (record.epoch !== 1 || !replicaOn(record, node)?.inSync) return 'absent';
@@ -138,6 +141,7 @@ export class ReplicaSet {
     this.strays.set(key, id);
     this.options.logger.info('set aside', { event: 'quarantined', ...id });
     // A copy that was still being filled was never whole; there is nothing in it to keep readable.
-    if (state === 'active') void this.options.engine.quarantine(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
+    if (state === 'active')
+      void this.options.engine.quarantine(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
   }
 }

@@ -1,4 +1,13 @@
-import type { ContentMark, CopyState, LogOp, PartitionRecord, ReplicaAction, ReplicaEvent, ReplicatedEntry, WriteOutcome } from '@cadastre/core';
+import type {
+  ContentMark,
+  CopyState,
+  LogOp,
+  PartitionRecord,
+  ReplicaAction,
+  ReplicaEvent,
+  ReplicatedEntry,
+  WriteOutcome,
+} from '@cadastre/core';
 import { CadastreError, leaderOf, ReplicaMachine } from '@cadastre/core';
 import type { PartitionId, PartitionMeta, StorageEngine } from '@cadastre/engine';
 import type { Clock, Logger } from '@cadastre/runtime';
@@ -66,11 +75,20 @@ export class ReplicaDriver {
     if (!meta) return { node, state, promisedEpoch: 0, firstSeq: 1, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, log: [] };
     const { promisedEpoch, lastSeq, lastEpoch, appliedSeq } = meta;
     const firstSeq = Math.max(meta.firstSeq, lastSeq - REREAD_ENTRIES + 1);
-    return { node, state, promisedEpoch, firstSeq, lastSeq, lastEpoch, appliedSeq, log: this.readAll(firstSeq, lastSeq) };
+    return {
+      node,
+      state,
+      promisedEpoch,
+      firstSeq,
+      lastSeq,
+      lastEpoch,
+      appliedSeq,
+      log: this.readAll(firstSeq, lastSeq),
+    };
   }
 
   private *readAll(from: number, to: number): Generator<ReplicatedEntry> {
-    for (let seq = from; seq <= to; ) {
+    for (let seq = from; seq <= to;) {
       const entries = this.around.engine.readLog(this.id, seq, READ_STRIDE);
       if (entries.length === 0) return;
       yield* entries;
@@ -155,7 +173,10 @@ export class ReplicaDriver {
   /** What `pull` names, as far as `limits` allow. */
   read(fromSeq: number, toSeq: number, limits: { maxEntries: number; maxBytes: number }): readonly ReplicatedEntry[] {
     if (toSeq < fromSeq) return [];
-    return this.around.engine.readLog(this.id, fromSeq, { ...limits, maxEntries: Math.min(limits.maxEntries, toSeq - fromSeq + 1) });
+    return this.around.engine.readLog(this.id, fromSeq, {
+      ...limits,
+      maxEntries: Math.min(limits.maxEntries, toSeq - fromSeq + 1),
+    });
   }
 
   mark(): ContentMark {
@@ -167,9 +188,16 @@ export class ReplicaDriver {
     const { around } = this;
     switch (action.type) {
       case 'promise':
-        return this.whenDurable(around.engine.promise(this.id, action.epoch), { type: 'promised', epoch: action.epoch });
+        return this.whenDurable(around.engine.promise(this.id, action.epoch), {
+          type: 'promised',
+          epoch: action.epoch,
+        });
       case 'append':
-        return this.whenDurable(around.engine.append(this.id, action.entries), { type: 'durable', seq: action.entries.at(-1)!.seq, cut: action.cut });
+        return this.whenDurable(around.engine.append(this.id, action.entries), {
+          type: 'durable',
+          seq: action.entries.at(-1)!.seq,
+          cut: action.cut,
+        });
       case 'apply':
         return this.apply(action.uptoSeq);
       case 'truncate':
@@ -197,14 +225,18 @@ export class ReplicaDriver {
       case 'change-in-sync':
         return void this.changeInSync(action);
       case 'trouble':
-        return around.logger.error('replica in trouble', { event: 'replica-trouble', ...this.id, reason: action.reason });
+        return around.logger.error('replica in trouble', {
+          event: 'replica-trouble',
+          ...this.id,
+          reason: action.reason,
+        });
     }
   }
 
   private apply(uptoSeq: number): void {
     const { engine } = this.around;
     const from = engine.meta(this.id)?.appliedSeq ?? 0;
-    for (let seq = from; seq < uptoSeq; ) {
+    for (let seq = from; seq < uptoSeq;) {
       seq = Math.min(uptoSeq, seq + APPLY_STRIDE);
       this.whenDurable(engine.apply(this.id, seq), undefined);
     }
@@ -219,7 +251,8 @@ export class ReplicaDriver {
   private compare(mark: ContentMark): void {
     const own = this.mark();
     const equal = own.seq === mark.seq && own.records === mark.records && own.digest === mark.digest;
-    if (!equal) this.around.logger.error('content differs', { event: 'content-differs', ...this.id, own, leader: mark });
+    if (!equal)
+      this.around.logger.error('content differs', { event: 'content-differs', ...this.id, own, leader: mark });
     this.dispatch({ type: 'compared', equal });
   }
 

@@ -69,11 +69,21 @@ export class Reporter {
     }
     this.busy.add(address);
     try {
-      const reply = await callUnary<Wire.ReportRequest, Wire.ReportReply__Output>(peer.agent, peer.agent.report, request, { deadlineMs: DEADLINE_MS });
+      const reply = await callUnary<Wire.ReportRequest, Wire.ReportReply__Output>(
+        peer.agent,
+        peer.agent.report,
+        request,
+        { deadlineMs: DEADLINE_MS },
+      );
       this.failing.delete(address);
       for (const grant of reply.purge) await this.options.replicas.purge(grant, requireGeneration(grant.generation));
     } catch (error) {
-      if (!this.failing.has(address)) this.options.logger.warn('report failed', { event: 'report-failed', address, error: CadastreError.from(error) });
+      if (!this.failing.has(address))
+        this.options.logger.warn('report failed', {
+          event: 'report-failed',
+          address,
+          error: CadastreError.from(error),
+        });
       this.failing.add(address);
     } finally {
       this.busy.delete(address);

@@ -79,7 +79,8 @@ export class Session {
     this.beat?.cancel();
     this.beat = this.options.clock.every(periodMs, () => {
       // Two beats without an answer leave one third of the term to go elsewhere.
-      if (this.unanswered >= 2) return this.lost(stream, new CadastreError('UNAVAILABLE', 'the session is not answered'));
+      if (this.unanswered >= 2)
+        return this.lost(stream, new CadastreError('UNAVAILABLE', 'the session is not answered'));
       this.unanswered += 1;
       stream.write({ keepAlive: {} });
     });
@@ -98,7 +99,12 @@ export class Session {
     this.failures += 1;
     // The first failure is news, its repetition is not.
     const say = this.failures === 1 || this.failures % 60 === 0 ? 'warn' : 'debug';
-    this.options.logger[say]('session lost', { event: 'session-lost', delayMs, failures: this.failures, ...(cause && { error: cause }) });
+    this.options.logger[say]('session lost', {
+      event: 'session-lost',
+      delayMs,
+      failures: this.failures,
+      ...(cause && { error: cause }),
+    });
     this.options.clock.after(delayMs, () => this.connect(), { background: true });
   }
 }

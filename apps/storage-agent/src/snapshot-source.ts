@@ -23,13 +23,24 @@ const room = (call: Call): Promise<void> =>
   });
 
 /** Sends a copy of a partition that this node leads. @throws CadastreError FAILED_PRECONDITION when it does not */
-export const sendSnapshot = async (call: Call, replica: ReplicaDriver | undefined, engine: StorageEngine): Promise<void> => {
+export const sendSnapshot = async (
+  call: Call,
+  replica: ReplicaDriver | undefined,
+  engine: StorageEngine,
+): Promise<void> => {
   const { request } = call;
   // Only a sealed leader has applied all that was ever committed: a copy resumed here never goes back behind where it began.
   if (!replica || replica.machine.phase !== 'serving' || replica.machine.record?.epoch !== request.epoch) {
-    throw new CadastreError('FAILED_PRECONDITION', `${request.keyspace}/${request.partition} is not led here at epoch ${request.epoch}`, { field: 'epoch', remedy: 'learn the leader from the map and ask again' });
+    throw new CadastreError(
+      'FAILED_PRECONDITION',
+      `${request.keyspace}/${request.partition} is not led here at epoch ${request.epoch}`,
+      { field: 'epoch', remedy: 'learn the leader from the map and ask again' },
+    );
   }
-  const snapshot = await engine.snapshot(replica.id, request.resume && request.after.length > 0 ? { afterKey: request.after } : {});
+  const snapshot = await engine.snapshot(
+    replica.id,
+    request.resume && request.after.length > 0 ? { afterKey: request.after } : {},
+  );
   try {
     await sendFrames(call, replica, snapshot);
   } finally {
@@ -43,7 +54,15 @@ const sendFrames = async (call: Call, replica: ReplicaDriver, snapshot: Snapshot
   let index = 0;
   const send = async (pairs: readonly Pair[], last: boolean) => {
     const entries = pairs.map(([key, value]) => ({ key, value }));
-    const more = call.write({ seq: base.seq, totalBytes: snapshot.sizeBytes, index, entries, crc32c: frameCrc(pairs), last, epochAtSeq: String(base.epoch) });
+    const more = call.write({
+      seq: base.seq,
+      totalBytes: snapshot.sizeBytes,
+      index,
+      entries,
+      crc32c: frameCrc(pairs),
+      last,
+      epochAtSeq: String(base.epoch),
+    });
     index += 1;
     if (!more && !call.cancelled) await room(call);
   };

@@ -3,7 +3,9 @@ import { CadastreError, checkKey, checkValue, invalid, LIMITS } from '@cadastre/
 import type { Bytes } from './bytes.js';
 import { toBytes } from './bytes.js';
 
-export type BatchOp = { readonly type: 'put'; readonly key: Bytes; readonly value: Bytes } | { readonly type: 'delete'; readonly key: Bytes };
+export type BatchOp =
+  | { readonly type: 'put'; readonly key: Bytes; readonly value: Bytes }
+  | { readonly type: 'delete'; readonly key: Bytes };
 
 export interface CompiledOp {
   readonly delete: boolean;
@@ -27,16 +29,22 @@ export interface BatchResult {
 /** Comes as `info` with the error of a batch of which some parts failed. */
 export interface BatchFailure {
   readonly applied: readonly number[];
-  readonly failed: readonly { readonly indices: readonly number[]; readonly partition: number; readonly error: CadastreError }[];
+  readonly failed: readonly {
+    readonly indices: readonly number[];
+    readonly partition: number;
+    readonly error: CadastreError;
+  }[];
 }
 
 /** @throws CadastreError INVALID_ARGUMENT naming the operation; nothing was sent then */
 export const compileBatch = (ops: readonly BatchOp[]): CompiledOp[] => {
   if (ops.length === 0) throw invalid('ops', 'is empty', 'give at least one operation', `1 to ${LIMITS.batchOpsMax}`);
-  if (ops.length > LIMITS.batchOpsMax) throw invalid('ops', `has ${ops.length} operations`, 'send several batches', `1 to ${LIMITS.batchOpsMax}`);
+  if (ops.length > LIMITS.batchOpsMax)
+    throw invalid('ops', `has ${ops.length} operations`, 'send several batches', `1 to ${LIMITS.batchOpsMax}`);
   const compiled = ops.map(compileOp);
   const bytes = compiled.reduce((sum, op) => sum + op.key.length + op.value.length, 0);
-  if (bytes > LIMITS.batchBytesMax) throw invalid('ops', `hold ${bytes} bytes`, 'send several batches', `${LIMITS.batchBytesMax} bytes`);
+  if (bytes > LIMITS.batchBytesMax)
+    throw invalid('ops', `hold ${bytes} bytes`, 'send several batches', `${LIMITS.batchBytesMax} bytes`);
   return compiled;
 };
 
@@ -44,7 +52,8 @@ const compileOp = (op: BatchOp, i: number): CompiledOp => {
   const key = toBytes(`ops[${i}].key`, op.key);
   checkKey(key, `ops[${i}].key`);
   if (op.type === 'delete') return { delete: true, key, value: new Uint8Array() };
-  if (op.type !== 'put') throw invalid(`ops[${i}].type`, `"${String((op as { type: unknown }).type)}" is unknown`, 'use put or delete');
+  if (op.type !== 'put')
+    throw invalid(`ops[${i}].type`, `"${String((op as { type: unknown }).type)}" is unknown`, 'use put or delete');
   const value = toBytes(`ops[${i}].value`, op.value);
   checkValue(value, `ops[${i}].value`);
   return { delete: false, key, value };
@@ -64,7 +73,10 @@ export const splitBatch = (map: KeyspaceMap, ops: readonly CompiledOp[]): BatchP
 };
 
 /** @throws CadastreError with `info: BatchFailure` when a part failed */
-export const settleBatch = (parts: readonly BatchPart[], results: readonly PromiseSettledResult<unknown>[]): BatchResult => {
+export const settleBatch = (
+  parts: readonly BatchPart[],
+  results: readonly PromiseSettledResult<unknown>[],
+): BatchResult => {
   const failed = parts.flatMap(({ indices, partition }, i) => {
     const result = results[i]!;
     return result.status === 'rejected' ? [{ indices, partition, error: CadastreError.from(result.reason) }] : [];
@@ -74,5 +86,10 @@ export const settleBatch = (parts: readonly BatchPart[], results: readonly Promi
   const applied = parts.filter((_, i) => results[i]!.status === 'fulfilled').flatMap((part) => part.indices);
   const info: BatchFailure = { applied, failed };
   const message = `${failed.length} of ${parts.length} parts of the batch failed, ${applied.length} operations were applied; first: ${first.message}`;
-  throw new CadastreError(first.code, message, { field: 'ops', remedy: first.remedy ?? 'see info.failed for the operations to send again', info, cause: first });
+  throw new CadastreError(first.code, message, {
+    field: 'ops',
+    remedy: first.remedy ?? 'see info.failed for the operations to send again',
+    info,
+    cause: first,
+  });
 };

@@ -50,7 +50,11 @@ export class BulkWriter {
     while (lane.waiting.length > 0) {
       const batch = take(lane.waiting);
       try {
-        const result = await this.host.send({ partition, ops: batch.map((w) => w.op), indices: batch.map((_, i) => i) });
+        const result = await this.host.send({
+          partition,
+          ops: batch.map((w) => w.op),
+          indices: batch.map((_, i) => i),
+        });
         for (const waiting of batch) waiting.resolve(result);
       } catch (error) {
         for (const waiting of batch) waiting.reject(error);

@@ -8,8 +8,10 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /** @throws CadastreError INVALID_ARGUMENT: text that UTF-8 cannot hold would be stored as something else in silence */
 export const toBytes = (field: string, value: Bytes): Uint8Array => {
   if (value instanceof Uint8Array) return value;
-  if (typeof value !== 'string') throw invalid(field, `is ${value === null ? 'null' : typeof value}`, 'give a Uint8Array or a string');
-  if (LONE_SURROGATE.test(value)) throw invalid(field, 'has half of a surrogate pair, which UTF-8 cannot hold', 'give well-formed text, or bytes');
+  if (typeof value !== 'string')
+    throw invalid(field, `is ${value === null ? 'null' : typeof value}`, 'give a Uint8Array or a string');
+  if (LONE_SURROGATE.test(value))
+    throw invalid(field, 'has half of a surrogate pair, which UTF-8 cannot hold', 'give well-formed text, or bytes');
   return Buffer.from(value, 'utf8');
 };
 

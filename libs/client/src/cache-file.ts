@@ -39,7 +39,7 @@ export const decodeCache = (bytes: Buffer): CachedMaps => {
 
 const unframed = (body: Buffer): Buffer[] => {
   const parts: Buffer[] = [];
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const end = at + 4 + body.readUInt32LE(at);
     parts.push(body.subarray(at + 4, end));
     at = end;

@@ -6,11 +6,23 @@ import { CadastreError } from '@cadastre/core';
 import { encodeDelta, encodeProgress, encodeSnapshot } from '@cadastre/contracts';
 import { CadastreClient } from './client.js';
 import type { TriedInfo } from './router.js';
-import { FakeAgent, FakeControlPlane, ledBy, mapOn, notOwner, rangeSpec, slotsSpec, until } from './testing/fake-cluster.js';
+import {
+  FakeAgent,
+  FakeControlPlane,
+  ledBy,
+  mapOn,
+  notOwner,
+  rangeSpec,
+  slotsSpec,
+  until,
+} from './testing/fake-cluster.js';
 
 const text = (bytes: Uint8Array | undefined): string | undefined => bytes && Buffer.from(bytes).toString();
 const failure = async (promise: Promise<unknown>): Promise<CadastreError> => {
-  const error = await promise.then(() => undefined, (e: unknown) => e);
+  const error = await promise.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
   expect(error).toBeInstanceOf(CadastreError);
   return error as CadastreError;
 };
@@ -25,8 +37,15 @@ describe('CadastreClient', () => {
   let agents: FakeAgent[];
   const clients: CadastreClient[] = [];
 
-  const connect = async (options: Partial<Parameters<typeof CadastreClient.connect>[0]> = {}): Promise<CadastreClient> => {
-    const client = await CadastreClient.connect({ controlPlanes: [control.address], requestTimeoutMs: 2_000, attemptTimeoutMs: 500, ...options });
+  const connect = async (
+    options: Partial<Parameters<typeof CadastreClient.connect>[0]> = {},
+  ): Promise<CadastreClient> => {
+    const client = await CadastreClient.connect({
+      controlPlanes: [control.address],
+      requestTimeoutMs: 2_000,
+      attemptTimeoutMs: 500,
+      ...options,
+    });
     clients.push(client);
     return client;
   };
@@ -34,7 +53,10 @@ describe('CadastreClient', () => {
   beforeEach(async () => {
     agents = await Promise.all(['n1', 'n2', 'n3'].map((id) => new FakeAgent(id).listen()));
     const nodes = agents.map((a) => a.entry);
-    control = await new FakeControlPlane([mapOn(slotsSpec('orders', 8), nodes), mapOn(rangeSpec('names', 'h', 'p'), nodes)]).listen();
+    control = await new FakeControlPlane([
+      mapOn(slotsSpec('orders', 8), nodes),
+      mapOn(rangeSpec('names', 'h', 'p'), nodes),
+    ]).listen();
   });
 
   afterEach(async () => {
@@ -51,8 +73,16 @@ describe('CadastreClient', () => {
     expect(text(await orders.get('k7'))).toBe('v7');
     await orders.delete('k7');
     expect(await orders.get('k7')).toBeUndefined();
-    for (const agent of agents) for (const seen of agent.seen) expect(agents[seen.target.partition % 3]!.id).toBe(agent.id);
-    expect(client.stats()).toMatchObject({ requests: 23, retries: 0, notOwner: 0, wrongOwnerHops: 0, failures: 0, channels: 3 });
+    for (const agent of agents)
+      for (const seen of agent.seen) expect(agents[seen.target.partition % 3]!.id).toBe(agent.id);
+    expect(client.stats()).toMatchObject({
+      requests: 23,
+      retries: 0,
+      notOwner: 0,
+      wrongOwnerHops: 0,
+      failures: 0,
+      channels: 3,
+    });
     expect(client.stats().latency.count).toBe(23);
     expect(control.applied).toEqual(expect.arrayContaining(['orders@1', 'names@1']));
   });
@@ -142,7 +172,11 @@ describe('CadastreClient', () => {
     // Plan: a record without leader; the request makes no attempt until the delta brings one.
     const client = await connect();
     const partition = client.map('orders')!.partitionOf(Buffer.from('a'));
-    const headless = { partition, epoch: 2, replicas: [{ node: 'n1', role: 'follower', state: 'available', inSync: true }] } as const;
+    const headless = {
+      partition,
+      epoch: 2,
+      replicas: [{ node: 'n1', role: 'follower', state: 'available', inSync: true }],
+    } as const;
     control.change('orders', [headless]);
     await until('the delta is applied', () => client.map('orders')!.epochOf(partition) === 2);
     const pending = client.keyspace('orders').get('a');
@@ -161,7 +195,9 @@ describe('CadastreClient', () => {
     }
     const error = await failure(client.keyspace('orders').put('a', '1', { timeoutMs: 200 }));
     expect(error.code).toBe('DEADLINE_EXCEEDED');
-    expect(error.message).toMatch(/put in orders\/\d was not done within \d+ ms: \d+ attempts, last at n\d .*sealed for a hand-off/);
+    expect(error.message).toMatch(
+      /put in orders\/\d was not done within \d+ ms: \d+ attempts, last at n\d .*sealed for a hand-off/,
+    );
     expect(error.info as TriedInfo).toMatchObject({ lastError: 'UNAVAILABLE', mayHaveHappened: false });
     expect((error.info as TriedInfo).attempts).toBeGreaterThan(1);
     expect(client.stats().failures).toBe(1);
@@ -202,8 +238,22 @@ describe('CadastreClient', () => {
       ['value', orders.put('k', 7 as never)],
       ['ops', orders.batch([])],
       ['ops', orders.batch(Array.from({ length: 1001 }, (_, i) => ({ type: 'delete', key: `${i}` }) as const))],
-      ['ops', orders.batch(Array.from({ length: 3 }, (_, i) => ({ type: 'put', key: `${i}`, value: Buffer.alloc(1024 * 1024) }) as const))],
-      ['ops[1].key', orders.batch([{ type: 'delete', key: 'a' }, { type: 'delete', key: '' }])],
+      [
+        'ops',
+        orders.batch(
+          Array.from(
+            { length: 3 },
+            (_, i) => ({ type: 'put', key: `${i}`, value: Buffer.alloc(1024 * 1024) }) as const,
+          ),
+        ),
+      ],
+      [
+        'ops[1].key',
+        orders.batch([
+          { type: 'delete', key: 'a' },
+          { type: 'delete', key: '' },
+        ]),
+      ],
       ['ops[0].type', orders.batch([{ type: 'increment', key: 'a' } as never])],
       ['limit', collect(orders.scan({ limit: -1 }))],
     ];
@@ -219,7 +269,11 @@ describe('CadastreClient', () => {
     // Plan: NOT_FOUND with field and remedy for a keyspace that no control plane knows; INVALID_ARGUMENT for an impossible name.
     const client = await connect();
     const error = await failure(client.keyspace('nothing').get('a'));
-    expect(error).toMatchObject({ code: 'NOT_FOUND', field: 'keyspace', remedy: 'make it first: cadastre keyspace create nothing' });
+    expect(error).toMatchObject({
+      code: 'NOT_FOUND',
+      field: 'keyspace',
+      remedy: 'make it first: cadastre keyspace create nothing',
+    });
     expect(error.message).toContain('names, orders');
     expect(() => client.keyspace('Bad Name')).toThrow(/not a valid name/);
   });
@@ -228,7 +282,8 @@ describe('CadastreClient', () => {
     // Plan: the request begins before the snapshot arrives; it waits and succeeds.
     const client = await connect();
     const pending = client.keyspace('fresh').put('a', '1');
-    for (const call of control.calls) for (const chunk of encodeSnapshot(mapOn(slotsSpec('fresh', 2), [agents[0]!.entry]))) call.write(chunk);
+    for (const call of control.calls)
+      for (const chunk of encodeSnapshot(mapOn(slotsSpec('fresh', 2), [agents[0]!.entry]))) call.write(chunk);
     await pending;
     expect(agents[0]!.seen).toHaveLength(1);
   });
@@ -262,7 +317,15 @@ describe('CadastreClient', () => {
     };
     await client.keyspace('orders').put('a', '1');
     for (const call of control.calls) {
-      call.write(encodeDelta({ keyspace: 'orders', from: { incarnation: 1, number: 40 }, to: { incarnation: 1, number: 41 }, records: [], nodes: [] }));
+      call.write(
+        encodeDelta({
+          keyspace: 'orders',
+          from: { incarnation: 1, number: 40 },
+          to: { incarnation: 1, number: 41 },
+          records: [],
+          nodes: [],
+        }),
+      );
     }
     await until('a new subscription came', () => control.subscriptions.length === 2);
     expect(control.subscriptions[1]!.known.map((k) => k.keyspace)).toEqual(['names']);
@@ -300,7 +363,12 @@ describe('CadastreClient', () => {
     bytes[bytes.length - 1] = bytes[bytes.length - 1]! ^ 1;
     await writeFile(cacheFile, bytes);
     const warnings: string[] = [];
-    const logger = { debug: () => undefined, info: () => undefined, warn: (m: string) => void warnings.push(m), error: () => undefined };
+    const logger = {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (m: string) => void warnings.push(m),
+      error: () => undefined,
+    };
     const error = await failure(connect({ cacheFile, logger, requestTimeoutMs: 300 }));
     expect(error).toMatchObject({ code: 'UNAVAILABLE', field: 'controlPlanes' });
     expect(warnings.join('\n')).toContain('checksum does not match');
@@ -308,7 +376,8 @@ describe('CadastreClient', () => {
 
   it('refuses options that cannot work', async () => {
     // Plan: no address, a bad address and a time of zero are each named.
-    const refused = async (options: object): Promise<string | undefined> => (await failure(CadastreClient.connect({ controlPlanes: ['h:1'], ...options }))).field;
+    const refused = async (options: object): Promise<string | undefined> =>
+      (await failure(CadastreClient.connect({ controlPlanes: ['h:1'], ...options }))).field;
     expect(await refused({ controlPlanes: [] })).toBe('controlPlanes');
     expect(await refused({ controlPlanes: ['nowhere'] })).toBe('controlPlanes[0]');
     expect(await refused({ requestTimeoutMs: 0 })).toBe('requestTimeoutMs');
@@ -319,7 +388,11 @@ describe('CadastreClient', () => {
     const client = await connect();
     const orders = client.keyspace('orders');
     const ops = Array.from({ length: 40 }, (_, i) => ({ type: 'put', key: `k${i}`, value: `${i}` }) as const);
-    const result = await orders.batch([...ops, { type: 'put', key: 'k0', value: 'again' }, { type: 'delete', key: 'k1' }]);
+    const result = await orders.batch([
+      ...ops,
+      { type: 'put', key: 'k0', value: 'again' },
+      { type: 'delete', key: 'k1' },
+    ]);
     expect(result.partitions).toBe(8);
     expect(agents.flatMap((a) => a.seen)).toHaveLength(8);
     expect(text(await orders.get('k0'))).toBe('again');
@@ -332,10 +405,16 @@ describe('CadastreClient', () => {
     agents[0]!.before = () => {
       throw new CadastreError('FAILED_PRECONDITION', 'too few in-sync replicas', { remedy: 'bring a node back' });
     };
-    const error = await failure(client.keyspace('orders').batch(Array.from({ length: 30 }, (_, i) => ({ type: 'put', key: `k${i}`, value: '' }) as const)));
+    const error = await failure(
+      client
+        .keyspace('orders')
+        .batch(Array.from({ length: 30 }, (_, i) => ({ type: 'put', key: `k${i}`, value: '' }) as const)),
+    );
     const { applied, failed } = error.info as { applied: number[]; failed: { indices: number[] }[] };
     expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', field: 'ops', remedy: 'bring a node back' });
-    expect([...applied, ...failed.flatMap((f) => f.indices)].sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect([...applied, ...failed.flatMap((f) => f.indices)].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 30 }, (_, i) => i),
+    );
     expect(failed.length).toBeGreaterThan(0);
   });
 
@@ -343,11 +422,16 @@ describe('CadastreClient', () => {
     // Plan: 1,500 keys over 8 partitions (several pages each); all, a range, a prefix and a limit come in order.
     const orders = (await connect()).keyspace('orders');
     const keys = Array.from({ length: 1500 }, (_, i) => `k${String(i).padStart(5, '0')}`);
-    for (let i = 0; i < keys.length; i += 500) await orders.batch(keys.slice(i, i + 500).map((key) => ({ type: 'put', key, value: key }) as const));
+    for (let i = 0; i < keys.length; i += 500)
+      await orders.batch(keys.slice(i, i + 500).map((key) => ({ type: 'put', key, value: key }) as const));
     expect(await collect(orders.scan())).toEqual(keys);
     expect(await collect(orders.scan({ start: 'k00010', end: 'k00013' }))).toEqual(['k00010', 'k00011', 'k00012']);
     expect(await collect(orders.scan({ prefix: 'k0012' }))).toEqual(keys.slice(120, 130));
-    expect(await collect(orders.scan({ prefix: 'k001', start: 'k00150', limit: 3 }))).toEqual(['k00150', 'k00151', 'k00152']);
+    expect(await collect(orders.scan({ prefix: 'k001', start: 'k00150', limit: 3 }))).toEqual([
+      'k00150',
+      'k00151',
+      'k00152',
+    ]);
     expect(await collect(orders.scan({ start: 'z', end: 'a' }))).toEqual([]);
   });
 
@@ -369,7 +453,13 @@ describe('CadastreClient', () => {
     for (let i = 0; i < 20; i += 1) await orders.put(`k${i}`, '');
     for (const keyspace of ['orders', 'names']) {
       const map = control.maps.find((m) => m.spec.name === keyspace)!;
-      control.change(keyspace, map.records().filter((r) => r.replicas[0]!.node === 'n3').map((r) => ledBy(r.partition, 2, 'n1')));
+      control.change(
+        keyspace,
+        map
+          .records()
+          .filter((r) => r.replicas[0]!.node === 'n3')
+          .map((r) => ledBy(r.partition, 2, 'n1')),
+      );
     }
     await until('the maps changed', () => ['orders', 'names'].every((k) => client.map(k)!.generation.number === 2));
     (client as unknown as { peers: { closeUnused(): void } }).peers.closeUnused();

@@ -81,7 +81,12 @@ export class CadastreClient {
   }
 
   stats(): ClientStats {
-    return { ...this.router.counters, latency: this.router.latency.summary(), channels: this.peers.size, map: this.follower.status() };
+    return {
+      ...this.router.counters,
+      latency: this.router.latency.summary(),
+      channels: this.peers.size,
+      map: this.follower.status(),
+    };
   }
 
   /** Begins a new measurement of latencies. */
@@ -105,21 +110,31 @@ export class CadastreClient {
       logger.warn(`no control plane has answered within ${waitMs} ms: starting from the map in ${cacheFile}`);
       this.follower.seed(cached.clusterId, cached.maps);
     } else if (!answered) {
-      throw new CadastreError('UNAVAILABLE', `no control plane has answered within ${waitMs} ms: ${controlPlanes.join(', ')}`, {
-        field: 'controlPlanes',
-        remedy: 'check the addresses, or give a cacheFile to be able to start without them',
-      });
+      throw new CadastreError(
+        'UNAVAILABLE',
+        `no control plane has answered within ${waitMs} ms: ${controlPlanes.join(', ')}`,
+        {
+          field: 'controlPlanes',
+          remedy: 'check the addresses, or give a cacheFile to be able to start without them',
+        },
+      );
     }
     if (this.cache) this.follower.onChange(() => this.cache?.changed());
     if (answered) this.cache?.changed();
   }
 
-  private async mapOf(keyspace: string, { signal, timeoutMs = this.options.requestTimeoutMs }: RequestOptions): Promise<KeyspaceMap> {
+  private async mapOf(
+    keyspace: string,
+    { signal, timeoutMs = this.options.requestTimeoutMs }: RequestOptions,
+  ): Promise<KeyspaceMap> {
     const held = this.follower.current(keyspace);
     if (held) return held;
     const map = await this.within(timeoutMs, signal, (until) => this.appearance(keyspace, until));
     if (map) return map;
-    if (signal?.aborted) throw new CadastreError('CANCELLED', 'cancelled by the caller before it was sent', { remedy: 'call again if it is still wanted' });
+    if (signal?.aborted)
+      throw new CadastreError('CANCELLED', 'cancelled by the caller before it was sent', {
+        remedy: 'call again if it is still wanted',
+      });
     throw this.follower.status().answered ? unknownKeyspace(keyspace, this.follower.maps()) : noMap(keyspace);
   }
 
@@ -140,7 +155,11 @@ export class CadastreClient {
   }
 
   /** Runs `task` with a signal that aborts after `waitMs`, or with `signal`. */
-  private async within<T>(waitMs: number, signal: AbortSignal | undefined, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  private async within<T>(
+    waitMs: number,
+    signal: AbortSignal | undefined,
+    task: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const controller = new AbortController();
     const abort = () => controller.abort();
     const timer = this.options.clock.after(waitMs, abort);
@@ -158,7 +177,10 @@ export class CadastreClient {
 
 const unknownKeyspace = (name: string, maps: readonly KeyspaceMap[]): CadastreError => {
   const names = maps.map((m) => m.spec.name).sort();
-  const known = names.length === 0 ? 'there are none yet' : `there are ${names.slice(0, 5).join(', ')}${names.length > 5 ? ' and others' : ''}`;
+  const known =
+    names.length === 0
+      ? 'there are none yet'
+      : `there are ${names.slice(0, 5).join(', ')}${names.length > 5 ? ' and others' : ''}`;
   return new CadastreError('NOT_FOUND', `keyspace: "${printable(name)}" does not exist; ${known}`, {
     field: 'keyspace',
     remedy: `make it first: cadastre keyspace create ${printable(name)}`,
@@ -166,7 +188,11 @@ const unknownKeyspace = (name: string, maps: readonly KeyspaceMap[]): CadastreEr
 };
 
 const noMap = (name: string): CadastreError =>
-  new CadastreError('UNAVAILABLE', `keyspace: no control plane has answered yet, and the cached map does not have "${printable(name)}"`, {
-    field: 'keyspace',
-    remedy: 'try again once a control plane can be reached',
-  });
+  new CadastreError(
+    'UNAVAILABLE',
+    `keyspace: no control plane has answered yet, and the cached map does not have "${printable(name)}"`,
+    {
+      field: 'keyspace',
+      remedy: 'try again once a control plane can be reached',
+    },
+  );

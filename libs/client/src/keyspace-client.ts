@@ -58,7 +58,12 @@ export class KeyspaceClient {
     checkValue(content);
     const requestId = this.host.nextRequestId();
     return this.routed('put', 'write', bytes, options, (peer, target, limits) =>
-      callUnary<Wire.PutRequest, Wire.WriteReply__Output>(peer.kv, peer.kv.Put, { target, requestId, key: bytes, value: content }, limits),
+      callUnary<Wire.PutRequest, Wire.WriteReply__Output>(
+        peer.kv,
+        peer.kv.Put,
+        { target, requestId, key: bytes, value: content },
+        limits,
+      ),
     );
   }
 
@@ -67,7 +72,12 @@ export class KeyspaceClient {
     const bytes = keyBytes(key);
     const requestId = this.host.nextRequestId();
     return this.routed('delete', 'write', bytes, options, (peer, target, limits) =>
-      callUnary<Wire.DeleteRequest, Wire.WriteReply__Output>(peer.kv, peer.kv.Delete, { target, requestId, key: bytes }, limits),
+      callUnary<Wire.DeleteRequest, Wire.WriteReply__Output>(
+        peer.kv,
+        peer.kv.Delete,
+        { target, requestId, key: bytes },
+        limits,
+      ),
     );
   }
 
@@ -79,12 +89,18 @@ export class KeyspaceClient {
     const compiled = compileBatch(ops);
     const parts = splitBatch(await this.host.mapOf(this.name, options), compiled);
     const gate = new Gate(BATCH_CONCURRENCY);
-    return settleBatch(parts, await Promise.allSettled(parts.map((part) => gate.run(() => this.sendPart(part, options)))));
+    return settleBatch(
+      parts,
+      await Promise.allSettled(parts.map((part) => gate.run(() => this.sendPart(part, options)))),
+    );
   }
 
   /** For loading: many writes in few requests. */
   bulkWriter(options: RequestOptions = {}): BulkWriter {
-    return new BulkWriter({ map: () => this.host.mapOf(this.name, options), send: (part) => this.sendPart(part, options) });
+    return new BulkWriter({
+      map: () => this.host.mapOf(this.name, options),
+      send: (part) => this.sendPart(part, options),
+    });
   }
 
   /** Entries in key order. A hash-partitioned keyspace asks all partitions and merges; an ordered one goes through them in turn. */
@@ -98,15 +114,28 @@ export class KeyspaceClient {
   private sendPart({ partition, ops }: BatchPart, options: RequestOptions): Promise<WriteResult> {
     const requestId = this.host.nextRequestId();
     const send = (peer: Peer, target: Wire.Target, limits: CallLimits) =>
-      callUnary<Wire.BatchRequest, Wire.WriteReply__Output>(peer.kv, peer.kv.Batch, { target, requestId, ops: [...ops] }, limits);
+      callUnary<Wire.BatchRequest, Wire.WriteReply__Output>(
+        peer.kv,
+        peer.kv.Batch,
+        { target, requestId, ops: [...ops] },
+        limits,
+      );
     return this.host.router.call({ verb: 'batch', effect: 'write', keyspace: this.name, partition, send }, options);
   }
 
   private pageReader(options: RequestOptions): ReadPage {
     return async (partition, start, end, limit): Promise<Page> => {
       const send = (peer: Peer, target: Wire.Target, limits: CallLimits) =>
-        callUnary<Wire.ScanRequest, Wire.ScanReply__Output>(peer.kv, peer.kv.Scan, { target, start, end: end ?? new Uint8Array(), limit }, limits);
-      const reply = await this.host.router.call({ verb: 'scan', effect: 'read', keyspace: this.name, partition, send }, options);
+        callUnary<Wire.ScanRequest, Wire.ScanReply__Output>(
+          peer.kv,
+          peer.kv.Scan,
+          { target, start, end: end ?? new Uint8Array(), limit },
+          limits,
+        );
+      const reply = await this.host.router.call(
+        { verb: 'scan', effect: 'read', keyspace: this.name, partition, send },
+        options,
+      );
       return { entries: reply.entries, next: reply.more ? reply.next : undefined };
     };
   }

@@ -55,7 +55,15 @@ export class LatencyRecorder {
   summary(): LatencySummary {
     const q = (share: number) => this.quantile(share);
     const meanMs = this.count === 0 ? 0 : this.sumMs / this.count;
-    return { count: this.count, meanMs, p50Ms: q(0.5), p95Ms: q(0.95), p99Ms: q(0.99), p999Ms: q(0.999), maxMs: this.maxMs };
+    return {
+      count: this.count,
+      meanMs,
+      p50Ms: q(0.5),
+      p95Ms: q(0.95),
+      p99Ms: q(0.99),
+      p999Ms: q(0.999),
+      maxMs: this.maxMs,
+    };
   }
 
   /** Adds what another recorder has, e.g. of another worker. */

@@ -66,7 +66,12 @@ export class MapFollower {
 
   status(): MapFollowerStatus {
     const { connection, cluster, answered, synced } = this.state;
-    return { connectedTo: connection.kind === 'open' ? connection.address : undefined, clusterId: cluster?.id, answered, synced };
+    return {
+      connectedTo: connection.kind === 'open' ? connection.address : undefined,
+      clusterId: cluster?.id,
+      answered,
+      synced,
+    };
   }
 
   /** @returns a function that ends the subscription */
@@ -131,7 +136,17 @@ export class MapFollower {
         this.options.logger.warn('refused a record', { why: message });
         return { state: this.state, actions: [], wakeAt: undefined };
       }
-      return onEvent(this.state, { kind: 'damaged', stream: event.stream, keyspace: keyspaceOf(event), why: message, jitter: this.options.random() }, now);
+      return onEvent(
+        this.state,
+        {
+          kind: 'damaged',
+          stream: event.stream,
+          keyspace: keyspaceOf(event),
+          why: message,
+          jitter: this.options.random(),
+        },
+        now,
+      );
     }
   }
 
@@ -139,7 +154,8 @@ export class MapFollower {
     const { answered, synced } = this.state;
     this.state = state;
     for (const action of actions) this.act(action);
-    if (answered !== state.answered || synced !== state.synced) for (const listener of [...this.milestoneListeners]) listener();
+    if (answered !== state.answered || synced !== state.synced)
+      for (const listener of [...this.milestoneListeners]) listener();
     if (wakeAt !== undefined) this.wake(wakeAt);
   }
 
@@ -147,7 +163,11 @@ export class MapFollower {
     this.timer?.cancel();
     if (this.state.connection.kind === 'stopped') return;
     const inMs = Math.max(0, at - this.options.clock.monotonicMs());
-    this.timer = this.options.clock.after(inMs, () => this.perform(onAdvance(this.state, this.options.clock.monotonicMs(), this.options.random())), { background: true });
+    this.timer = this.options.clock.after(
+      inMs,
+      () => this.perform(onAdvance(this.state, this.options.clock.monotonicMs(), this.options.random())),
+      { background: true },
+    );
   }
 
   private act(action: SyncAction): void {
@@ -174,8 +194,17 @@ export class MapFollower {
     const assembler = new SnapshotAssembler();
     this.streams.set(stream, { peer, call });
     call.on('data', (event: Wire.MapEvent__Output) => this.feed(this.translate(stream, assembler, event)));
-    call.on('error', (error) => this.feed({ kind: 'ended', stream, why: fromServiceError(error as never).message, jitter: this.options.random() }));
-    call.on('end', () => this.feed({ kind: 'ended', stream, why: 'ended by the server', jitter: this.options.random() }));
+    call.on('error', (error) =>
+      this.feed({
+        kind: 'ended',
+        stream,
+        why: fromServiceError(error as never).message,
+        jitter: this.options.random(),
+      }),
+    );
+    call.on('end', () =>
+      this.feed({ kind: 'ended', stream, why: 'ended by the server', jitter: this.options.random() }),
+    );
     call.write({ subscribe: { watcher: this.options.watcher, known: encodeKnown(known) } });
   }
 
@@ -199,7 +228,13 @@ export class MapFollower {
       return { kind: 'heard', stream };
     } catch (error) {
       const keyspace = event.snapshot?.keyspace ?? event.delta?.keyspace;
-      return { kind: 'damaged', stream, keyspace, why: CadastreError.from(error).message, jitter: this.options.random() };
+      return {
+        kind: 'damaged',
+        stream,
+        keyspace,
+        why: CadastreError.from(error).message,
+        jitter: this.options.random(),
+      };
     }
   }
 }

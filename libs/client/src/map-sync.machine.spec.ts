@@ -39,16 +39,26 @@ describe('map sync machine', () => {
 
   it('keeps a record that an owner healed further than the snapshot knows', () => {
     // Plan: heal partition 2 to epoch 9, then apply a newer snapshot that has epoch 1 there: the healed record stays.
-    const held = run(opened(), { kind: 'snapshot', stream: 1, map: map(7) }, { kind: 'healed', keyspace: 'orders', record: ledBy(2, 9, 'n1'), nodes: [] }).state;
+    const held = run(
+      opened(),
+      { kind: 'snapshot', stream: 1, map: map(7) },
+      { kind: 'healed', keyspace: 'orders', record: ledBy(2, 9, 'n1'), nodes: [] },
+    ).state;
     const after = run(held, { kind: 'snapshot', stream: 1, map: map(8) }).state.maps.get('orders')!;
     expect([after.generation.number, after.epochOf(2), after.leader(2)!.id]).toEqual([8, 9, 'n1']);
   });
 
   it('takes a snapshot of a new incarnation as it is', () => {
     // Plan: a restored register (incarnation 2) may have lower epochs; nothing of the old world is mixed in.
-    const held = run(opened(), { kind: 'snapshot', stream: 1, map: map(7) }, { kind: 'healed', keyspace: 'orders', record: ledBy(2, 9, 'n1'), nodes: [] }).state;
+    const held = run(
+      opened(),
+      { kind: 'snapshot', stream: 1, map: map(7) },
+      { kind: 'healed', keyspace: 'orders', record: ledBy(2, 9, 'n1'), nodes: [] },
+    ).state;
     const restored = mapOn(slotsSpec('orders', 4), nodes, 1);
-    const newer = Object.assign(Object.create(Object.getPrototypeOf(restored) as object), restored, { generation: { incarnation: 2, number: 1 } }) as KeyspaceMap;
+    const newer = Object.assign(Object.create(Object.getPrototypeOf(restored) as object), restored, {
+      generation: { incarnation: 2, number: 1 },
+    }) as KeyspaceMap;
     expect(run(held, { kind: 'snapshot', stream: 1, map: newer }).state.maps.get('orders')!.epochOf(2)).toBe(1);
   });
 
@@ -58,7 +68,13 @@ describe('map sync machine', () => {
     const delta = (from: number, to: number): SyncEvent => ({
       kind: 'delta',
       stream: 1,
-      delta: { keyspace: 'orders', from: generation(from), to: generation(to), records: [ledBy(0, 5, 'n3')], nodes: [] },
+      delta: {
+        keyspace: 'orders',
+        from: generation(from),
+        to: generation(to),
+        records: [ledBy(0, 5, 'n3')],
+        nodes: [],
+      },
     });
     expect(kinds(run(held, delta(5, 6)))).toEqual([]);
     const fits = run(held, delta(7, 8));
@@ -73,7 +89,13 @@ describe('map sync machine', () => {
   it('takes over new addresses that come without a new generation', () => {
     // Plan: a delta from 7 to 7 with n2 at another address is applied.
     const held = run(opened(), { kind: 'snapshot', stream: 1, map: map(7) }).state;
-    const delta = { keyspace: 'orders', from: generation(7), to: generation(7), records: [], nodes: [{ ...nodes[1]!, address: 'moved:2' }] };
+    const delta = {
+      keyspace: 'orders',
+      from: generation(7),
+      to: generation(7),
+      records: [],
+      nodes: [{ ...nodes[1]!, address: 'moved:2' }],
+    };
     const after = run(held, { kind: 'delta', stream: 1, delta });
     expect(after.state.maps.get('orders')!.node('n2')!.address).toBe('moved:2');
     expect(kinds(after)).toEqual(['applied', 'changed']);
@@ -81,7 +103,11 @@ describe('map sync machine', () => {
 
   it('resumes from what it has after a stream ended', () => {
     // Plan: an ended stream is followed by one elsewhere that names the known generation.
-    const held = run(opened(), { kind: 'snapshot', stream: 1, map: map(7) }, { kind: 'ended', stream: 1, why: 'test', jitter: 0.5 });
+    const held = run(
+      opened(),
+      { kind: 'snapshot', stream: 1, map: map(7) },
+      { kind: 'ended', stream: 1, why: 'test', jitter: 0.5 },
+    );
     expect(onAdvance(held.state, held.wakeAt!, 0).actions).toEqual([
       { kind: 'open', stream: 2, address: 'b:1', known: [{ keyspace: 'orders', generation: generation(7) }] },
     ]);
@@ -105,9 +131,18 @@ describe('map sync machine', () => {
 
   it('goes back to its map when a stream turns out to be of another cluster', () => {
     // Plan: confirmed as cluster A, a stream of cluster B brings a newer map and then its name: A's map is restored.
-    const a = run(opened(), { kind: 'snapshot', stream: 1, map: map(7) }, { kind: 'progress', stream: 1, clusterId: 'A' }, { kind: 'ended', stream: 1, why: 'test', jitter: 0 });
+    const a = run(
+      opened(),
+      { kind: 'snapshot', stream: 1, map: map(7) },
+      { kind: 'progress', stream: 1, clusterId: 'A' },
+      { kind: 'ended', stream: 1, why: 'test', jitter: 0 },
+    );
     const second = onAdvance(a.state, a.wakeAt!, 0).state;
-    const after = run(second, { kind: 'snapshot', stream: 2, map: map(90) }, { kind: 'progress', stream: 2, clusterId: 'B' });
+    const after = run(
+      second,
+      { kind: 'snapshot', stream: 2, map: map(90) },
+      { kind: 'progress', stream: 2, clusterId: 'B' },
+    );
     expect(kinds(after)).toEqual(['close', 'warn', 'changed']);
     expect(after.state.maps.get('orders')!.generation.number).toBe(7);
   });
@@ -116,11 +151,17 @@ describe('map sync machine', () => {
     // Plan: seed generation 50 of cluster A, hear an older snapshot (refused) and the name B: everything is asked for anew.
     const seeded = run(opened(), { kind: 'seed', clusterId: 'A', maps: [map(50)] });
     expect(kinds(seeded)).toEqual(['changed']);
-    const after = run(seeded.state, { kind: 'snapshot', stream: 1, map: map(3) }, { kind: 'progress', stream: 1, clusterId: 'B' });
+    const after = run(
+      seeded.state,
+      { kind: 'snapshot', stream: 1, map: map(3) },
+      { kind: 'progress', stream: 1, clusterId: 'B' },
+    );
     expect(after.state.maps.size).toBe(0);
     const again = onAdvance(after.state, after.wakeAt!, 0);
     expect(again.actions).toEqual([{ kind: 'open', stream: 2, address: 'b:1', known: [] }]);
-    expect(run(again.state, { kind: 'snapshot', stream: 2, map: map(3) }).state.maps.get('orders')!.generation.number).toBe(3);
+    expect(
+      run(again.state, { kind: 'snapshot', stream: 2, map: map(3) }).state.maps.get('orders')!.generation.number,
+    ).toBe(3);
   });
 
   it('backs off further with each failure, up to two seconds, and begins anew after a progress mark', () => {

@@ -47,13 +47,29 @@ export type SyncEvent =
   | { readonly kind: 'progress'; readonly stream: number; readonly clusterId: string }
   /** Part of a snapshot. */
   | { readonly kind: 'heard'; readonly stream: number }
-  | { readonly kind: 'damaged'; readonly stream: number; readonly keyspace: string | undefined; readonly why: string; readonly jitter: number }
+  | {
+      readonly kind: 'damaged';
+      readonly stream: number;
+      readonly keyspace: string | undefined;
+      readonly why: string;
+      readonly jitter: number;
+    }
   | { readonly kind: 'ended'; readonly stream: number; readonly why: string; readonly jitter: number }
-  | { readonly kind: 'healed'; readonly keyspace: string; readonly record: PartitionRecord; readonly nodes: readonly NodeEntry[] }
+  | {
+      readonly kind: 'healed';
+      readonly keyspace: string;
+      readonly record: PartitionRecord;
+      readonly nodes: readonly NodeEntry[];
+    }
   | { readonly kind: 'stop' };
 
 export type SyncAction =
-  | { readonly kind: 'open'; readonly stream: number; readonly address: string; readonly known: readonly KeyspaceGeneration[] }
+  | {
+      readonly kind: 'open';
+      readonly stream: number;
+      readonly address: string;
+      readonly known: readonly KeyspaceGeneration[];
+    }
   | { readonly kind: 'close'; readonly stream: number }
   | { readonly kind: 'applied'; readonly stream: number; readonly applied: KeyspaceGeneration }
   | { readonly kind: 'changed'; readonly keyspace: string }
@@ -79,7 +95,11 @@ export const initialSync = (addresses: readonly string[]): SyncState => ({
   distrusted: new Set(),
 });
 
-const step = (state: SyncState, actions: readonly SyncAction[] = []): SyncStep => ({ state, actions, wakeAt: wakeAtOf(state.connection) });
+const step = (state: SyncState, actions: readonly SyncAction[] = []): SyncStep => ({
+  state,
+  actions,
+  wakeAt: wakeAtOf(state.connection),
+});
 
 const wakeAtOf = (connection: Connection): MonotonicMs | undefined => {
   if (connection.kind === 'waiting') return connection.until;
@@ -89,14 +109,23 @@ const wakeAtOf = (connection: Connection): MonotonicMs | undefined => {
 export const onAdvance = (state: SyncState, now: MonotonicMs, jitter: number): SyncStep => {
   const { connection } = state;
   if (connection.kind === 'waiting' && now >= connection.until) return open(state, now);
-  if (connection.kind === 'open' && now >= connection.heardAt + SILENCE_MS) return leave(state, `silent for ${SILENCE_MS} ms`, now, jitter);
+  if (connection.kind === 'open' && now >= connection.heardAt + SILENCE_MS)
+    return leave(state, `silent for ${SILENCE_MS} ms`, now, jitter);
   return step(state);
 };
 
 export const onEvent = (state: SyncState, event: SyncEvent, now: MonotonicMs): SyncStep => {
   if ('stream' in event) {
     if (state.connection.kind !== 'open' || state.connection.stream !== event.stream) return step(state);
-    return onStreamEvent({ ...state, answered: state.answered || (event.kind !== 'ended' && event.kind !== 'damaged'), connection: { ...state.connection, heardAt: now } }, event, now);
+    return onStreamEvent(
+      {
+        ...state,
+        answered: state.answered || (event.kind !== 'ended' && event.kind !== 'damaged'),
+        connection: { ...state.connection, heardAt: now },
+      },
+      event,
+      now,
+    );
   }
   switch (event.kind) {
     case 'start':
@@ -125,7 +154,12 @@ const onStreamEvent = (state: SyncState, event: StreamEvent, now: MonotonicMs): 
     case 'progress':
       return onProgress(state, event.clusterId, now);
     case 'damaged':
-      return leave(event.keyspace === undefined ? state : distrust(state, event.keyspace), event.why, now, event.jitter);
+      return leave(
+        event.keyspace === undefined ? state : distrust(state, event.keyspace),
+        event.why,
+        now,
+        event.jitter,
+      );
     case 'ended':
       return leave(state, event.why, now, event.jitter);
   }
@@ -135,8 +169,16 @@ const open = (state: SyncState, now: MonotonicMs): SyncStep => {
   const at = (state.at + 1) % state.addresses.length;
   const address = state.addresses[at]!;
   const stream = state.streams + 1;
-  const known = [...state.maps.values()].filter((m) => !state.distrusted.has(m.spec.name)).map((m) => ({ keyspace: m.spec.name, generation: m.generation }));
-  const next: SyncState = { ...state, at, streams: stream, connection: { kind: 'open', stream, address, heardAt: now }, mapsBefore: state.maps };
+  const known = [...state.maps.values()]
+    .filter((m) => !state.distrusted.has(m.spec.name))
+    .map((m) => ({ keyspace: m.spec.name, generation: m.generation }));
+  const next: SyncState = {
+    ...state,
+    at,
+    streams: stream,
+    connection: { kind: 'open', stream, address, heardAt: now },
+    mapsBefore: state.maps,
+  };
   return step(next, [{ kind: 'open', stream, address, known }]);
 };
 
@@ -154,11 +196,15 @@ const leave = (state: SyncState, why: string, now: MonotonicMs, jitter: number):
 };
 
 const stop = (state: SyncState): SyncStep => {
-  const actions: SyncAction[] = state.connection.kind === 'open' ? [{ kind: 'close', stream: state.connection.stream }] : [];
+  const actions: SyncAction[] =
+    state.connection.kind === 'open' ? [{ kind: 'close', stream: state.connection.stream }] : [];
   return step({ ...state, connection: { kind: 'stopped' } }, actions);
 };
 
-const distrust = (state: SyncState, keyspace: string): SyncState => ({ ...state, distrusted: new Set(state.distrusted).add(keyspace) });
+const distrust = (state: SyncState, keyspace: string): SyncState => ({
+  ...state,
+  distrusted: new Set(state.distrusted).add(keyspace),
+});
 
 const withMap = (state: SyncState, map: KeyspaceMap): SyncState => {
   const distrusted = new Set(state.distrusted);
@@ -171,7 +217,15 @@ const seed = (state: SyncState, clusterId: string, maps: readonly KeyspaceMap[])
   if (state.answered) return step(state);
   const seeded = new Map(maps.map((m) => [m.spec.name, m] as const));
   const changed = maps.map((m): SyncAction => ({ kind: 'changed', keyspace: m.spec.name }));
-  return step({ ...state, cluster: clusterId ? { id: clusterId, confirmed: false } : undefined, maps: seeded, mapsBefore: seeded }, changed);
+  return step(
+    {
+      ...state,
+      cluster: clusterId ? { id: clusterId, confirmed: false } : undefined,
+      maps: seeded,
+      mapsBefore: seeded,
+    },
+    changed,
+  );
 };
 
 const onSnapshot = (state: SyncState, stream: number, map: KeyspaceMap): SyncStep => {
@@ -207,7 +261,12 @@ const onDelta = (state: SyncState, stream: number, delta: MapDelta, now: Monoton
   if (held && isKnown(delta, held.generation)) return step(state);
   if (!held || compareGenerations(delta.from, held.generation) !== 0) {
     const have = held ? formatGeneration(held.generation) : 'nothing';
-    return leave(distrust(state, delta.keyspace), `gap in ${delta.keyspace}: delta from ${formatGeneration(delta.from)}, held is ${have}`, now, 0);
+    return leave(
+      distrust(state, delta.keyspace),
+      `gap in ${delta.keyspace}: delta from ${formatGeneration(delta.from)}, held is ${have}`,
+      now,
+      0,
+    );
   }
   const map = held.withDelta(delta);
   return step(withMap(state, map), [
@@ -229,20 +288,37 @@ const onProgress = (state: SyncState, clusterId: string, now: MonotonicMs): Sync
     const id = clusterId || cluster?.id;
     return step({ ...state, synced: true, failures: 0, cluster: id ? { id, confirmed: true } : undefined });
   }
-  return cluster.confirmed ? refuseCluster(state, cluster.id, clusterId, now) : forgetSeed(state, cluster.id, clusterId, now);
+  return cluster.confirmed
+    ? refuseCluster(state, cluster.id, clusterId, now)
+    : forgetSeed(state, cluster.id, clusterId, now);
 };
 
 /** Two clusters' generations cannot be compared: the map that was good stays, until its own cluster answers again. */
 const refuseCluster = (state: SyncState, id: string, other: string, now: MonotonicMs): SyncStep => {
-  const touched = [...new Set([...state.maps.keys(), ...state.mapsBefore.keys()])].filter((k) => state.maps.get(k) !== state.mapsBefore.get(k));
-  const left = leave({ ...state, maps: state.mapsBefore }, `it belongs to cluster ${other}, this client to ${id}`, now, 1);
-  return { ...left, actions: [...left.actions, ...touched.map((keyspace): SyncAction => ({ kind: 'changed', keyspace }))] };
+  const touched = [...new Set([...state.maps.keys(), ...state.mapsBefore.keys()])].filter(
+    (k) => state.maps.get(k) !== state.mapsBefore.get(k),
+  );
+  const left = leave(
+    { ...state, maps: state.mapsBefore },
+    `it belongs to cluster ${other}, this client to ${id}`,
+    now,
+    1,
+  );
+  return {
+    ...left,
+    actions: [...left.actions, ...touched.map((keyspace): SyncAction => ({ kind: 'changed', keyspace }))],
+  };
 };
 
 /** The file is of another cluster: begin with nothing. */
 const forgetSeed = (state: SyncState, id: string, other: string, now: MonotonicMs): SyncStep => {
   const changed = [...state.maps.keys()].map((keyspace): SyncAction => ({ kind: 'changed', keyspace }));
-  const left = leave({ ...state, maps: new Map(), mapsBefore: new Map(), cluster: { id: other, confirmed: true } }, `the cached map is of cluster ${id}, not of ${other}: it is thrown away`, now, 0);
+  const left = leave(
+    { ...state, maps: new Map(), mapsBefore: new Map(), cluster: { id: other, confirmed: true } },
+    `the cached map is of cluster ${id}, not of ${other}: it is thrown away`,
+    now,
+    0,
+  );
   return { ...left, actions: [...left.actions, ...changed] };
 };
 

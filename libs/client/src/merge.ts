@@ -38,7 +38,7 @@ const headOf = async (source: AsyncIterator<Entry>): Promise<Head | undefined> =
 
 /** Restores the order of a binary heap whose root was replaced. */
 const sink = (heap: Head[]): void => {
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     let least = at;
     for (const child of [2 * at + 1, 2 * at + 2]) {
       if (child < heap.length && compareBytes(heap[child]!.entry.key, heap[least]!.entry.key) < 0) least = child;

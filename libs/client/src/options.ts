@@ -23,21 +23,44 @@ export interface CompiledOptions extends Required<Omit<ClientOptions, 'cacheFile
 }
 
 export const compileOptions = (raw: ClientOptions): CompiledOptions => {
-  const { cacheFile, logger = silentLogger, clock = systemClock, random = systemRandom, requestTimeoutMs = 5_000, attemptTimeoutMs = 2_000 } = raw;
+  const {
+    cacheFile,
+    logger = silentLogger,
+    clock = systemClock,
+    random = systemRandom,
+    requestTimeoutMs = 5_000,
+    attemptTimeoutMs = 2_000,
+  } = raw;
   checkMs('requestTimeoutMs', requestTimeoutMs);
   checkMs('attemptTimeoutMs', attemptTimeoutMs);
   const controlPlanes = checkAddresses(raw.controlPlanes);
-  return { controlPlanes, cacheFile, name: raw.name ?? `client-${randomId(4)}`, logger, clock, random, requestTimeoutMs, attemptTimeoutMs };
+  return {
+    controlPlanes,
+    cacheFile,
+    name: raw.name ?? `client-${randomId(4)}`,
+    logger,
+    clock,
+    random,
+    requestTimeoutMs,
+    attemptTimeoutMs,
+  };
 };
 
 const checkMs = (field: string, value: number): void => {
-  if (!Number.isFinite(value) || value <= 0) throw invalid(field, `${value} is no time`, 'give milliseconds', 'more than 0');
+  if (!Number.isFinite(value) || value <= 0)
+    throw invalid(field, `${value} is no time`, 'give milliseconds', 'more than 0');
 };
 
 const checkAddresses = (addresses: readonly string[]): readonly string[] => {
-  if (!Array.isArray(addresses) || addresses.length === 0) throw invalid('controlPlanes', 'is empty', 'give host:port of at least one control-plane replica');
+  if (!Array.isArray(addresses) || addresses.length === 0)
+    throw invalid('controlPlanes', 'is empty', 'give host:port of at least one control-plane replica');
   addresses.forEach((address, i) => {
-    if (!/^\S+:\d{1,5}$/.test(address)) throw invalid(`controlPlanes[${i}]`, `"${printable(String(address))}" is no address`, 'give host:port, such as 127.0.0.1:7400');
+    if (!/^\S+:\d{1,5}$/.test(address))
+      throw invalid(
+        `controlPlanes[${i}]`,
+        `"${printable(String(address))}" is no address`,
+        'give host:port, such as 127.0.0.1:7400',
+      );
   });
   return addresses;
 };

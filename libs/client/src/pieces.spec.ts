@@ -19,7 +19,11 @@ describe('LatencyRecorder', () => {
       const exact = values[Math.ceil(share * values.length) - 1]!;
       const told = recorder.quantile(share);
       expect(told).toBeGreaterThanOrEqual(exact - 0.0005);
-      expect({ seed, share, ratio: told / exact < 1.033 || told - exact <= 0.001 }).toEqual({ seed, share, ratio: true });
+      expect({ seed, share, ratio: told / exact < 1.033 || told - exact <= 0.001 }).toEqual({
+        seed,
+        share,
+        ratio: true,
+      });
     }
     expect(recorder.summary()).toMatchObject({ count: 20_000, maxMs: values.at(-1) });
   });
@@ -63,7 +67,13 @@ describe('mergeSorted', () => {
   it('gives the same as sorting everything', async () => {
     // Plan: 9 random sorted sources, some empty; the merge equals the sorted whole.
     const random = seededRandom(11);
-    const sources = Array.from({ length: 9 }, (_, i) => Array.from({ length: i === 4 ? 0 : 40 }, () => Math.floor(random() * 1e6).toString(16).padStart(6, '0')).sort());
+    const sources = Array.from({ length: 9 }, (_, i) =>
+      Array.from({ length: i === 4 ? 0 : 40 }, () =>
+        Math.floor(random() * 1e6)
+          .toString(16)
+          .padStart(6, '0'),
+      ).sort(),
+    );
     const stream = async function* (keys: string[]): AsyncGenerator<Entry> {
       for (const key of keys) yield { key: Buffer.from(key), value: Buffer.alloc(0) };
     };

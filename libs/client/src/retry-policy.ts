@@ -39,7 +39,11 @@ export const judge = (error: CadastreError, effect: Effect): Verdict => {
 /** Said by the server, or by a connection that was never made: nothing happened. */
 const isRefusal = (error: CadastreError): boolean => {
   const trailers = (error.cause as { metadata?: { get(name: string): unknown[] } } | undefined)?.metadata;
-  return (trailers?.get('cadastre-error-bin').length ?? 0) > 0 || /No connection established|ECONNREFUSED/.test(error.message);
+  return (
+    (trailers?.get('cadastre-error-bin').length ?? 0) > 0 ||
+    /No connection established|ECONNREFUSED/.test(error.message)
+  );
 };
 
-const isTooLarge = (error: CadastreError): boolean => error.field !== undefined || /larger than max/.test(error.message);
+const isTooLarge = (error: CadastreError): boolean =>
+  error.field !== undefined || /larger than max/.test(error.message);

@@ -98,7 +98,17 @@ export class Router {
     this.budget.onRequest();
     const startedAt = this.options.clock.monotonicMs();
     const backoff = new Backoff(BACKOFF, this.options.random);
-    return { deadline: startedAt + timeoutMs, startedAt, backoff, signal, attempts: 0, hops: 0, mayHaveHappened: false, lastError: undefined, leader: undefined };
+    return {
+      deadline: startedAt + timeoutMs,
+      startedAt,
+      backoff,
+      signal,
+      attempts: 0,
+      hops: 0,
+      mayHaveHappened: false,
+      lastError: undefined,
+      leader: undefined,
+    };
   }
 
   private async untilDone<Reply>(request: Request<Reply>, progress: Progress): Promise<Reply> {
@@ -116,7 +126,10 @@ export class Router {
           verdict = this.weigh(request, progress, CadastreError.from(thrown));
         }
       } else {
-        progress.lastError = new CadastreError('UNAVAILABLE', leader ? `the address of ${leader.id} is not known yet` : 'the partition has no leader');
+        progress.lastError = new CadastreError(
+          'UNAVAILABLE',
+          leader ? `the address of ${leader.id} is not known yet` : 'the partition has no leader',
+        );
         verdict = { kind: 'leaderless' };
       }
       await this.prepareNext(request, progress, verdict, epoch);
@@ -128,7 +141,9 @@ export class Router {
     const remainingMs = progress.deadline - this.options.clock.monotonicMs();
     const deadlineMs = Math.min(this.options.attemptTimeoutMs, remainingMs);
     const target = { keyspace: request.keyspace, partition: request.partition, epoch };
-    return this.peers.use(address, (peer) => request.send(peer, target, progress.signal ? { deadlineMs, signal: progress.signal } : { deadlineMs }));
+    return this.peers.use(address, (peer) =>
+      request.send(peer, target, progress.signal ? { deadlineMs, signal: progress.signal } : { deadlineMs }),
+    );
   }
 
   /** @throws the error itself when another attempt cannot help */
@@ -140,7 +155,12 @@ export class Router {
     return verdict;
   }
 
-  private async prepareNext(request: Request<unknown>, progress: Progress, verdict: Next, epoch: number): Promise<void> {
+  private async prepareNext(
+    request: Request<unknown>,
+    progress: Progress,
+    verdict: Next,
+    epoch: number,
+  ): Promise<void> {
     if (verdict.kind === 'redirected') {
       this.counters.notOwner += 1;
       this.follower.heal(verdict.info);
@@ -156,18 +176,33 @@ export class Router {
   }
 
   /** A change of the partition ends the wait at once and costs nothing: what was tried before says nothing of the new leader. */
-  private async waitForNews(request: Request<unknown>, progress: Progress, verdict: Next, epoch: number): Promise<void> {
+  private async waitForNews(
+    request: Request<unknown>,
+    progress: Progress,
+    verdict: Next,
+    epoch: number,
+  ): Promise<void> {
     for (;;) {
       const remainingMs = progress.deadline - this.options.clock.monotonicMs();
       if (remainingMs <= 0 || progress.signal?.aborted) return;
-      const news = await this.newsOrTimeout(request, epoch, Math.min(progress.backoff.nextMs(), remainingMs), progress.signal);
+      const news = await this.newsOrTimeout(
+        request,
+        epoch,
+        Math.min(progress.backoff.nextMs(), remainingMs),
+        progress.signal,
+      );
       if (verdict.kind !== 'again') return;
       if (news || this.budget.take(this.options.clock.monotonicMs())) break;
     }
     this.counters.retries += 1;
   }
 
-  private newsOrTimeout({ keyspace, partition }: Request<unknown>, epoch: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+  private newsOrTimeout(
+    { keyspace, partition }: Request<unknown>,
+    epoch: number,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     const isNews = (map: KeyspaceMap | undefined) => !map || map.epochOf(partition) > epoch;
     if (isNews(this.follower.current(keyspace))) return Promise.resolve(true);
     return new Promise((resolve) => {
@@ -188,22 +223,37 @@ export class Router {
 
   private mapOf({ keyspace }: Request<unknown>): KeyspaceMap {
     const map = this.follower.current(keyspace);
-    if (!map) throw new CadastreError('NOT_FOUND', `keyspace: "${keyspace}" was dropped meanwhile`, { field: 'keyspace', remedy: 'use another keyspace' });
+    if (!map)
+      throw new CadastreError('NOT_FOUND', `keyspace: "${keyspace}" was dropped meanwhile`, {
+        field: 'keyspace',
+        remedy: 'use another keyspace',
+      });
     return map;
   }
 
   private checkTime(request: Request<unknown>, progress: Progress): void {
     const { signal, attempts, leader, lastError, mayHaveHappened } = progress;
-    if (signal?.aborted) throw new CadastreError('CANCELLED', `${request.verb} was cancelled by the caller`, { remedy: remedyOf(mayHaveHappened), cause: lastError });
+    if (signal?.aborted)
+      throw new CadastreError('CANCELLED', `${request.verb} was cancelled by the caller`, {
+        remedy: remedyOf(mayHaveHappened),
+        cause: lastError,
+      });
     const now = this.options.clock.monotonicMs();
     if (now + (attempts === 0 ? 0 : WORTH_TRYING_MS) < progress.deadline) return;
     const where = `${request.keyspace}/${request.partition}`;
     const last = lastError ? `; last error ${lastError.code}: ${lastError.message}` : '';
     const message = `${request.verb} in ${where} was not done within ${Math.round(now - progress.startedAt)} ms: ${attempts} attempts, last at ${leader ?? 'no leader'}${last}`;
     const info: TriedInfo = { attempts, leader, lastError: lastError?.code, mayHaveHappened };
-    throw new CadastreError('DEADLINE_EXCEEDED', message, { field: 'timeoutMs', remedy: remedyOf(mayHaveHappened), info, cause: lastError });
+    throw new CadastreError('DEADLINE_EXCEEDED', message, {
+      field: 'timeoutMs',
+      remedy: remedyOf(mayHaveHappened),
+      info,
+      cause: lastError,
+    });
   }
 }
 
 const remedyOf = (mayHaveHappened: boolean): string =>
-  mayHaveHappened ? 'it may or may not have taken effect: read the key before you write again' : 'nothing was changed: call again, or give it more time';
+  mayHaveHappened
+    ? 'it may or may not have taken effect: read the key before you write again'
+    : 'nothing was changed: call again, or give it more time';

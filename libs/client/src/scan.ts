@@ -30,18 +30,33 @@ export interface Page {
 }
 
 /** Reads one page of one partition. */
-export type ReadPage = (partition: number, start: Uint8Array, end: Uint8Array | undefined, limit: number) => Promise<Page>;
+export type ReadPage = (
+  partition: number,
+  start: Uint8Array,
+  end: Uint8Array | undefined,
+  limit: number,
+) => Promise<Page>;
 
 const PAGE = 500;
 /** Pages that are read at the same time when every partition has to be asked. */
 const CONCURRENCY = 16;
 
 export const compileRange = ({ start, end, prefix, limit = Infinity }: ScanOptions): ScanRange => {
-  if (limit !== Infinity && (!Number.isInteger(limit) || limit < 0)) throw invalid('limit', `${limit} is not a count`, 'give a whole number, or none for all', 'at least 0');
+  if (limit !== Infinity && (!Number.isInteger(limit) || limit < 0))
+    throw invalid('limit', `${limit} is not a count`, 'give a whole number, or none for all', 'at least 0');
   const from = start === undefined ? new Uint8Array() : toBytes('start', start);
   const to = end === undefined ? undefined : toBytes('end', end);
-  for (const [field, bytes] of [['start', from], ['end', to]] as const) {
-    if (bytes && bytes.length > LIMITS.keyBytesMax) throw invalid(field, `has ${bytes.length} bytes`, 'no key is that long: shorten it', `${LIMITS.keyBytesMax} bytes`);
+  for (const [field, bytes] of [
+    ['start', from],
+    ['end', to],
+  ] as const) {
+    if (bytes && bytes.length > LIMITS.keyBytesMax)
+      throw invalid(
+        field,
+        `has ${bytes.length} bytes`,
+        'no key is that long: shorten it',
+        `${LIMITS.keyBytesMax} bytes`,
+      );
   }
   if (prefix === undefined) return { start: from, end: to, limit };
   const begin = toBytes('prefix', prefix);
@@ -82,7 +97,12 @@ const merged = (partitions: readonly number[], range: ScanRange, read: ReadPage)
   return mergeSorted(partitions.map((partition) => pages(partition, range, pageSize, gated)));
 };
 
-async function* pages(partition: number, { start, end }: ScanRange, pageSize: number, read: ReadPage): AsyncGenerator<Entry> {
+async function* pages(
+  partition: number,
+  { start, end }: ScanRange,
+  pageSize: number,
+  read: ReadPage,
+): AsyncGenerator<Entry> {
   let page = await read(partition, start, end, pageSize);
   for (;;) {
     const following = page.next && ahead(read(partition, page.next, end, pageSize));

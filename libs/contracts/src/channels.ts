@@ -1,5 +1,5 @@
-import type { CallOptions, ClientUnaryCall, requestCallback, ServiceError } from '@grpc/grpc-js';
-import { Client, credentials, makeGenericClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import type { CallOptions, ClientUnaryCall, requestCallback, ServiceError, Client } from '@grpc/grpc-js';
+import { credentials, makeGenericClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import type * as Wire from './generated/index.js';
@@ -12,17 +12,34 @@ export interface CallLimits {
   readonly signal?: AbortSignal;
 }
 
-type UnaryMethod<Request, Reply> = (request: Request, options: CallOptions, callback: requestCallback<Reply>) => ClientUnaryCall;
+type UnaryMethod<Request, Reply> = (
+  request: Request,
+  options: CallOptions,
+  callback: requestCallback<Reply>,
+) => ClientUnaryCall;
 
 /** Every unary call has a deadline: there is no way to make one here without. */
-export const callUnary = <Request, Reply>(client: Client, method: UnaryMethod<Request, Reply>, request: Request, limits: CallLimits): Promise<Reply> =>
+export const callUnary = <Request, Reply>(
+  client: Client,
+  method: UnaryMethod<Request, Reply>,
+  request: Request,
+  limits: CallLimits,
+): Promise<Reply> =>
   new Promise((resolve, reject) => {
-    if (limits.signal?.aborted) return reject(new CadastreError('CANCELLED', 'cancelled before it was sent', { remedy: 'call again if it is still wanted' }));
-    const call = method.call(client, request, { deadline: systemClock.wallMs() + limits.deadlineMs }, (error: ServiceError | null, reply?: Reply) => {
-      limits.signal?.removeEventListener('abort', cancel);
-      if (error) reject(fromServiceError(error));
-      else resolve(reply as Reply);
-    });
+    if (limits.signal?.aborted)
+      return reject(
+        new CadastreError('CANCELLED', 'cancelled before it was sent', { remedy: 'call again if it is still wanted' }),
+      );
+    const call = method.call(
+      client,
+      request,
+      { deadline: systemClock.wallMs() + limits.deadlineMs },
+      (error: ServiceError | null, reply?: Reply) => {
+        limits.signal?.removeEventListener('abort', cancel);
+        if (error) reject(fromServiceError(error));
+        else resolve(reply as Reply);
+      },
+    );
     const cancel = () => call.cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
     return undefined;

@@ -10,7 +10,14 @@ import type * as Wire from './generated/index.js';
  */
 const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
 
-export const CONVERSION = { keepCase: false, longs: Number, enums: String, defaults: true, arrays: true, oneofs: true } as const satisfies Options;
+export const CONVERSION = {
+  keepCase: false,
+  longs: Number,
+  enums: String,
+  defaults: true,
+  arrays: true,
+  oneofs: true,
+} as const satisfies Options;
 
 const files = ['map', 'agent', 'kv', 'transfer', 'operator'].map((name) => `cadastre/v1/${name}.proto`);
 const definition = loadSync(files, { ...CONVERSION, includeDirs: [PROTO_ROOT] });

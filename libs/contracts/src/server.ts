@@ -1,11 +1,21 @@
 import type { EventEmitter } from 'node:events';
-import type { sendUnaryData, ServerUnaryCall, ServerWritableStream, ServerDuplexStream, UntypedServiceImplementation, ServiceDefinition } from '@grpc/grpc-js';
+import type {
+  sendUnaryData,
+  ServerUnaryCall,
+  ServerWritableStream,
+  ServerDuplexStream,
+  UntypedServiceImplementation,
+  ServiceDefinition,
+} from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import { toStatus } from './status.js';
 
-export type UnaryHandler<Request, Reply> = (request: Request, call: ServerUnaryCall<Request, Reply>) => Promise<Reply> | Reply;
+export type UnaryHandler<Request, Reply> = (
+  request: Request,
+  call: ServerUnaryCall<Request, Reply>,
+) => Promise<Reply> | Reply;
 export type WritableCall<Request, Message> = ServerWritableStream<Request, Message>;
 export type DuplexCall<Request, Message> = ServerDuplexStream<Request, Message>;
 
@@ -67,7 +77,14 @@ export class GrpcServer {
   listen({ host, port }: GrpcServerOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       this.server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
-        if (error) reject(new CadastreError('UNAVAILABLE', `cannot listen on ${host}:${port}: ${error.message}`, { field: 'port', remedy: 'free the port or choose another', cause: error }));
+        if (error)
+          reject(
+            new CadastreError('UNAVAILABLE', `cannot listen on ${host}:${port}: ${error.message}`, {
+              field: 'port',
+              remedy: 'free the port or choose another',
+              cause: error,
+            }),
+          );
         else resolve(bound);
       });
     });

@@ -81,8 +81,12 @@ const CODE_OF: Partial<Record<Status, ErrorCode>> = {
 export const fromServiceError = (error: ServiceError): CadastreError => {
   const bytes = error.metadata?.get(TRAILER)[0];
   if (!Buffer.isBuffer(bytes)) {
-    const remedy = error.code === Status.UNAVAILABLE ? 'check that the address is right and the server is up' : undefined;
-    return new CadastreError(CODE_OF[error.code] ?? 'UNKNOWN_OUTCOME', error.details || error.message, { cause: error, ...(remedy && { remedy }) });
+    const remedy =
+      error.code === Status.UNAVAILABLE ? 'check that the address is right and the server is up' : undefined;
+    return new CadastreError(CODE_OF[error.code] ?? 'UNKNOWN_OUTCOME', error.details || error.message, {
+      cause: error,
+      ...(remedy && { remedy }),
+    });
   }
   const d = detail.decode(bytes);
   const code = (ERROR_CODES as readonly string[]).includes(d.code) ? (d.code as ErrorCode) : 'INTERNAL';

@@ -64,4 +64,8 @@ export class CadastreError extends Error {
 
 /** @throws CadastreError INVALID_ARGUMENT naming `field` */
 export const invalid = (field: string, message: string, remedy: string, limit?: string): CadastreError =>
-  new CadastreError('INVALID_ARGUMENT', `${field}: ${message}`, limit === undefined ? { field, remedy } : { field, remedy, limit });
+  new CadastreError(
+    'INVALID_ARGUMENT',
+    `${field}: ${message}`,
+    limit === undefined ? { field, remedy } : { field, remedy, limit },
+  );

@@ -18,13 +18,19 @@ const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export const checkName = (field: string, value: string): string => {
   if (!NAME.test(value)) {
-    throw invalid(field, `"${printable(value)}" is not a valid name`, 'use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit', '63 characters');
+    throw invalid(
+      field,
+      `"${printable(value)}" is not a valid name`,
+      'use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit',
+      '63 characters',
+    );
   }
   return value;
 };
 
 export const checkKey = (key: Uint8Array, field = 'key'): void => {
-  if (key.length === 0) throw invalid(field, 'is empty', 'give a key of at least 1 byte', `1 to ${LIMITS.keyBytesMax} bytes`);
+  if (key.length === 0)
+    throw invalid(field, 'is empty', 'give a key of at least 1 byte', `1 to ${LIMITS.keyBytesMax} bytes`);
   if (key.length > LIMITS.keyBytesMax) {
     throw invalid(field, `has ${key.length} bytes`, 'shorten or hash the key', `1 to ${LIMITS.keyBytesMax} bytes`);
   }
@@ -32,7 +38,12 @@ export const checkKey = (key: Uint8Array, field = 'key'): void => {
 
 export const checkValue = (value: Uint8Array, field = 'value'): void => {
   if (value.length > LIMITS.valueBytesMax) {
-    throw invalid(field, `has ${value.length} bytes`, 'split the value over several keys, or store it elsewhere and keep a reference', `${LIMITS.valueBytesMax} bytes`);
+    throw invalid(
+      field,
+      `has ${value.length} bytes`,
+      'split the value over several keys, or store it elsewhere and keep a reference',
+      `${LIMITS.valueBytesMax} bytes`,
+    );
   }
 };
 

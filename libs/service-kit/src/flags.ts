@@ -39,20 +39,39 @@ export const readConfig = <Schema extends z.ZodType>(options: ReadConfigOptions<
 
 const fromArgv = ({ flags, argv }: Pick<ReadConfigOptions<z.ZodType>, 'flags' | 'argv'>): Record<string, unknown> => {
   try {
-    const { values } = parseArgs({ args: [...argv], options: flags as Record<string, { type: 'string' | 'boolean'; multiple?: boolean }>, strict: true, allowPositionals: false });
+    const { values } = parseArgs({
+      args: [...argv],
+      options: flags as Record<string, { type: 'string' | 'boolean'; multiple?: boolean }>,
+      strict: true,
+      allowPositionals: false,
+    });
     return Object.fromEntries(Object.entries(values).map(([flag, value]) => [camel(flag), value]));
   } catch (error) {
     const message = (error as Error).message.split('. ')[0]!.replaceAll('\n', ' ');
-    throw new CadastreError('INVALID_ARGUMENT', message, { field: 'flags', remedy: `known flags: ${Object.keys(flags).map((f) => `--${f}`).join(' ')}` });
+    throw new CadastreError('INVALID_ARGUMENT', message, {
+      field: 'flags',
+      remedy: `known flags: ${Object.keys(flags)
+        .map((f) => `--${f}`)
+        .join(' ')}`,
+    });
   }
 };
 
-const fromEnv = ({ flags, env, envPrefix }: Pick<ReadConfigOptions<z.ZodType>, 'flags' | 'env' | 'envPrefix'>): Record<string, unknown> => {
+const fromEnv = ({
+  flags,
+  env,
+  envPrefix,
+}: Pick<ReadConfigOptions<z.ZodType>, 'flags' | 'env' | 'envPrefix'>): Record<string, unknown> => {
   const result: Record<string, unknown> = {};
   for (const [flag, spec] of Object.entries(flags)) {
     const value = env[`${envPrefix}_${flag.replaceAll('-', '_').toUpperCase()}`];
     if (value === undefined || value === '') continue;
-    result[camel(flag)] = spec.type === 'boolean' ? value === 'true' || value === '1' : spec.multiple ? value.split(',').map((v) => v.trim()) : value;
+    result[camel(flag)] =
+      spec.type === 'boolean'
+        ? value === 'true' || value === '1'
+        : spec.multiple
+          ? value.split(',').map((v) => v.trim())
+          : value;
   }
   return result;
 };

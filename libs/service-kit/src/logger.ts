@@ -19,7 +19,14 @@ const plain = (value: unknown): unknown => {
   const { name, message, stack } = value;
   const { code, field, remedy } = value as { code?: unknown; field?: unknown; remedy?: unknown };
   const known = code !== undefined;
-  return { name, message, ...(known && { code }), ...(field !== undefined && { field }), ...(remedy !== undefined && { remedy }), ...(!known && { stack }) };
+  return {
+    name,
+    message,
+    ...(known && { code }),
+    ...(field !== undefined && { field }),
+    ...(remedy !== undefined && { remedy }),
+    ...(!known && { stack }),
+  };
 };
 
 const plainFields = (fields: Record<string, unknown> | undefined): Record<string, unknown> =>
@@ -31,9 +38,14 @@ export const createLogger = ({ service, level = 'info', fields = {} }: LoggerOpt
     level: (LOG_LEVELS as readonly string[]).includes(level) ? level : 'info',
     levels: { error: 0, warn: 1, info: 2, debug: 3 },
     defaultMeta: { service, ...fields },
-    format: winston.format.combine(winston.format.timestamp({ alias: 'time' }), winston.format((info) => (delete info['timestamp'], info))(), winston.format.json()),
+    format: winston.format.combine(
+      winston.format.timestamp({ alias: 'time' }),
+      winston.format((info) => (delete info['timestamp'], info))(),
+      winston.format.json(),
+    ),
     transports: [new winston.transports.Console({ forceConsole: false, stderrLevels: [] })],
   });
-  const at = (name: LogLevel) => (message: string, extra?: Record<string, unknown>) => void logger.log(name, message, plainFields(extra));
+  const at = (name: LogLevel) => (message: string, extra?: Record<string, unknown>) =>
+    void logger.log(name, message, plainFields(extra));
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 };

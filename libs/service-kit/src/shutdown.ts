@@ -23,10 +23,14 @@ export const shutdownOnSignals = (stop: () => Promise<void>, options: ShutdownOp
     if (stopping) return exit(1);
     stopping = true;
     logger.info('stopping', { event: 'stopping', signal });
-    const timer = clock.after(timeoutMs, () => {
-      logger.error('did not stop in time', { event: 'stop-timeout', timeoutMs });
-      exit(1);
-    }, { background: true });
+    const timer = clock.after(
+      timeoutMs,
+      () => {
+        logger.error('did not stop in time', { event: 'stop-timeout', timeoutMs });
+        exit(1);
+      },
+      { background: true },
+    );
     stop().then(
       () => {
         timer.cancel();

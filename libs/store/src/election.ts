@@ -113,7 +113,11 @@ export class Election {
     const { candidacy } = this;
     if (!candidacy) return;
     this.drop(candidacy, reason);
-    await candidacy.lease.revoke().catch((error: unknown) => this.logger.warn('election: lease not revoked, its TTL ends it', { error: errorMessage(error) }));
+    await candidacy.lease
+      .revoke()
+      .catch((error: unknown) =>
+        this.logger.warn('election: lease not revoked, its TTL ends it', { error: errorMessage(error) }),
+      );
   }
 
   private async stand(signal: AbortSignal): Promise<void> {
@@ -137,7 +141,12 @@ export class Election {
     const key = `${prefix}/${lease.id.toString(16)}`;
     try {
       const txn = { compare: [compare.absent(key)], success: [op.put(key, value, lease.id)] };
-      const written = await settle(store, txn, { key, matches: (kv) => kv.leaseId === lease.id }, { clock: this.clock, random: this.random, giveUpMs: ttlMs });
+      const written = await settle(
+        store,
+        txn,
+        { key, matches: (kv) => kv.leaseId === lease.id },
+        { clock: this.clock, random: this.random, giveUpMs: ttlMs },
+      );
       if (written.kind !== 'committed') throw new Error(`own key: ${written.kind}`);
       if (!signal.aborted) return { lease, key, term: written.revision, mandate: undefined, verifying: false };
     } catch (error) {
@@ -183,7 +192,8 @@ export class Election {
     this.announceLeader();
     const { candidacy, campaigning } = this;
     if (!candidacy || !campaigning) return;
-    if (revision >= candidacy.term && !this.candidates.has(candidacy.key)) return this.loseKey(candidacy, campaigning.signal);
+    if (revision >= candidacy.term && !this.candidates.has(candidacy.key))
+      return this.loseKey(candidacy, campaigning.signal);
     this.consider();
   }
 

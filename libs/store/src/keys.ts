@@ -76,4 +76,6 @@ export const parseKey = (key: string): ParsedKey => {
 export const SEGMENT = 64;
 
 export const wrongRegister = (what: string): CadastreError =>
-  new Refusal('DATA_LOSS', what, { remedy: 'the record is kept aside and the last good one used; inspect the key with etcdctl' });
+  new Refusal('DATA_LOSS', what, {
+    remedy: 'the record is kept aside and the last good one used; inspect the key with etcdctl',
+  });

@@ -16,7 +16,8 @@ function start(answer: () => Answer) {
     sent.push(clock.monotonicMs() - begin);
     const next = answer();
     if (next === 'fails') throw new Error('unavailable');
-    if (next === 'hangs') return new Promise<never>((_, reject) => clock.after(TTL / 4, () => reject(new Error('late'))));
+    if (next === 'hangs')
+      return new Promise<never>((_, reject) => clock.after(TTL / 4, () => reject(new Error('late'))));
     return next;
   };
   const lease = new KeptLease({ clock, keepAliveOnce, revokeLease: async () => undefined }, 7n, TTL, begin);

@@ -12,9 +12,34 @@ export const op = {
 export const compare = {
   absent: (key: string): Compare => ({ target: 'createRevision', key, op: '=', value: 0n }),
   exists: (key: string): Compare => ({ target: 'createRevision', key, op: '>', value: 0n }),
-  modRevision: (key: string, value: Revision, operator: CompareOperator = '='): Compare => ({ target: 'modRevision', key, op: operator, value }),
-  createRevision: (key: string, value: Revision, operator: CompareOperator = '='): Compare => ({ target: 'createRevision', key, op: operator, value }),
-  version: (key: string, value: bigint, operator: CompareOperator = '='): Compare => ({ target: 'version', key, op: operator, value }),
-  lease: (key: string, value: LeaseId, operator: CompareOperator = '='): Compare => ({ target: 'lease', key, op: operator, value }),
-  value: (key: string, value: Uint8Array, operator: CompareOperator = '='): Compare => ({ target: 'value', key, op: operator, value }),
+  modRevision: (key: string, value: Revision, operator: CompareOperator = '='): Compare => ({
+    target: 'modRevision',
+    key,
+    op: operator,
+    value,
+  }),
+  createRevision: (key: string, value: Revision, operator: CompareOperator = '='): Compare => ({
+    target: 'createRevision',
+    key,
+    op: operator,
+    value,
+  }),
+  version: (key: string, value: bigint, operator: CompareOperator = '='): Compare => ({
+    target: 'version',
+    key,
+    op: operator,
+    value,
+  }),
+  lease: (key: string, value: LeaseId, operator: CompareOperator = '='): Compare => ({
+    target: 'lease',
+    key,
+    op: operator,
+    value,
+  }),
+  value: (key: string, value: Uint8Array, operator: CompareOperator = '='): Compare => ({
+    target: 'value',
+    key,
+    op: operator,
+    value,
+  }),
 } as const;

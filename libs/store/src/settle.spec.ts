@@ -77,9 +77,21 @@ describe('settle', () => {
     ['replace at a revision', { compare: [compare.modRevision(KEY, 5n)], success: [op.put(KEY, bytes('a'))] }, true],
     ['delete at a revision', { compare: [compare.modRevision(KEY, 5n)], success: [op.delete(KEY)] }, true],
     ['another key guarded', { compare: [compare.modRevision('other', 5n)], success: [op.put(KEY, bytes('a'))] }, false],
-    ['fence only: it stays true', { compare: [compare.createRevision(KEY, 5n)], success: [op.put(KEY, bytes('a'))] }, false],
-    ['by value: it can come back', { compare: [compare.value(KEY, bytes('x'))], success: [op.put(KEY, bytes('a'))] }, false],
-    ['by version: it can come back', { compare: [compare.version(KEY, 1n)], success: [op.put(KEY, bytes('a'))] }, false],
+    [
+      'fence only: it stays true',
+      { compare: [compare.createRevision(KEY, 5n)], success: [op.put(KEY, bytes('a'))] },
+      false,
+    ],
+    [
+      'by value: it can come back',
+      { compare: [compare.value(KEY, bytes('x'))], success: [op.put(KEY, bytes('a'))] },
+      false,
+    ],
+    [
+      'by version: it can come back',
+      { compare: [compare.version(KEY, 1n)], success: [op.put(KEY, bytes('a'))] },
+      false,
+    ],
   ])('knows what guards itself: %s', (_story, txn, expected) => {
     // Table of transactions and whether two arrivals of one can both hold.
     expect(isSelfGuarded(txn)).toBe(expected);

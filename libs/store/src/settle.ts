@@ -64,12 +64,18 @@ async function tryAgain(store: Store, txn: Txn, proof: Proof, deadlineMs: number
     return after.kind === 'pending' ? toSettlement(outcome) : after;
   } catch (error) {
     const known = CadastreError.from(error);
-    if (known.code === 'UNKNOWN_OUTCOME' || known.code === 'UNAVAILABLE' || known.code === 'DEADLINE_EXCEEDED') return known;
+    if (known.code === 'UNKNOWN_OUTCOME' || known.code === 'UNAVAILABLE' || known.code === 'DEADLINE_EXCEEDED')
+      return known;
     throw known;
   }
 }
 
-async function readBack(store: Store, txn: Txn, proof: Proof, deadlineMs: number): Promise<Exclude<Settlement, { kind: 'unknown' }> | { kind: 'pending' }> {
+async function readBack(
+  store: Store,
+  txn: Txn,
+  proof: Proof,
+  deadlineMs: number,
+): Promise<Exclude<Settlement, { kind: 'unknown' }> | { kind: 'pending' }> {
   const read: readonly Op[] = [{ kind: 'get', key: proof.key }];
   const seen = await store.txn({ compare: txn.compare, success: read, failure: read }, { deadlineMs });
   const result = seen.results[0];
@@ -95,7 +101,8 @@ function breaks(change: Op, guard: Compare): boolean {
   // Only revisions never come back; versions, values and leases can, so they do not keep a late second arrival out.
   if (guard.op !== '=' || (guard.target !== 'modRevision' && guard.target !== 'createRevision')) return false;
   if (change.kind === 'get') return false;
-  if (change.kind === 'delete') return guard.value !== 0n && ('key' in change ? change.key === guard.key : guard.key.startsWith(change.prefix));
+  if (change.kind === 'delete')
+    return guard.value !== 0n && ('key' in change ? change.key === guard.key : guard.key.startsWith(change.prefix));
   if (change.key !== guard.key) return false;
   return guard.target !== 'createRevision' || guard.value === 0n;
 }

@@ -5,7 +5,10 @@ export const unavailable = (message: string, cause?: unknown): CadastreError =>
   new CadastreError('UNAVAILABLE', message, { cause, remedy: 'nothing was changed: retry with backoff' });
 
 export const unknownOutcome = (message: string, cause?: unknown): CadastreError =>
-  new CadastreError('UNKNOWN_OUTCOME', message, { cause, remedy: 'read back what it would have written before anything else' });
+  new CadastreError('UNKNOWN_OUTCOME', message, {
+    cause,
+    remedy: 'read back what it would have written before anything else',
+  });
 
 export const leaseGone = (id: LeaseId): CadastreError =>
   new CadastreError('NOT_FOUND', `lease ${id.toString(16)} is gone`, { field: 'leaseId', remedy: 'grant a new lease' });
@@ -21,7 +24,8 @@ interface RegisterChange {
 export const registerChanged = (what: RegisterChange['what'], expected: string, actual: string): CadastreError =>
   new CadastreError('FAILED_PRECONDITION', `the register changed: ${what} ${actual}, expected ${expected}`, {
     field: what,
-    remedy: 'check the endpoints; after a restore from backup, restart the control plane with a new register incarnation',
+    remedy:
+      'check the endpoints; after a restore from backup, restart the control plane with a new register incarnation',
     info: { kind: 'register-changed', what, expected, actual } satisfies RegisterChange,
   });
 
@@ -41,6 +45,10 @@ export const badRevision = (revision: Revision, latest: Revision): CadastreError
   invalid('revision', `${revision} is in the future`, 'name a revision that the store has given', `${latest}`);
 
 const hasInfoKind = (error: unknown, kind: string): boolean =>
-  error instanceof CadastreError && typeof error.info === 'object' && error.info !== null && 'kind' in error.info && error.info.kind === kind;
+  error instanceof CadastreError &&
+  typeof error.info === 'object' &&
+  error.info !== null &&
+  'kind' in error.info &&
+  error.info.kind === kind;
 
 export const errorMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));

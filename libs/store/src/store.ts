@@ -20,12 +20,22 @@ export type CompareOperator = '=' | '!=' | '>' | '<';
 
 /** A missing key counts as 0n for the number targets, and fails every `value` compare. */
 export type Compare =
-  | { readonly target: 'modRevision' | 'createRevision' | 'version' | 'lease'; readonly key: string; readonly op: CompareOperator; readonly value: bigint }
+  | {
+      readonly target: 'modRevision' | 'createRevision' | 'version' | 'lease';
+      readonly key: string;
+      readonly op: CompareOperator;
+      readonly value: bigint;
+    }
   | { readonly target: 'value'; readonly key: string; readonly op: CompareOperator; readonly value: Uint8Array };
 
 /** One key, or every key that begins with `prefix`. */
 export type Target = { readonly key: string } | { readonly prefix: string };
-export type PutOp = { readonly kind: 'put'; readonly key: string; readonly value: Uint8Array; readonly leaseId?: LeaseId };
+export type PutOp = {
+  readonly kind: 'put';
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly leaseId?: LeaseId;
+};
 export type DeleteOp = { readonly kind: 'delete' } & Target;
 export type GetOp = { readonly kind: 'get' } & Target;
 export type Op = PutOp | DeleteOp | GetOp;

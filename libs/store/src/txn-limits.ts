@@ -13,13 +13,20 @@ const REQUEST_OVERHEAD_BYTES = 256;
 export function checkTxn(txn: Txn, namespace = ''): void {
   for (const branch of ['compare', 'success', 'failure'] as const) {
     const count = txn[branch]?.length ?? 0;
-    if (count > MAX_TXN_OPS) throw invalid(branch, `${count} operations in one transaction`, 'split the change, or pack records together', `${MAX_TXN_OPS} operations`);
+    if (count > MAX_TXN_OPS)
+      throw invalid(
+        branch,
+        `${count} operations in one transaction`,
+        'split the change, or pack records together',
+        `${MAX_TXN_OPS} operations`,
+      );
   }
   for (const item of [...txn.compare, ...txn.success, ...(txn.failure ?? [])]) checkKey(item);
   checkDuplicates('success', txn.success);
   checkDuplicates('failure', txn.failure ?? []);
   const bytes = txnBytes(txn, Buffer.byteLength(namespace));
-  if (bytes > MAX_TXN_BYTES) throw invalid('success', `${bytes} bytes in one transaction`, 'split the change', `${MAX_TXN_BYTES} bytes`);
+  if (bytes > MAX_TXN_BYTES)
+    throw invalid('success', `${bytes} bytes in one transaction`, 'split the change', `${MAX_TXN_BYTES} bytes`);
 }
 
 const checkKey = (item: Compare | Op): void => {
@@ -35,7 +42,8 @@ function checkDuplicates(branch: string, ops: readonly Op[]): void {
   }
   for (const remove of ops) {
     if (remove.kind !== 'delete') continue;
-    const clash = 'key' in remove ? (puts.has(remove.key) ? remove.key : undefined) : firstWithPrefix(ops, remove.prefix);
+    const clash =
+      'key' in remove ? (puts.has(remove.key) ? remove.key : undefined) : firstWithPrefix(ops, remove.prefix);
     if (clash !== undefined) throw duplicate(branch, clash);
   }
 }
@@ -43,7 +51,8 @@ function checkDuplicates(branch: string, ops: readonly Op[]): void {
 const firstWithPrefix = (ops: readonly Op[], prefix: string): string | undefined =>
   ops.find((candidate): candidate is PutOp => candidate.kind === 'put' && candidate.key.startsWith(prefix))?.key;
 
-const duplicate = (branch: string, key: string) => invalid(branch, `key ${key} is written twice`, 'write each key once in a transaction');
+const duplicate = (branch: string, key: string) =>
+  invalid(branch, `key ${key} is written twice`, 'write each key once in a transaction');
 
 function txnBytes(txn: Txn, namespaceBytes: number): number {
   let bytes = REQUEST_OVERHEAD_BYTES;

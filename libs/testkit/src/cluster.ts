@@ -58,7 +58,17 @@ export class TestCluster {
   async startControlPlane(id: string): Promise<ServerProcess> {
     const endpoints = this.etcd.endpoints.map((e) => `http://${e}`).join(',');
     const grpc = this.addresses.get(id) ?? '127.0.0.1:0';
-    const args = ['--id', id, '--grpc', grpc, '--http', '127.0.0.1:0', '--etcd', endpoints, ...(this.options.controlPlaneArgs ?? [])];
+    const args = [
+      '--id',
+      id,
+      '--grpc',
+      grpc,
+      '--http',
+      '127.0.0.1:0',
+      '--etcd',
+      endpoints,
+      ...(this.options.controlPlaneArgs ?? []),
+    ];
     const server = await ServerProcess.start({ name: id, script: script('control-plane'), args });
     this.controlPlanes.set(id, server);
     this.addresses.set(id, server.listening['grpc']!);
@@ -71,7 +81,21 @@ export class TestCluster {
     const id = `n${i}`;
     const zone = String.fromCharCode(97 + ((i - 1) % zones));
     const rack = `r${(Math.floor((i - 1) / zones) % racksPerZone) + 1}`;
-    const args = ['--id', id, '--data', join(this.dir, id), '--listen', this.addresses.get(id) ?? '127.0.0.1:0', '--control-plane', this.controlPlaneAddresses().join(','), '--label', `zone=${zone}`, '--label', `rack=${rack}`, ...agentArgs];
+    const args = [
+      '--id',
+      id,
+      '--data',
+      join(this.dir, id),
+      '--listen',
+      this.addresses.get(id) ?? '127.0.0.1:0',
+      '--control-plane',
+      this.controlPlaneAddresses().join(','),
+      '--label',
+      `zone=${zone}`,
+      '--label',
+      `rack=${rack}`,
+      ...agentArgs,
+    ];
     const server = await ServerProcess.start({ name: id, script: script('storage-agent'), args });
     this.agents.set(id, server);
     this.addresses.set(id, server.listening['address']!);
@@ -104,44 +128,90 @@ export class TestCluster {
   }
 
   status(): Promise<Wire.StatusReply__Output> {
-    return this.operator((p) => callUnary<Wire.StatusRequest, Wire.StatusReply__Output>(p.operator, p.operator.Status, {}, { deadlineMs: DEADLINE_MS }));
+    return this.operator((p) =>
+      callUnary<Wire.StatusRequest, Wire.StatusReply__Output>(
+        p.operator,
+        p.operator.Status,
+        {},
+        { deadlineMs: DEADLINE_MS },
+      ),
+    );
   }
 
   createKeyspace(spec: KeyspaceSpec): Promise<Wire.Keyspace__Output> {
     return this.operator((p) =>
-      callUnary<Wire.CreateKeyspaceRequest, Wire.Keyspace__Output>(p.operator, p.operator.CreateKeyspace, { spec: encodeSpec(spec), actor: 'test' }, { deadlineMs: DEADLINE_MS }),
+      callUnary<Wire.CreateKeyspaceRequest, Wire.Keyspace__Output>(
+        p.operator,
+        p.operator.CreateKeyspace,
+        { spec: encodeSpec(spec), actor: 'test' },
+        { deadlineMs: DEADLINE_MS },
+      ),
     );
   }
 
   keyspace(name: string): Promise<Wire.Keyspace__Output> {
     return this.operator((p) =>
-      callUnary<Wire.GetKeyspaceRequest, Wire.Keyspace__Output>(p.operator, p.operator.GetKeyspace, { name, withPartitions: true }, { deadlineMs: DEADLINE_MS }),
+      callUnary<Wire.GetKeyspaceRequest, Wire.Keyspace__Output>(
+        p.operator,
+        p.operator.GetKeyspace,
+        { name, withPartitions: true },
+        { deadlineMs: DEADLINE_MS },
+      ),
     );
   }
 
   nodes(): Promise<Wire.ListNodesReply__Output> {
-    return this.operator((p) => callUnary<Wire.ListNodesRequest, Wire.ListNodesReply__Output>(p.operator, p.operator.ListNodes, {}, { deadlineMs: DEADLINE_MS }));
+    return this.operator((p) =>
+      callUnary<Wire.ListNodesRequest, Wire.ListNodesReply__Output>(
+        p.operator,
+        p.operator.ListNodes,
+        {},
+        { deadlineMs: DEADLINE_MS },
+      ),
+    );
   }
 
   drain(id: string, undo = false): Promise<Wire.Node__Output> {
     return this.operator((p) =>
-      callUnary<Wire.DrainNodeRequest, Wire.Node__Output>(p.operator, p.operator.DrainNode, { id, undo, actor: 'test', reason: 'a test' }, { deadlineMs: DEADLINE_MS }),
+      callUnary<Wire.DrainNodeRequest, Wire.Node__Output>(
+        p.operator,
+        p.operator.DrainNode,
+        { id, undo, actor: 'test', reason: 'a test' },
+        { deadlineMs: DEADLINE_MS },
+      ),
     );
   }
 
   propose(): Promise<Wire.ProposePlanReply__Output> {
     return this.operator((p) =>
-      callUnary<Wire.ProposePlanRequest, Wire.ProposePlanReply__Output>(p.operator, p.operator.ProposePlan, { actor: 'test' }, { deadlineMs: DEADLINE_MS }),
+      callUnary<Wire.ProposePlanRequest, Wire.ProposePlanReply__Output>(
+        p.operator,
+        p.operator.ProposePlan,
+        { actor: 'test' },
+        { deadlineMs: DEADLINE_MS },
+      ),
     );
   }
 
   plan(id: string): Promise<Wire.Plan__Output> {
-    return this.operator((p) => callUnary<Wire.GetPlanRequest, Wire.Plan__Output>(p.operator, p.operator.GetPlan, { id }, { deadlineMs: DEADLINE_MS }));
+    return this.operator((p) =>
+      callUnary<Wire.GetPlanRequest, Wire.Plan__Output>(
+        p.operator,
+        p.operator.GetPlan,
+        { id },
+        { deadlineMs: DEADLINE_MS },
+      ),
+    );
   }
 
   actOnPlan(id: string, action: string, digest = ''): Promise<Wire.Plan__Output> {
     return this.operator((p) =>
-      callUnary<Wire.ActOnPlanRequest, Wire.Plan__Output>(p.operator, p.operator.ActOnPlan, { id, action, digest, actor: 'test', reason: 'a test' }, { deadlineMs: DEADLINE_MS }),
+      callUnary<Wire.ActOnPlanRequest, Wire.Plan__Output>(
+        p.operator,
+        p.operator.ActOnPlan,
+        { id, action, digest, actor: 'test', reason: 'a test' },
+        { deadlineMs: DEADLINE_MS },
+      ),
     );
   }
 
@@ -162,7 +232,9 @@ export class TestCluster {
   }
 
   logs(lines = 15): string {
-    return [...this.controlPlanes.values(), ...this.agents.values()].map((p) => `--- ${p.name}${p.running ? '' : ' (ended)'}\n${p.log(lines)}`).join('\n');
+    return [...this.controlPlanes.values(), ...this.agents.values()]
+      .map((p) => `--- ${p.name}${p.running ? '' : ' (ended)'}\n${p.log(lines)}`)
+      .join('\n');
   }
 
   async stop(): Promise<void> {

@@ -55,7 +55,18 @@ export async function startEtcd(options: StartEtcdOptions = {}): Promise<EtcdClu
   const count = options.members ?? 1;
   const ports = await freePorts(count * 2);
   if (options.port !== undefined) ports[0] = options.port;
-  const processes = Array.from({ length: count }, (_, index) => new Member(binary, dir, `m${index}`, ports[index] as number, ports[count + index] as number, options.extraArgs ?? []));
+  const processes = Array.from(
+    { length: count },
+    (_, index) =>
+      new Member(
+        binary,
+        dir,
+        `m${index}`,
+        ports[index] as number,
+        ports[count + index] as number,
+        options.extraArgs ?? [],
+      ),
+  );
   const cluster = processes.map((member) => `${member.name}=${member.peerUrl}`).join(',');
   try {
     await Promise.all(processes.map((member) => member.start(cluster)));
@@ -118,10 +129,20 @@ class Member implements EtcdMember {
       ['--name', this.name, '--data-dir', join(this.dir, this.name), '--unsafe-no-fsync', '--log-level', 'warn'],
       ['--listen-client-urls', client, '--advertise-client-urls', client],
       ['--listen-peer-urls', this.peerUrl, '--initial-advertise-peer-urls', this.peerUrl],
-      ['--initial-cluster', cluster, '--initial-cluster-state', 'new', '--initial-cluster-token', `cadastre-${cluster}-${this.dir}`],
+      [
+        '--initial-cluster',
+        cluster,
+        '--initial-cluster-state',
+        'new',
+        '--initial-cluster-token',
+        `cadastre-${cluster}-${this.dir}`,
+      ],
     ].flat();
     // A test that ends without `stop` takes its etcd along.
-    const child = spawn(this.binary, [...args, ...this.extraArgs], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch } });
+    const child = spawn(this.binary, [...args, ...this.extraArgs], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ETCD_UNSUPPORTED_ARCH: process.arch },
+    });
     this.child = child;
     const onExit = () => child.kill('SIGKILL');
     process.once('exit', onExit);
@@ -182,7 +203,9 @@ export async function findEtcdBinary(): Promise<string> {
   const candidates = [process.env['CADASTRE_ETCD_BIN'] ?? '', ...onPath, ...versions];
   const found = candidates.find((path) => path !== '' && isExecutable(path));
   if (found) return found;
-  const fetcher = (await import(new URL('tools/etcd.mjs', `file://${REPOSITORY}`).href)) as { findEtcd(): Promise<{ path: string }> };
+  const fetcher = (await import(new URL('tools/etcd.mjs', `file://${REPOSITORY}`).href)) as {
+    findEtcd(): Promise<{ path: string }>;
+  };
   return (await fetcher.findEtcd()).path;
 }
 

@@ -29,13 +29,20 @@ export class ServerProcess {
     const end = () => child.kill('SIGKILL');
     process.once('exit', end);
     child.once('exit', () => process.removeListener('exit', end));
-    for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream! }).on('line', (line) => this.take(line));
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream! }).on('line', (line) => this.take(line));
   }
 
   static async start({ name, script, args, env, withinMs = 30_000 }: StartOptions): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [...NODE_ARGS, script, ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, [...NODE_ARGS, script, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
     const server = new ServerProcess(name, child);
-    server.listening = (await server.line('listening', (line) => line['event'] === 'listening', withinMs)) as Record<string, string>;
+    server.listening = (await server.line('listening', (line) => line['event'] === 'listening', withinMs)) as Record<
+      string,
+      string
+    >;
     return server;
   }
 
@@ -53,7 +60,11 @@ export class ServerProcess {
   }
 
   /** The next JSON line (or one already written) for which `test` holds. */
-  line(what: string, test: (line: Record<string, unknown>) => boolean, withinMs = 30_000): Promise<Record<string, unknown>> {
+  line(
+    what: string,
+    test: (line: Record<string, unknown>) => boolean,
+    withinMs = 30_000,
+  ): Promise<Record<string, unknown>> {
     for (const text of this.kept) {
       const parsed = parse(text);
       if (parsed && test(parsed)) return Promise.resolve(parsed);
@@ -69,7 +80,10 @@ export class ServerProcess {
         if (test(line)) finish(() => resolve(line));
       };
       const onExit = () => finish(() => reject(new Error(`${this.name} ended before "${what}":\n${this.log()}`)));
-      const timer = setTimeout(() => finish(() => reject(new Error(`${this.name} did not say "${what}" in ${withinMs} ms:\n${this.log()}`))), withinMs);
+      const timer = setTimeout(
+        () => finish(() => reject(new Error(`${this.name} did not say "${what}" in ${withinMs} ms:\n${this.log()}`))),
+        withinMs,
+      );
       this.listeners.add(listener);
       this.child.once('exit', onExit);
     });

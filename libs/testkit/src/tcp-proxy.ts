@@ -22,7 +22,9 @@ export class TcpProxy {
   private refusing = false;
   private delayMs = 0;
   private accepted = 0;
-  private onChunk: ((direction: Direction, link: { readonly bytes: Readonly<Record<Direction, number>> }, chunk: Buffer) => Verdict) | undefined;
+  private onChunk:
+    | ((direction: Direction, link: { readonly bytes: Readonly<Record<Direction, number>> }, chunk: Buffer) => Verdict)
+    | undefined;
 
   private constructor(
     private readonly listener: Server,
@@ -117,7 +119,10 @@ export class TcpProxy {
       return;
     }
     if (this.delayMs === 0) return this.forward(link, direction, chunk);
-    setTimeout(() => (this.holes.has(direction) ? link.held[direction].push(chunk) : this.forward(link, direction, chunk)), this.delayMs);
+    setTimeout(
+      () => (this.holes.has(direction) ? link.held[direction].push(chunk) : this.forward(link, direction, chunk)),
+      this.delayMs,
+    );
   }
 
   private forward(link: Link, direction: Direction, chunk: Buffer): void {

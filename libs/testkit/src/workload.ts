@@ -51,7 +51,15 @@ export class Workload {
     await this.done;
     const sorted = [...this.latencies].sort((a, b) => a - b);
     const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-    return { operations: sorted.length, writes: this.writes, failures: this.failures, wrong: this.wrong, longestGapMs: this.longestGapMs, p50Ms: at(0.5), p99Ms: at(0.99) };
+    return {
+      operations: sorted.length,
+      writes: this.writes,
+      failures: this.failures,
+      wrong: this.wrong,
+      longestGapMs: this.longestGapMs,
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+    };
   }
 
   /** Reads every key again; returns sentences for those that are not as they should be. */
@@ -59,11 +67,13 @@ export class Workload {
     const keyspace = this.options.client.keyspace(this.options.keyspace);
     const differences: string[] = [];
     for (const mine of this.expected) {
-      await Promise.all([...mine].map(async ([key, value]) => {
-        const found = await keyspace.get(key);
-        const text = found === undefined ? undefined : Buffer.from(found).toString();
-        if (text !== value) differences.push(`${key}: ${String(text)} instead of ${String(value)}`);
-      }));
+      await Promise.all(
+        [...mine].map(async ([key, value]) => {
+          const found = await keyspace.get(key);
+          const text = found === undefined ? undefined : Buffer.from(found).toString();
+          if (text !== value) differences.push(`${key}: ${String(text)} instead of ${String(value)}`);
+        }),
+      );
     }
     return differences;
   }
@@ -90,11 +100,18 @@ export class Workload {
     }
   }
 
-  private async operate(keyspace: ReturnType<CadastreClient['keyspace']>, mine: Map<string, string | undefined>, key: string, dice: number, value: string): Promise<void> {
+  private async operate(
+    keyspace: ReturnType<CadastreClient['keyspace']>,
+    mine: Map<string, string | undefined>,
+    key: string,
+    dice: number,
+    value: string,
+  ): Promise<void> {
     if (dice < 0.5) {
       const found = await keyspace.get(key);
       const text = found === undefined ? undefined : Buffer.from(found).toString();
-      if (mine.has(key) && text !== mine.get(key)) this.wrong.push(`${key}: read ${String(text)}, last acknowledged ${String(mine.get(key))}`);
+      if (mine.has(key) && text !== mine.get(key))
+        this.wrong.push(`${key}: read ${String(text)}, last acknowledged ${String(mine.get(key))}`);
       return;
     }
     this.writes += 1;
@@ -109,7 +126,11 @@ export class Workload {
 }
 
 /** Runs `task` for every item, at most `width` at once. */
-export const forEachConcurrently = async <T>(items: readonly T[], width: number, task: (item: T) => Promise<unknown>): Promise<void> => {
+export const forEachConcurrently = async <T>(
+  items: readonly T[],
+  width: number,
+  task: (item: T) => Promise<unknown>,
+): Promise<void> => {
   let next = 0;
   const lane = async () => {
     while (next < items.length) {

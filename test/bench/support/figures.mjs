@@ -17,7 +17,12 @@ export function compare(ours, baseline) {
 
 export function print(row) {
   if (asJson) process.stdout.write(`${JSON.stringify(row)}\n`);
-  else process.stdout.write(`${Object.entries(row).map(([k, v]) => `${k} ${v}`).join('  ')}\n`);
+  else
+    process.stdout.write(
+      `${Object.entries(row)
+        .map(([k, v]) => `${k} ${v}`)
+        .join('  ')}\n`,
+    );
 }
 
 export const argument = (name, fallback) => {

@@ -10,7 +10,10 @@ import { act } from './context.js';
 const WATCH_PERIOD_MS = 1_000;
 
 export const addClusterCommands = (program: Command, session: Session): void => {
-  const status = program.command('status').description('the cluster in a few lines').option('--watch', 'until Ctrl-C; with --json a document a line');
+  const status = program
+    .command('status')
+    .description('the cluster in a few lines')
+    .option('--watch', 'until Ctrl-C; with --json a document a line');
   act<{ watch?: boolean }>(session, status, async ({ io, out, operator }, _, { watch = false }) => {
     const calls = operator();
     if (!watch) {

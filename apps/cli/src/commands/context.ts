@@ -45,7 +45,14 @@ export const act = <Options>(session: Session, command: Command, action: Action<
     };
     const args = command.processedArgs.flat().filter((arg) => arg !== undefined) as string[];
     try {
-      const context: Context = { io: session.io, out, actor: options.actor ?? session.io.user, servers, operator, programs: session.programs };
+      const context: Context = {
+        io: session.io,
+        out,
+        actor: options.actor ?? session.io.user,
+        servers,
+        operator,
+        programs: session.programs,
+      };
       session.exitCode = (await action(context, args, options)) ?? EXIT.ok;
     } catch (error) {
       out.error(error);

@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import { checkKeyspaceSpec, invalid, type KeyspaceSpec, type Scheme, SLOT_HASHES, type SlotHash, type SpreadConstraint } from '@cadastre/core';
+import {
+  checkKeyspaceSpec,
+  invalid,
+  type KeyspaceSpec,
+  type Scheme,
+  SLOT_HASHES,
+  type SlotHash,
+  type SpreadConstraint,
+} from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { encodeSpec } from '@cadastre/contracts';
 import { count, facts, showBytes, table } from '../format.js';
@@ -21,7 +29,9 @@ interface CreateOptions {
 const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), ...value.split(',')];
 
 export const addKeyspaceCommands = (program: Command, session: Session): void => {
-  const keyspace = program.command('keyspace').description('keyspaces: sets of keys with one scheme and one placement policy');
+  const keyspace = program
+    .command('keyspace')
+    .description('keyspaces: sets of keys with one scheme and one placement policy');
   const create = keyspace
     .command('create')
     .argument('<name>')
@@ -33,17 +43,30 @@ export const addKeyspaceCommands = (program: Command, session: Session): void =>
     .option('--split-points <a,b,c>', 'of range: where partitions begin')
     .option('--rf <n>', 'copies of each partition', '3')
     .option('--min-in-sync <n>', 'copies that a write needs; by default a majority')
-    .option('--spread <label=n>', 'at most n copies in one zone, rack, ...; a preference with :soft; or none. Default: zone=1,rack=1:soft', collect);
+    .option(
+      '--spread <label=n>',
+      'at most n copies in one zone, rack, ...; a preference with :soft; or none. Default: zone=1,rack=1:soft',
+      collect,
+    );
   act<CreateOptions>(session, create, async ({ out, operator, actor }, [name], options) => {
     const spec = checkKeyspaceSpec(specOf(name!, options));
     const made = await operator().createKeyspace({ spec: encodeSpec(spec), actor });
-    out.result(made, () => `keyspace ${name} was made: ${count(made.partitions)} partitions, ${spec.replicationFactor} copies each\n`);
+    out.result(
+      made,
+      () => `keyspace ${name} was made: ${count(made.partitions)} partitions, ${spec.replicationFactor} copies each\n`,
+    );
   });
   act(session, keyspace.command('list').description('all keyspaces'), async ({ out, operator }) => {
     const { keyspaces } = await operator().listKeyspaces();
-    out.result(keyspaces, () => (keyspaces.length === 0 ? 'no keyspaces; make one: cadastre keyspace create NAME\n' : keyspaceTable(keyspaces)));
+    out.result(keyspaces, () =>
+      keyspaces.length === 0 ? 'no keyspaces; make one: cadastre keyspace create NAME\n' : keyspaceTable(keyspaces),
+    );
   });
-  const show = keyspace.command('show').argument('<name>').description('one keyspace').option('--partitions', 'with all its partitions');
+  const show = keyspace
+    .command('show')
+    .argument('<name>')
+    .description('one keyspace')
+    .option('--partitions', 'with all its partitions');
   act<{ partitions?: boolean }>(session, show, async ({ out, operator }, [name], { partitions = false }) => {
     const found = await operator().getKeyspace({ name: name!, withPartitions: partitions });
     out.result(found, () => keyspaceFacts(found) + (partitions ? `\n${partitionTable(found.records)}` : ''));
@@ -52,25 +75,51 @@ export const addKeyspaceCommands = (program: Command, session: Session): void =>
 
 export const specOf = (name: string, options: CreateOptions): KeyspaceSpec => {
   const rf = checkCount('--rf', options.rf, 1, 16);
-  const minInSync = options.minInSync === undefined ? Math.floor(rf / 2) + 1 : checkCount('--min-in-sync', options.minInSync, 1, rf);
-  return { name, scheme: schemeOf(options), replicationFactor: rf, minInSync, spread: spreadsOf(options.spread ?? ['zone=1', 'rack=1:soft']) };
+  const minInSync =
+    options.minInSync === undefined ? Math.floor(rf / 2) + 1 : checkCount('--min-in-sync', options.minInSync, 1, rf);
+  return {
+    name,
+    scheme: schemeOf(options),
+    replicationFactor: rf,
+    minInSync,
+    spread: spreadsOf(options.spread ?? ['zone=1', 'rack=1:soft']),
+  };
 };
 
 const schemeOf = (options: CreateOptions): Scheme => {
   if (options.scheme === 'range') {
-    return { kind: 'range', splitPoints: (options.splitPoints ?? '').split(',').filter((p) => p !== '').map((p) => Buffer.from(p)) };
+    return {
+      kind: 'range',
+      splitPoints: (options.splitPoints ?? '')
+        .split(',')
+        .filter((p) => p !== '')
+        .map((p) => Buffer.from(p)),
+    };
   }
-  if (options.scheme !== 'hash-slots') throw invalid('--scheme', `"${options.scheme}" is unknown`, 'use hash-slots or range');
-  if (options.splitPoints !== undefined) throw invalid('--split-points', 'belong to the range scheme', 'add --scheme range, or leave them out');
-  return { kind: 'hash-slots', slots: checkCount('--partitions', options.partitions, 1, 1_048_576), hash: options.hash as SlotHash, hashTags: options.hashTags ?? false };
+  if (options.scheme !== 'hash-slots')
+    throw invalid('--scheme', `"${options.scheme}" is unknown`, 'use hash-slots or range');
+  if (options.splitPoints !== undefined)
+    throw invalid('--split-points', 'belong to the range scheme', 'add --scheme range, or leave them out');
+  return {
+    kind: 'hash-slots',
+    slots: checkCount('--partitions', options.partitions, 1, 1_048_576),
+    hash: options.hash as SlotHash,
+    hashTags: options.hashTags ?? false,
+  };
 };
 
-const spreadsOf = (texts: readonly string[]): SpreadConstraint[] => (texts.join() === 'none' ? [] : texts.map(spreadOf));
+const spreadsOf = (texts: readonly string[]): SpreadConstraint[] =>
+  texts.join() === 'none' ? [] : texts.map(spreadOf);
 
 /** `zone=1` must hold; `zone=1:soft` is better if it holds. */
 const spreadOf = (text: string): SpreadConstraint => {
   const match = /^([^=]+)=(\d+)(:soft|:hard)?$/.exec(text);
-  if (!match) throw invalid('--spread', `"${text}" cannot be read`, 'give label=count, such as zone=1, or zone=1:soft for a preference');
+  if (!match)
+    throw invalid(
+      '--spread',
+      `"${text}" cannot be read`,
+      'give label=count, such as zone=1, or zone=1:soft for a preference',
+    );
   return { label: match[1]!, maxPerDomain: Number(match[2]), hard: match[3] !== ':soft' };
 };
 
@@ -86,7 +135,11 @@ export const keyspaceTable = (keyspaces: readonly Wire.Keyspace__Output[]): stri
     { title: 'PARTITIONS', align: 'right', value: (k) => count(k.partitions) },
     { title: 'COPIES', align: 'right', value: (k) => `${k.spec?.replicationFactor ?? '?'}` },
     { title: 'MIN IN SYNC', align: 'right', value: (k) => `${k.spec?.minInSync ?? '?'}` },
-    { title: 'GENERATION', align: 'right', value: (k) => (k.generation ? `${k.generation.incarnation}.${k.generation.number}` : '?') },
+    {
+      title: 'GENERATION',
+      align: 'right',
+      value: (k) => (k.generation ? `${k.generation.incarnation}.${k.generation.number}` : '?'),
+    },
     { title: 'MOVING', align: 'right', value: (k) => count(k.moving) },
     { title: 'UNDER-REPLICATED', align: 'right', value: (k) => count(k.underReplicated) },
     { title: 'WITHOUT LEADER', align: 'right', value: (k) => count(k.withoutLeader) },
@@ -96,10 +149,15 @@ const keyspaceFacts = (k: Wire.Keyspace__Output): string =>
   facts([
     ['keyspace', k.spec?.name ?? '?'],
     ['scheme', schemeText(k.spec?.scheme)],
-    ...(k.spec?.scheme?.range ? ([['split points', k.spec.scheme.range.splitPoints.map(showBytes).join(', ') || 'none']] as const) : []),
+    ...(k.spec?.scheme?.range
+      ? ([['split points', k.spec.scheme.range.splitPoints.map(showBytes).join(', ') || 'none']] as const)
+      : []),
     ['partitions', count(k.partitions)],
     ['copies', `${k.spec?.replicationFactor ?? '?'}, a write needs ${k.spec?.minInSync ?? '?'}`],
-    ['spread', k.spec?.spread.map((s) => `${s.hard ? 'must' : 'prefer'} ${s.label} <= ${s.maxPerDomain}`).join(', ') || 'none'],
+    [
+      'spread',
+      k.spec?.spread.map((s) => `${s.hard ? 'must' : 'prefer'} ${s.label} <= ${s.maxPerDomain}`).join(', ') || 'none',
+    ],
     ['generation', k.generation ? `${k.generation.incarnation}.${k.generation.number}` : '?'],
     ['moving', count(k.moving)],
     ['under-replicated', count(k.underReplicated)],
@@ -111,6 +169,20 @@ const partitionTable = (records: readonly Wire.PartitionRecord__Output[]): strin
     { title: 'PARTITION', align: 'right', value: (r) => r.partition },
     { title: 'EPOCH', align: 'right', value: (r) => r.epoch },
     { title: 'LEADER', value: (r) => r.replicas.find((x) => x.role === 'LEADER')?.node ?? '-' },
-    { title: 'FOLLOWERS', value: (r) => r.replicas.filter((x) => x.role === 'FOLLOWER').map((x) => (x.inSync ? x.node : `${x.node}(behind)`)).join(' ') },
-    { title: 'LEARNERS', value: (r) => r.replicas.filter((x) => x.role === 'LEARNER').map((x) => x.node).join(' ') },
+    {
+      title: 'FOLLOWERS',
+      value: (r) =>
+        r.replicas
+          .filter((x) => x.role === 'FOLLOWER')
+          .map((x) => (x.inSync ? x.node : `${x.node}(behind)`))
+          .join(' '),
+    },
+    {
+      title: 'LEARNERS',
+      value: (r) =>
+        r.replicas
+          .filter((x) => x.role === 'LEARNER')
+          .map((x) => x.node)
+          .join(' '),
+    },
   ]);

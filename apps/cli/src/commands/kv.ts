@@ -28,24 +28,40 @@ const GIVE_UP_MIN = 100;
 
 export const addKvCommands = (program: Command, session: Session): void => {
   const kv = program.command('kv').description('records of a keyspace, through the smart client');
-  act(session, kv.command('get').argument('<keyspace>').argument('<key>').description('exit code 1 when there is none'), (context, [name, key]) =>
-    withKeyspace(context, name!, async (keyspace) => {
-      const value = await keyspace.get(key!);
-      if (!value) throw new CadastreError('NOT_FOUND', `key: "${key}" has no value in ${name}`, { field: 'key', remedy: 'look for it: cadastre kv scan' });
-      context.out.result({ key, value }, () => `${showBytes(value)}\n`);
-    }),
+  act(
+    session,
+    kv.command('get').argument('<keyspace>').argument('<key>').description('exit code 1 when there is none'),
+    (context, [name, key]) =>
+      withKeyspace(context, name!, async (keyspace) => {
+        const value = await keyspace.get(key!);
+        if (!value)
+          throw new CadastreError('NOT_FOUND', `key: "${key}" has no value in ${name}`, {
+            field: 'key',
+            remedy: 'look for it: cadastre kv scan',
+          });
+        context.out.result({ key, value }, () => `${showBytes(value)}\n`);
+      }),
   );
-  act(session, kv.command('put').argument('<keyspace>').argument('<key>').argument('<value>').description('write one record'), (context, [name, key, value]) =>
-    withKeyspace(context, name!, async (keyspace) => {
-      const written = await keyspace.put(key!, value!);
-      context.out.result({ key, epoch: written.epoch, seq: written.seq }, () => `written at epoch ${written.epoch}, number ${written.seq} of its partition's log\n`);
-    }),
+  act(
+    session,
+    kv.command('put').argument('<keyspace>').argument('<key>').argument('<value>').description('write one record'),
+    (context, [name, key, value]) =>
+      withKeyspace(context, name!, async (keyspace) => {
+        const written = await keyspace.put(key!, value!);
+        context.out.result(
+          { key, epoch: written.epoch, seq: written.seq },
+          () => `written at epoch ${written.epoch}, number ${written.seq} of its partition's log\n`,
+        );
+      }),
   );
-  act(session, kv.command('delete').argument('<keyspace>').argument('<key>').description('delete one record'), (context, [name, key]) =>
-    withKeyspace(context, name!, async (keyspace) => {
-      const written = await keyspace.delete(key!);
-      context.out.result({ key, epoch: written.epoch, seq: written.seq }, () => 'deleted\n');
-    }),
+  act(
+    session,
+    kv.command('delete').argument('<keyspace>').argument('<key>').description('delete one record'),
+    (context, [name, key]) =>
+      withKeyspace(context, name!, async (keyspace) => {
+        const written = await keyspace.delete(key!);
+        context.out.result({ key, epoch: written.epoch, seq: written.seq }, () => 'deleted\n');
+      }),
   );
   addScan(kv, session);
   addRuns(kv, session);
@@ -61,14 +77,24 @@ const addScan = (kv: Command, session: Session): void => {
     .option('--prefix <text>')
     .option('--limit <n>', 'at most so many', '100')
     .option('--keys', 'without values');
-  act<{ start?: string; end?: string; prefix?: string; limit: string; keys?: boolean }>(session, scan, (context, [name], options) =>
-    withKeyspace(context, name!, async (keyspace) => {
-      const { start, end, prefix, keys = false } = options;
-      const limit = checkCount('--limit', options.limit, 1, Number.MAX_SAFE_INTEGER);
-      for await (const entry of keyspace.scan({ limit, ...(start !== undefined && { start }), ...(end !== undefined && { end }), ...(prefix !== undefined && { prefix }) })) {
-        context.out.result(keys ? { key: entry.key } : { key: entry.key, value: entry.value }, () => (keys ? `${showBytes(entry.key)}\n` : `${showBytes(entry.key)}\t${showBytes(entry.value)}\n`));
-      }
-    }),
+  act<{ start?: string; end?: string; prefix?: string; limit: string; keys?: boolean }>(
+    session,
+    scan,
+    (context, [name], options) =>
+      withKeyspace(context, name!, async (keyspace) => {
+        const { start, end, prefix, keys = false } = options;
+        const limit = checkCount('--limit', options.limit, 1, Number.MAX_SAFE_INTEGER);
+        for await (const entry of keyspace.scan({
+          limit,
+          ...(start !== undefined && { start }),
+          ...(end !== undefined && { end }),
+          ...(prefix !== undefined && { prefix }),
+        })) {
+          context.out.result(keys ? { key: entry.key } : { key: entry.key, value: entry.value }, () =>
+            keys ? `${showBytes(entry.key)}\n` : `${showBytes(entry.key)}\t${showBytes(entry.value)}\n`,
+          );
+        }
+      }),
   );
 };
 
@@ -81,16 +107,35 @@ const addRuns = (kv: Command, session: Session): void => {
       .option('--key <field>', 'field or column that is the key')
       .option('--limit <n>', 'at most so many records')
       .option('--concurrency <n>', 'records at a time', '1000');
-  const importing = common(kv.command('import').description('write all records of a file; exit code 1 when any failed'));
-  act<RecordOptions>(session, importing, (context, [name, file], options) => withKeyspace(context, name!, (keyspace) => importFile(context, keyspace, file!, options), RUN_TIMEOUT_MS));
-  const verifying = common(kv.command('verify').description('read all records of a file again and compare; exit code 1 unless all are equal'));
-  act<RecordOptions>(session, verifying, (context, [name, file], options) => withKeyspace(context, name!, (keyspace) => verifyFile(context, keyspace, file!, options), RUN_TIMEOUT_MS));
+  const importing = common(
+    kv.command('import').description('write all records of a file; exit code 1 when any failed'),
+  );
+  act<RecordOptions>(session, importing, (context, [name, file], options) =>
+    withKeyspace(context, name!, (keyspace) => importFile(context, keyspace, file!, options), RUN_TIMEOUT_MS),
+  );
+  const verifying = common(
+    kv.command('verify').description('read all records of a file again and compare; exit code 1 unless all are equal'),
+  );
+  act<RecordOptions>(session, verifying, (context, [name, file], options) =>
+    withKeyspace(context, name!, (keyspace) => verifyFile(context, keyspace, file!, options), RUN_TIMEOUT_MS),
+  );
 };
 
-const withKeyspace = async (context: Context, name: string, task: (keyspace: KeyspaceClient) => Promise<ExitCode | void>, requestTimeoutMs = 15_000): Promise<ExitCode | void> => {
+const withKeyspace = async (
+  context: Context,
+  name: string,
+  task: (keyspace: KeyspaceClient) => Promise<ExitCode | void>,
+  requestTimeoutMs = 15_000,
+): Promise<ExitCode | void> => {
   checkName('keyspace', name);
   const { clock, random } = context.io;
-  const client = await CadastreClient.connect({ controlPlanes: context.servers(), name: 'cli', clock, random, requestTimeoutMs });
+  const client = await CadastreClient.connect({
+    controlPlanes: context.servers(),
+    name: 'cli',
+    clock,
+    random,
+    requestTimeoutMs,
+  });
   try {
     return await task(client.keyspace(name));
   } finally {
@@ -98,10 +143,12 @@ const withKeyspace = async (context: Context, name: string, task: (keyspace: Key
   }
 };
 
-const chunksOf = (context: Context, file: string): Chunks => (file === '-' ? (context.io.stdin as Chunks) : (createReadStream(file) as Chunks));
+const chunksOf = (context: Context, file: string): Chunks =>
+  file === '-' ? (context.io.stdin as Chunks) : (createReadStream(file) as Chunks);
 
 async function* recordsOf(context: Context, file: string, options: RecordOptions): AsyncGenerator<ParsedRecord> {
-  const limit = options.limit === undefined ? Infinity : checkCount('--limit', options.limit, 1, Number.MAX_SAFE_INTEGER);
+  const limit =
+    options.limit === undefined ? Infinity : checkCount('--limit', options.limit, 1, Number.MAX_SAFE_INTEGER);
   let taken = 0;
   try {
     for await (const record of readRecords(chunksOf(context, file), formatOf(options.format, file), options.key)) {
@@ -111,12 +158,21 @@ async function* recordsOf(context: Context, file: string, options: RecordOptions
     }
   } catch (error) {
     if (error instanceof CadastreError) throw error;
-    throw new CadastreError('INVALID_ARGUMENT', `file: ${(error as Error).message}`, { field: 'file', remedy: 'check its name and its format' });
+    throw new CadastreError('INVALID_ARGUMENT', `file: ${(error as Error).message}`, {
+      field: 'file',
+      remedy: 'check its name and its format',
+    });
   }
 }
 
 /** Runs `task` over all records, a line of progress on a terminal. Ctrl-C ends it after the requests under way. */
-const overRecords = async (context: Context, verb: string, records: AsyncIterable<ParsedRecord>, options: RecordOptions, task: (key: string, value: string) => Promise<void>): Promise<Tally> => {
+const overRecords = async (
+  context: Context,
+  verb: string,
+  records: AsyncIterable<ParsedRecord>,
+  options: RecordOptions,
+  task: (key: string, value: string) => Promise<void>,
+): Promise<Tally> => {
   const { io, out } = context;
   const tally = new Tally(io.clock);
   const width = checkCount('--concurrency', options.concurrency, 1, 10_000);
@@ -154,18 +210,37 @@ const overRecords = async (context: Context, verb: string, records: AsyncIterabl
   return tally;
 };
 
-const importFile = async (context: Context, keyspace: KeyspaceClient, file: string, options: RecordOptions): Promise<ExitCode> => {
+const importFile = async (
+  context: Context,
+  keyspace: KeyspaceClient,
+  file: string,
+  options: RecordOptions,
+): Promise<ExitCode> => {
   const writer = keyspace.bulkWriter();
-  const tally = await overRecords(context, 'imported', recordsOf(context, file, options), options, async (key, value) => {
-    await writer.write({ type: 'put', key, value });
-  });
+  const tally = await overRecords(
+    context,
+    'imported',
+    recordsOf(context, file, options),
+    options,
+    async (key, value) => {
+      await writer.write({ type: 'put', key, value });
+    },
+  );
   const { records, failed, elapsedMs, perSecond } = tally;
-  context.out.result({ records, failed, elapsedMs: Math.round(elapsedMs), perSecond }, () => `${tally.line('imported')}\n`);
+  context.out.result(
+    { records, failed, elapsedMs: Math.round(elapsedMs), perSecond },
+    () => `${tally.line('imported')}\n`,
+  );
   return failed > 0 ? EXIT.error : EXIT.ok;
 };
 
 /** Of several records with one key the last counts, as in an import. Keeps a hash of each value in memory. */
-const verifyFile = async (context: Context, keyspace: KeyspaceClient, file: string, options: RecordOptions): Promise<ExitCode> => {
+const verifyFile = async (
+  context: Context,
+  keyspace: KeyspaceClient,
+  file: string,
+  options: RecordOptions,
+): Promise<ExitCode> => {
   const wanted = new Map<string, string>();
   const broken: ParsedRecord[] = [];
   for await (const record of recordsOf(context, file, options)) {
@@ -180,12 +255,16 @@ const verifyFile = async (context: Context, keyspace: KeyspaceClient, file: stri
     else found.different += 1;
   });
   const { failed, elapsedMs } = tally;
-  const text = () => `${plural(found.equal, 'record')} equal, ${found.different} different, ${found.missing} missing, ${failed} failed\n`;
+  const text = () =>
+    `${plural(found.equal, 'record')} equal, ${found.different} different, ${found.missing} missing, ${failed} failed\n`;
   context.out.result({ ...found, failed, elapsedMs: Math.round(elapsedMs) }, text);
   return found.different + found.missing + failed > 0 ? EXIT.error : EXIT.ok;
 };
 
-async function* stored(wanted: ReadonlyMap<string, string>, broken: readonly ParsedRecord[]): AsyncGenerator<ParsedRecord> {
+async function* stored(
+  wanted: ReadonlyMap<string, string>,
+  broken: readonly ParsedRecord[],
+): AsyncGenerator<ParsedRecord> {
   yield* broken;
   for (const [key, value] of wanted) yield { ok: true, key, value };
 }

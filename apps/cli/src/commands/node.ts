@@ -16,22 +16,39 @@ export const addNodeCommands = (program: Command, session: Session): void => {
     const found = await findNode(operator(), id!);
     out.result(found, () => nodeFacts(found));
   });
-  const drain = node.command('drain').argument('<id>').description('mark a node to be emptied by the next plan').option('--undo', 'take the mark away').option('--reason <text>');
-  act<{ undo?: boolean; reason?: string }>(session, drain, async ({ out, operator, actor }, [id], { undo = false, reason = '' }) => {
-    const drained = await operator().drainNode({ id: id!, undo, actor, reason });
-    const next = undo ? 'it takes part in placement again' : 'the next plan empties it: cadastre plan propose';
-    out.result(drained, () => `node ${id} is ${drained.state}; ${next}\n`);
-  });
+  const drain = node
+    .command('drain')
+    .argument('<id>')
+    .description('mark a node to be emptied by the next plan')
+    .option('--undo', 'take the mark away')
+    .option('--reason <text>');
+  act<{ undo?: boolean; reason?: string }>(
+    session,
+    drain,
+    async ({ out, operator, actor }, [id], { undo = false, reason = '' }) => {
+      const drained = await operator().drainNode({ id: id!, undo, actor, reason });
+      const next = undo ? 'it takes part in placement again' : 'the next plan empties it: cadastre plan propose';
+      out.result(drained, () => `node ${id} is ${drained.state}; ${next}\n`);
+    },
+  );
 };
 
 const findNode = async (operator: OperatorCalls, id: string): Promise<Wire.Node__Output> => {
   const { nodes } = await operator.listNodes();
   const found = nodes.find((n) => n.entry?.id === id);
-  if (!found) throw new CadastreError('NOT_FOUND', `id: there is no node "${id}"`, { field: 'id', remedy: `use one of ${nodes.map((n) => n.entry?.id).join(', ') || '(none has registered)'}` });
+  if (!found)
+    throw new CadastreError('NOT_FOUND', `id: there is no node "${id}"`, {
+      field: 'id',
+      remedy: `use one of ${nodes.map((n) => n.entry?.id).join(', ') || '(none has registered)'}`,
+    });
   return found;
 };
 
-const labelsOf = (n: Wire.Node__Output): string => Object.entries(n.entry?.labels ?? {}).sort().map(([label, value]) => `${label}=${value}`).join(' ');
+const labelsOf = (n: Wire.Node__Output): string =>
+  Object.entries(n.entry?.labels ?? {})
+    .sort()
+    .map(([label, value]) => `${label}=${value}`)
+    .join(' ');
 
 export const nodeTable = (nodes: readonly Wire.Node__Output[]): string =>
   table(nodes, [

@@ -31,10 +31,23 @@ export const planSummary = (plan: Plan): string => {
     ['reason', plan.reason || '-'],
     ['proposed', `${moment(plan.createdMs)} by ${plan.proposer || '-'}`],
     ...(isOpen(plan) && plan.expiresMs > 0 ? ([['expires', moment(plan.expiresMs)]] as const) : []),
-    ['base', plan.base.map((b) => `${b.keyspace} at ${b.generation?.incarnation ?? 0}.${b.generation?.number ?? 0}`).join(', ') || '-'],
-    ['moves', cost ? `${plural(cost.replicaMoves, 'replica')}, ${plural(cost.leaderTransfers, 'change')} of leader, ${bytes(cost.bytes)}` : '-'],
+    [
+      'base',
+      plan.base
+        .map((b) => `${b.keyspace} at ${b.generation?.incarnation ?? 0}.${b.generation?.number ?? 0}`)
+        .join(', ') || '-',
+    ],
+    [
+      'moves',
+      cost
+        ? `${plural(cost.replicaMoves, 'replica')}, ${plural(cost.leaderTransfers, 'change')} of leader, ${bytes(cost.bytes)}`
+        : '-',
+    ],
     ['lower bound', cost ? boundText(cost) : '-'],
-    ['done', `${count(plan.movesDone)} of ${count(plan.moves.length)}${plan.movesFailed > 0 ? `, ${count(plan.movesFailed)} failed` : ''}`],
+    [
+      'done',
+      `${count(plan.movesDone)} of ${count(plan.moves.length)}${plan.movesFailed > 0 ? `, ${count(plan.movesFailed)} failed` : ''}`,
+    ],
     ['allowed now', plan.allowedActions.join(', ') || 'nothing'],
     ...(plan.note ? ([['note', plan.note]] as const) : []),
   ]);
@@ -42,7 +55,10 @@ export const planSummary = (plan: Plan): string => {
 };
 
 const boundText = (cost: Wire.PlanCost__Output): string => {
-  const minimal = cost.replicaMoves === cost.lowerBoundMoves ? 'this plan is minimal' : `this plan has ${count(cost.replicaMoves - cost.lowerBoundMoves)} more`;
+  const minimal =
+    cost.replicaMoves === cost.lowerBoundMoves
+      ? 'this plan is minimal'
+      : `this plan has ${count(cost.replicaMoves - cost.lowerBoundMoves)} more`;
   return `${plural(cost.lowerBoundMoves, 'replica move')}: ${minimal}${cost.boundBecause ? ` (${cost.boundBecause})` : ''}`;
 };
 
@@ -80,8 +96,16 @@ export const progressText = (plan: Plan, nowMs: number): string => {
     { title: 'PARTITION', value: (m) => `${m.keyspace}/${m.partition}` },
     { title: 'MOVE', value: (m) => `${m.from || 'new'} -> ${m.to}` },
     { title: 'PHASE', value: (m) => m.phase },
-    { title: 'FOR', align: 'right', value: (m) => (m.phaseSinceMs > 0 ? duration(Math.max(0, nowMs - m.phaseSinceMs)) : '-') },
-    { title: 'COPIED', align: 'right', value: (m) => (m.bytes > 0 ? `${bytes(m.bytesDone)} of ${bytes(m.bytes)}` : bytes(m.bytesDone)) },
+    {
+      title: 'FOR',
+      align: 'right',
+      value: (m) => (m.phaseSinceMs > 0 ? duration(Math.max(0, nowMs - m.phaseSinceMs)) : '-'),
+    },
+    {
+      title: 'COPIED',
+      align: 'right',
+      value: (m) => (m.bytes > 0 ? `${bytes(m.bytesDone)} of ${bytes(m.bytes)}` : bytes(m.bytesDone)),
+    },
     { title: 'NOTE', value: (m) => m.note },
   ]);
   return busy.length > SHOWN ? `${head}${rows}and ${busy.length - SHOWN} more\n` : head + rows;

@@ -17,20 +17,34 @@ interface ApproveOptions {
 const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
 
 export const addPlanCommands = (program: Command, session: Session): void => {
-  const plan = program.command('plan').description('plans: proposed by the control plane, approved by a person. An id may be shortened, or `latest`');
-  const propose = plan.command('propose').description('ask what should move; exit code 2 when there is a plan').option('--keyspace <name>', 'only this one; may be repeated', collect).option('--reason <text>');
-  act<{ keyspace?: string[]; reason?: string }>(session, propose, async ({ out, operator, actor }, _, { keyspace = [], reason = '' }) => {
-    const reply = await operator().proposePlan({ keyspaces: keyspace, actor, reason });
-    const made = reply.plan;
-    const next = made && `\nto carry it out: cadastre plan approve ${shortId(made.id)}\n`;
-    out.result(reply, () => (made ? planSummary(made) + next : `nothing to do: ${reply.nothingBecause}\n`));
-    return made ? EXIT.pending : EXIT.ok;
-  });
+  const plan = program
+    .command('plan')
+    .description('plans: proposed by the control plane, approved by a person. An id may be shortened, or `latest`');
+  const propose = plan
+    .command('propose')
+    .description('ask what should move; exit code 2 when there is a plan')
+    .option('--keyspace <name>', 'only this one; may be repeated', collect)
+    .option('--reason <text>');
+  act<{ keyspace?: string[]; reason?: string }>(
+    session,
+    propose,
+    async ({ out, operator, actor }, _, { keyspace = [], reason = '' }) => {
+      const reply = await operator().proposePlan({ keyspaces: keyspace, actor, reason });
+      const made = reply.plan;
+      const next = made && `\nto carry it out: cadastre plan approve ${shortId(made.id)}\n`;
+      out.result(reply, () => (made ? planSummary(made) + next : `nothing to do: ${reply.nothingBecause}\n`));
+      return made ? EXIT.pending : EXIT.ok;
+    },
+  );
   act(session, plan.command('list').description('all plans'), async ({ out, operator }) => {
     const { plans } = await operator().listPlans();
     out.result(plans, () => (plans.length === 0 ? 'no plans yet\n' : planTable(plans)));
   });
-  const show = plan.command('show').argument('<id>').description('one plan; exit code 2 while it is open').option('--moves', 'with every move and its reason');
+  const show = plan
+    .command('show')
+    .argument('<id>')
+    .description('one plan; exit code 2 while it is open')
+    .option('--moves', 'with every move and its reason');
   act<{ moves?: boolean }>(session, show, async ({ out, operator }, [id], { moves = false }) => {
     const found = await operator().getPlan(id!);
     out.result(found, () => planSummary(found) + (moves ? `\n${movesTable(found.moves)}` : ''));
@@ -46,7 +60,9 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     .option('--watch', 'follow it to its end');
   act<ApproveOptions>(session, approve, (context, [id], options) => approvePlan(context, id!, options));
   for (const action of ['reject', 'pause', 'resume', 'cancel'] as const) addAction(plan, session, action);
-  act(session, plan.command('watch').argument('<id>').description('follow a plan to its end'), (context, [id]) => watchPlan(context, id!));
+  act(session, plan.command('watch').argument('<id>').description('follow a plan to its end'), (context, [id]) =>
+    watchPlan(context, id!),
+  );
 };
 
 const shortId = (id: string): string => (id.length > 12 ? id.slice(0, 12) : id);
@@ -72,21 +88,35 @@ const approvePlan = async (context: Context, id: string, options: ApproveOptions
   const read = await operator.getPlan(id);
   const digest = options.digest ?? read.digest;
   if (!options.yes && options.digest === undefined) await confirm(context, read);
-  const approved = await operator.actOnPlan({ id: read.id, action: 'approve', digest, actor, reason: options.reason ?? '' });
+  const approved = await operator.actOnPlan({
+    id: read.id,
+    action: 'approve',
+    digest,
+    actor,
+    reason: options.reason ?? '',
+  });
   if (options.watch) return watchPlan(context, approved.id);
-  out.result(approved, () => `plan ${approved.id} is ${approved.state}; follow it: cadastre plan watch ${shortId(approved.id)}\n`);
+  out.result(
+    approved,
+    () => `plan ${approved.id} is ${approved.state}; follow it: cadastre plan watch ${shortId(approved.id)}\n`,
+  );
   return EXIT.ok;
 };
 
 const confirm = async ({ io, out }: Context, plan: Wire.Plan__Output): Promise<void> => {
   if (!io.stdin.isTTY || !io.stdout.isTTY || out.json) {
-    throw invalid('--yes', 'is needed where nobody can be asked', `add --yes, or --digest ${plan.digest} of the plan that was read`);
+    throw invalid(
+      '--yes',
+      'is needed where nobody can be asked',
+      `add --yes, or --digest ${plan.digest} of the plan that was read`,
+    );
   }
   out.say(planSummary(plan));
   const prompt = createInterface({ input: io.stdin, output: io.stdout as NodeJS.WritableStream });
   const answer = await prompt.question('approve this plan? [y/N] ');
   prompt.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CadastreError('CANCELLED', 'not approved', { remedy: 'nothing was changed' });
+  if (!/^y(es)?$/i.test(answer.trim()))
+    throw new CadastreError('CANCELLED', 'not approved', { remedy: 'nothing was changed' });
 };
 
 /** Redraws on a terminal; elsewhere a line at each change; with --json a document a line. */
@@ -100,7 +130,10 @@ const watchPlan = async ({ io, out, operator }: Context, id: string): Promise<Ex
       last = plan;
       if (out.json) io.stdout.write(`${JSON.stringify(plan)}\n`);
       else if (out.live) out.redraw(progressText(plan, io.clock.wallMs()));
-      else if (isNews) out.say(`${plan.state}: ${plan.movesDone} of ${plan.moves.length} moves done${plan.note ? `; ${plan.note}` : ''}`);
+      else if (isNews)
+        out.say(
+          `${plan.state}: ${plan.movesDone} of ${plan.moves.length} moves done${plan.note ? `; ${plan.note}` : ''}`,
+        );
     }
   } finally {
     off();

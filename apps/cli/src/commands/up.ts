@@ -27,7 +27,9 @@ interface UpOptions {
 export const addUpCommand = (program: Command, session: Session): void => {
   const up = program
     .command('up')
-    .description('run a whole cluster on this machine: etcd, control planes, storage agents. Ctrl-C ends it; its data stays')
+    .description(
+      'run a whole cluster on this machine: etcd, control planes, storage agents. Ctrl-C ends it; its data stays',
+    )
     .option('--agents <n>', 'storage agents: 6 in a new cluster; more than there are adds some')
     .option('--zones <n>', 'zones they are spread over', '3')
     .option('--racks <n>', 'racks a zone', '2')
@@ -55,7 +57,9 @@ const runCluster = async (context: Context, options: UpOptions, folder: string):
   const { io, out } = context;
   const interrupted = new AbortController();
   const off = io.onInterrupt(() => interrupted.abort());
-  const stopped = new Promise<void>((done) => interrupted.signal.addEventListener('abort', () => done(), { once: true }));
+  const stopped = new Promise<void>((done) =>
+    interrupted.signal.addEventListener('abort', () => done(), { once: true }),
+  );
   const cluster = new LocalCluster(clusterOptions(context, options, folder));
   const socket = await serveControl(socketPath(folder), (request) => cluster.handle(request));
   try {
@@ -75,14 +79,23 @@ const runCluster = async (context: Context, options: UpOptions, folder: string):
   }
 };
 
-const clusterOptions = ({ io, out, programs }: Context, options: UpOptions, folder: string): ConstructorParameters<typeof LocalCluster>[0] => {
+const clusterOptions = (
+  { io, out, programs }: Context,
+  options: UpOptions,
+  folder: string,
+): ConstructorParameters<typeof LocalCluster>[0] => {
   const endpoints = options.etcdEndpoints ?? io.env['CADASTRE_ETCD_ENDPOINTS'];
   return {
     folder,
     agents: options.agents === undefined ? undefined : checkCount('--agents', options.agents, 1, 64),
-    topology: { zones: checkCount('--zones', options.zones, 1, 64), racksPerZone: checkCount('--racks', options.racks, 1, 64) },
+    topology: {
+      zones: checkCount('--zones', options.zones, 1, 64),
+      racksPerZone: checkCount('--racks', options.racks, 1, 64),
+    },
     controlPlanes: checkCount('--control-planes', options.controlPlanes, 1, 9),
-    etcdEndpoints: endpoints ? endpoints.split(',').map((e) => (e.includes('://') ? e.trim() : `http://${e.trim()}`)) : undefined,
+    etcdEndpoints: endpoints
+      ? endpoints.split(',').map((e) => (e.includes('://') ? e.trim() : `http://${e.trim()}`))
+      : undefined,
     anyPorts: options.ephemeral ?? false,
     programs: programs(),
     env: io.env,

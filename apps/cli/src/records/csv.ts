@@ -33,7 +33,8 @@ const columnOf = (titles: readonly string[], keyField: string | undefined): numb
 };
 
 const recordOf = (titles: readonly string[], row: readonly string[], column: number, at: string): ParsedRecord => {
-  if (row.length !== titles.length) return { ok: false, at, why: `has ${row.length} columns, the titles ${titles.length}` };
+  if (row.length !== titles.length)
+    return { ok: false, at, why: `has ${row.length} columns, the titles ${titles.length}` };
   const key = row[column]!;
   if (key === '') return { ok: false, at, why: `has an empty ${titles[column]}` };
   return { ok: true, key, value: JSON.stringify(Object.fromEntries(titles.map((title, i) => [title, row[i]]))) };

@@ -20,10 +20,12 @@ const recordOf = (line: string, keyField: string, at: string): ParsedRecord => {
   } catch (error) {
     return { ok: false, at, why: `is no JSON: ${(error as Error).message}` };
   }
-  if (!parsed || typeof parsed !== 'object' || Array.isArray(parsed)) return { ok: false, at, why: 'is no JSON object' };
+  if (!parsed || typeof parsed !== 'object' || Array.isArray(parsed))
+    return { ok: false, at, why: 'is no JSON object' };
   const object = parsed as Record<string, unknown>;
   const key = Object.hasOwn(object, keyField) ? object[keyField] : undefined;
-  if (typeof key !== 'string' && typeof key !== 'number') return { ok: false, at, why: `has no text or number "${keyField}"` };
+  if (typeof key !== 'string' && typeof key !== 'number')
+    return { ok: false, at, why: `has no text or number "${keyField}"` };
   const isPair = keyField === 'key' && Object.keys(object).length === 2 && Object.hasOwn(object, 'value');
   return { ok: true, key: String(key), value: isPair ? asText(object['value']) : line.trim() };
 };

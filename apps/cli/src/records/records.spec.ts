@@ -15,14 +15,22 @@ const read = async (text: string, format: Format, key?: string, chunk = 7): Prom
 const pairs = (records: ParsedRecord[]) => records.map((r) => (r.ok ? [r.key, JSON.parse(r.value) as unknown] : r.why));
 
 describe('dumpavail', () => {
-  const TEXT = 'Package: zsh\nVersion: 5.9-4\nDescription: shell with lots of features — ünïcode\n Zsh is a shell.\n .\n It has features.\n\n\nPackage: a\nVersion: 1\r\n\nPackage: lonely\n\n continued\nPackage: b\nVersion: 2\n\nnonsense\n\nPackage: last\nVersion: 3';
+  const TEXT =
+    'Package: zsh\nVersion: 5.9-4\nDescription: shell with lots of features — ünïcode\n Zsh is a shell.\n .\n It has features.\n\n\nPackage: a\nVersion: 1\r\n\nPackage: lonely\n\n continued\nPackage: b\nVersion: 2\n\nnonsense\n\nPackage: last\nVersion: 3';
 
   it('reads stanzas over any chunk border', async () => {
     // Plan: continued lines, CRLF, several empty lines, an end without a newline; the same result for chunks of 1 to 64 bytes.
     const whole = await read(TEXT, 'dumpavail', undefined, 1_000);
     for (const chunk of [1, 2, 3, 64]) expect(await read(TEXT, 'dumpavail', undefined, chunk)).toEqual(whole);
     expect(pairs(whole)).toEqual([
-      ['zsh/5.9-4', { Package: 'zsh', Version: '5.9-4', Description: 'shell with lots of features — ünïcode\nZsh is a shell.\n\nIt has features.' }],
+      [
+        'zsh/5.9-4',
+        {
+          Package: 'zsh',
+          Version: '5.9-4',
+          Description: 'shell with lots of features — ünïcode\nZsh is a shell.\n\nIt has features.',
+        },
+      ],
       ['a/1', { Package: 'a', Version: '1' }],
       'has no Version',
       'line 14 continues a field that is not there',
@@ -42,7 +50,8 @@ describe('dumpavail', () => {
 describe('jsonl', () => {
   it('reads objects, pairs and says what is wrong', async () => {
     // Plan: a whole line as value, a pair's value as it is, and four kinds of broken lines.
-    const text = '{"key":"a","n":1}\n{"key":"b","value":"text"}\n\n{"key":"c","value":{"x":1}}\nnope\n[1]\n{"n":1}\n{"key":{}}\n{"key":7}';
+    const text =
+      '{"key":"a","n":1}\n{"key":"b","value":"text"}\n\n{"key":"c","value":{"x":1}}\nnope\n[1]\n{"n":1}\n{"key":{}}\n{"key":7}';
     const records = await read(text, 'jsonl');
     expect(records.map((r) => (r.ok ? [r.key, r.value] : r.at))).toEqual([
       ['a', '{"key":"a","n":1}'],
@@ -54,7 +63,9 @@ describe('jsonl', () => {
       'line 8',
       ['7', '{"key":7}'],
     ]);
-    expect(await read('{"id":"x","key":"k","value":"v"}', 'jsonl', 'id')).toEqual([{ ok: true, key: 'x', value: '{"id":"x","key":"k","value":"v"}' }]);
+    expect(await read('{"id":"x","key":"k","value":"v"}', 'jsonl', 'id')).toEqual([
+      { ok: true, key: 'x', value: '{"id":"x","key":"k","value":"v"}' },
+    ]);
   });
 });
 
@@ -69,14 +80,22 @@ describe('csv', () => {
       'has an empty id',
     ]);
     expect((await read(text, 'csv', 'name'))[0]).toMatchObject({ key: 'Ann, "A"' });
-    await expect(read(text, 'csv', 'nope')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field: '--key', remedy: 'use one of id, name' });
+    await expect(read(text, 'csv', 'nope')).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: '--key',
+      remedy: 'use one of id, name',
+    });
   });
 });
 
 describe('formatOf', () => {
   it('tells the format by flag, then by name', () => {
     // Plan: both ways, and the errors of neither.
-    expect([formatOf(undefined, 'a.csv'), formatOf(undefined, 'x/a.ndjson'), formatOf('dumpavail', '-')]).toEqual(['csv', 'jsonl', 'dumpavail']);
+    expect([formatOf(undefined, 'a.csv'), formatOf(undefined, 'x/a.ndjson'), formatOf('dumpavail', '-')]).toEqual([
+      'csv',
+      'jsonl',
+      'dumpavail',
+    ]);
     expect(() => formatOf(undefined, '-')).toThrow(/--format: cannot be told/);
     expect(() => formatOf('xml', 'a.csv')).toThrow(/"xml" is unknown/);
   });

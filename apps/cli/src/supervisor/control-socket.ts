@@ -21,7 +21,9 @@ const PATH_MAX_BYTES = 100;
 
 export const socketPath = (folder: string): string => {
   const path = join(folder, 'up.sock');
-  return Buffer.byteLength(path) <= PATH_MAX_BYTES ? path : join(tmpdir(), `cadastre-${sha256Hex(folder).slice(0, 16)}.sock`);
+  return Buffer.byteLength(path) <= PATH_MAX_BYTES
+    ? path
+    : join(tmpdir(), `cadastre-${sha256Hex(folder).slice(0, 16)}.sock`);
 };
 
 export const serveControl = (path: string, handle: (request: AgentRequest) => Promise<unknown>): Promise<Server> => {
@@ -36,7 +38,11 @@ export const serveControl = (path: string, handle: (request: AgentRequest) => Pr
   });
 };
 
-const answer = async (socket: Socket, line: string, handle: (request: AgentRequest) => Promise<unknown>): Promise<void> => {
+const answer = async (
+  socket: Socket,
+  line: string,
+  handle: (request: AgentRequest) => Promise<unknown>,
+): Promise<void> => {
   try {
     socket.end(`${JSON.stringify({ ok: true, result: await handle(JSON.parse(line) as AgentRequest) })}\n`);
   } catch (error) {
@@ -46,21 +52,37 @@ const answer = async (socket: Socket, line: string, handle: (request: AgentReque
 };
 
 /** @throws CadastreError UNAVAILABLE when no supervisor listens there; what the supervisor refused otherwise */
-export const askSupervisor = (path: string, request: AgentRequest, clock: Clock, timeoutMs = 60_000): Promise<unknown> =>
+export const askSupervisor = (
+  path: string,
+  request: AgentRequest,
+  clock: Clock,
+  timeoutMs = 60_000,
+): Promise<unknown> =>
   new Promise((resolve, reject) => {
     const socket = connect(path);
     const timer = clock.after(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)));
-    const gone = (why: string) => reject(new CadastreError('UNAVAILABLE', `no supervisor answers at ${path}: ${why}`, { remedy: 'start the cluster with: cadastre up' }));
+    const gone = (why: string) =>
+      reject(
+        new CadastreError('UNAVAILABLE', `no supervisor answers at ${path}: ${why}`, {
+          remedy: 'start the cluster with: cadastre up',
+        }),
+      );
     socket.on('error', (error) => gone(error.message));
     socket.on('close', () => {
       timer.cancel();
       gone('it closed the connection');
     });
-    createInterface({ input: socket }).on('error', () => undefined).once('line', (line) => {
-      const reply = JSON.parse(line) as { ok: boolean; result?: unknown; error?: { code: ErrorCode; message: string; field?: string; remedy?: string } };
-      if (reply.ok) resolve(reply.result);
-      else reject(new CadastreError(reply.error!.code, reply.error!.message, reply.error));
-      socket.end();
-    });
+    createInterface({ input: socket })
+      .on('error', () => undefined)
+      .once('line', (line) => {
+        const reply = JSON.parse(line) as {
+          ok: boolean;
+          result?: unknown;
+          error?: { code: ErrorCode; message: string; field?: string; remedy?: string };
+        };
+        if (reply.ok) resolve(reply.result);
+        else reject(new CadastreError(reply.error!.code, reply.error!.message, reply.error));
+        socket.end();
+      });
     socket.write(`${JSON.stringify(request)}\n`);
   });

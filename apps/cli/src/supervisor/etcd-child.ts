@@ -15,7 +15,13 @@ export interface EtcdPorts {
 }
 
 /** One etcd on the loopback, for one machine: a real installation brings its own three or five. */
-export const etcdChild = (etcd: FoundEtcd, folder: string, ports: EtcdPorts, env: ChildEnv, host: ChildHost): ManagedChild => {
+export const etcdChild = (
+  etcd: FoundEtcd,
+  folder: string,
+  ports: EtcdPorts,
+  env: ChildEnv,
+  host: ChildHost,
+): ManagedChild => {
   const dataDir = join(folder, 'etcd-data');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const client = `http://127.0.0.1:${ports.clientPort}`;
@@ -35,15 +41,26 @@ export const etcdChild = (etcd: FoundEtcd, folder: string, ports: EtcdPorts, env
   const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);
   // etcd refuses architectures that it does not test on, unless told that we know
   const childEnv = { ...env, ETCD_UNSUPPORTED_ARCH: process.arch };
-  return new ManagedChild({ name: 'etcd', command: etcd.path, args, logFile: join(folder, 'logs', 'etcd.log'), env: childEnv }, host);
+  return new ManagedChild(
+    { name: 'etcd', command: etcd.path, args, logFile: join(folder, 'logs', 'etcd.log'), env: childEnv },
+    host,
+  );
 };
 
 /** @throws CadastreError UNAVAILABLE when it is not healthy within `timeoutMs` */
-export const untilEtcdHealthy = async (endpoint: string, clock: Clock, child: ManagedChild, timeoutMs = 20_000): Promise<void> => {
+export const untilEtcdHealthy = async (
+  endpoint: string,
+  clock: Clock,
+  child: ManagedChild,
+  timeoutMs = 20_000,
+): Promise<void> => {
   const deadline = clock.monotonicMs() + timeoutMs;
   for (;;) {
     if (await isHealthy(endpoint)) return;
-    if (clock.monotonicMs() > deadline) throw new CadastreError('UNAVAILABLE', `etcd at ${endpoint} is not healthy after ${timeoutMs} ms`, { remedy: `see ${child.spec.logFile}` });
+    if (clock.monotonicMs() > deadline)
+      throw new CadastreError('UNAVAILABLE', `etcd at ${endpoint} is not healthy after ${timeoutMs} ms`, {
+        remedy: `see ${child.spec.logFile}`,
+      });
     await delay(clock, 100);
   }
 };

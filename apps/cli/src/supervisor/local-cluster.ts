@@ -115,9 +115,14 @@ export class LocalCluster {
       version: 1,
       supervisorPid: this.anyRunning() ? process.pid : undefined,
       socket: socketPath(this.options.folder),
-      etcd: { endpoints: this.etcdEndpoints, ...(etcd && { ...etcd.ports, pid: etcd.child.pid, version: etcd.version }) },
+      etcd: {
+        endpoints: this.etcdEndpoints,
+        ...(etcd && { ...etcd.ports, pid: etcd.child.pid, version: etcd.version }),
+      },
       controlPlanes: this.controlPlanes.map(({ entry, child }) => ({ ...entry, pid: child.pid })),
-      agents: [...this.agents.values()].map(({ entry, child }) => ({ ...entry, pid: child.pid })).sort((a, b) => compareStrings(a.id, b.id)),
+      agents: [...this.agents.values()]
+        .map(({ entry, child }) => ({ ...entry, pid: child.pid }))
+        .sort((a, b) => compareStrings(a.id, b.id)),
     };
   }
 
@@ -125,12 +130,18 @@ export class LocalCluster {
   async handle(request: AgentRequest): Promise<AgentEntry> {
     if (request.verb === 'agent-add') return this.addAgent(request);
     const agent = this.agents.get(request.id ?? '');
-    if (!agent) throw new CadastreError('NOT_FOUND', `id: there is no agent "${request.id ?? ''}"`, { field: 'id', remedy: `use one of ${[...this.agents.keys()].join(', ')}` });
+    if (!agent)
+      throw new CadastreError('NOT_FOUND', `id: there is no agent "${request.id ?? ''}"`, {
+        field: 'id',
+        remedy: `use one of ${[...this.agents.keys()].join(', ')}`,
+      });
     if (request.verb === 'agent-start') return this.startAgain(agent);
     agent.entry = { ...agent.entry, stopped: true };
     if (request.verb === 'agent-kill') await agent.child.kill();
     else await agent.child.stop(GRACE_MS.agent);
-    this.options.say(`${agent.entry.id} was ${request.verb === 'agent-kill' ? 'killed' : 'stopped'} as asked; it stays down until: cadastre agent start ${agent.entry.id}`);
+    this.options.say(
+      `${agent.entry.id} was ${request.verb === 'agent-kill' ? 'killed' : 'stopped'} as asked; it stays down until: cadastre agent start ${agent.entry.id}`,
+    );
     this.save();
     return { ...agent.entry };
   }
@@ -147,7 +158,11 @@ export class LocalCluster {
   private async addAgent(wish: AgentRequest): Promise<AgentEntry> {
     const { id, zone, rack } = wish;
     const places = [...this.agents.values()].map(({ entry }) => entry);
-    const place = placeFor(places, this.options.topology, { ...(id !== undefined && { id }), ...(zone !== undefined && { zone }), ...(rack !== undefined && { rack }) });
+    const place = placeFor(places, this.options.topology, {
+      ...(id !== undefined && { id }),
+      ...(zone !== undefined && { zone }),
+      ...(rack !== undefined && { rack }),
+    });
     const agent = await this.startAgent(place, undefined);
     this.options.say(`${place.id} was added in zone ${place.zone}, rack ${place.rack}, at ${agent.entry.address}`);
     this.save();
@@ -156,13 +171,16 @@ export class LocalCluster {
 
   /** Nothing begins once the end has begun. */
   private begin(child: ManagedChild): Promise<ReadyLine> {
-    if (this.ending) throw new CadastreError('CANCELLED', 'the cluster is ending', { remedy: 'start it again with: cadastre up' });
+    if (this.ending)
+      throw new CadastreError('CANCELLED', 'the cluster is ending', { remedy: 'start it again with: cadastre up' });
     return child.start();
   }
 
   private startWatchdog(): void {
     this.watchdog = fork(this.options.programs.watchdog, [], { detached: true, stdio: 'ignore', execArgv: [] });
-    this.watchdog.on('error', () => this.options.say('the watchdog could not be started: after a kill -9 of this process its children would live on'));
+    this.watchdog.on('error', () =>
+      this.options.say('the watchdog could not be started: after a kill -9 of this process its children would live on'),
+    );
     this.watchdog.unref();
     this.watchdog.channel?.unref();
   }
@@ -178,7 +196,10 @@ export class LocalCluster {
       return;
     }
     const found = await programs.findEtcd((line) => say(line));
-    const ports = { clientPort: await this.choose(before?.etcd.clientPort, DEFAULT_PORTS.etcdClient), peerPort: await this.choose(before?.etcd.peerPort, DEFAULT_PORTS.etcdPeer) };
+    const ports = {
+      clientPort: await this.choose(before?.etcd.clientPort, DEFAULT_PORTS.etcdClient),
+      peerPort: await this.choose(before?.etcd.peerPort, DEFAULT_PORTS.etcdPeer),
+    };
     const child = etcdChild(found, folder, ports, this.options.env, this.host);
     this.etcd = { child, ports, version: found.version };
     this.etcdEndpoints = [`http://127.0.0.1:${ports.clientPort}`];
@@ -193,12 +214,19 @@ export class LocalCluster {
       const grpc = `127.0.0.1:${await this.choose(known && portOf(known.grpc), DEFAULT_PORTS.grpc + i)}`;
       const http = `127.0.0.1:${await this.choose(known && portOf(known.http), DEFAULT_PORTS.http + i)}`;
       const args = ['--id', id, '--grpc', grpc, '--http', http, '--etcd', this.etcdEndpoints.join(',')];
-      this.controlPlanes.push({ entry: { id, grpc, http }, child: this.child(id, this.options.programs.controlPlane, args) });
+      this.controlPlanes.push({
+        entry: { id, grpc, http },
+        child: this.child(id, this.options.programs.controlPlane, args),
+      });
     }
     await Promise.all(
       this.controlPlanes.map(async (plane) => {
         const ready = await this.begin(plane.child);
-        plane.entry = { ...plane.entry, grpc: String(ready['grpc'] ?? plane.entry.grpc), http: String(ready['http'] ?? plane.entry.http) };
+        plane.entry = {
+          ...plane.entry,
+          grpc: String(ready['grpc'] ?? plane.entry.grpc),
+          http: String(ready['http'] ?? plane.entry.http),
+        };
       }),
     );
   }
@@ -211,7 +239,14 @@ export class LocalCluster {
     while (places.length < agents) places.push(placeFor(places, topology, {}));
     if (known.length > agents) say(`this cluster has ${known.length} agents, and keeps them: they hold its data`);
     const starts: Promise<unknown>[] = [];
-    for (const place of places) starts.push(this.startAgent(place, known.find((k) => k.id === place.id), await this.agentPort(place, known)));
+    for (const place of places)
+      starts.push(
+        this.startAgent(
+          place,
+          known.find((k) => k.id === place.id),
+          await this.agentPort(place, known),
+        ),
+      );
     await Promise.all(starts);
   }
 
@@ -226,8 +261,24 @@ export class LocalCluster {
     const controlPlanes = this.controlPlanes.map(({ entry }) => entry.grpc).join(',');
     const data = join(this.options.folder, 'agents', id);
     mkdirSync(data, { recursive: true });
-    const args = ['--id', id, '--data', data, '--listen', address, '--control-plane', controlPlanes, '--label', `zone=${zone}`, '--label', `rack=${rack}`];
-    const agent: RunningAgent = { entry: { id, zone, rack, address, ...(known?.stopped && { stopped: true }) }, child: this.child(id, this.options.programs.storageAgent, args) };
+    const args = [
+      '--id',
+      id,
+      '--data',
+      data,
+      '--listen',
+      address,
+      '--control-plane',
+      controlPlanes,
+      '--label',
+      `zone=${zone}`,
+      '--label',
+      `rack=${rack}`,
+    ];
+    const agent: RunningAgent = {
+      entry: { id, zone, rack, address, ...(known?.stopped && { stopped: true }) },
+      child: this.child(id, this.options.programs.storageAgent, args),
+    };
     this.agents.set(id, agent);
     if (agent.entry.stopped) return agent;
     const ready = await this.begin(agent.child);
@@ -235,9 +286,16 @@ export class LocalCluster {
     return agent;
   }
 
-  private child(name: string, program: { command: string; args: readonly string[] }, args: readonly string[]): ManagedChild {
+  private child(
+    name: string,
+    program: { command: string; args: readonly string[] },
+    args: readonly string[],
+  ): ManagedChild {
     const logFile = join(this.options.folder, 'logs', `${name}.log`);
-    return new ManagedChild({ name, command: program.command, args: [...program.args, ...args], logFile, readyEvent: 'listening' }, this.host);
+    return new ManagedChild(
+      { name, command: program.command, args: [...program.args, ...args], logFile, readyEvent: 'listening' },
+      this.host,
+    );
   }
 
   private async untilReady(): Promise<void> {
@@ -245,9 +303,19 @@ export class LocalCluster {
     const deadline = clock.monotonicMs() + readyTimeoutMs;
     for (;;) {
       const wanted = [...this.agents.values()].filter(({ entry }) => !entry.stopped).length;
-      if (await isReady(this.controlPlanes.map(({ entry }) => entry.grpc), wanted)) return;
+      if (
+        await isReady(
+          this.controlPlanes.map(({ entry }) => entry.grpc),
+          wanted,
+        )
+      )
+        return;
       if (clock.monotonicMs() > deadline) {
-        throw new CadastreError('UNAVAILABLE', `not all nodes are up, or no controller is active, after ${readyTimeoutMs} ms`, { remedy: `see ${join(folder, 'logs')}` });
+        throw new CadastreError(
+          'UNAVAILABLE',
+          `not all nodes are up, or no controller is active, after ${readyTimeoutMs} ms`,
+          { remedy: `see ${join(folder, 'logs')}` },
+        );
       }
       await delay(clock, 200);
     }
@@ -261,6 +329,8 @@ export class LocalCluster {
   /** Whole states in order; the newest wins. Not before the start is complete: a failed start leaves the file as it was. */
   private save(): void {
     if (!this.started || this.ending) return;
-    this.saving = this.saving.then(() => writeClusterFile(this.options.folder, this.state())).catch((error: Error) => this.options.say(`the cluster file cannot be written: ${error.message}`));
+    this.saving = this.saving
+      .then(() => writeClusterFile(this.options.folder, this.state()))
+      .catch((error: Error) => this.options.say(`the cluster file cannot be written: ${error.message}`));
   }
 }

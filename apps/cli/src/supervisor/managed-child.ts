@@ -58,7 +58,11 @@ export class ManagedChild {
 
   /** Resolves with the child's ready line. @throws CadastreError UNAVAILABLE when it ends before, or says nothing for `timeoutMs` */
   start(timeoutMs = 30_000): Promise<ReadyLine> {
-    if (this.process) throw new CadastreError('FAILED_PRECONDITION', `${this.spec.name} runs already`, { field: 'id', remedy: 'nothing is to be done' });
+    if (this.process)
+      throw new CadastreError('FAILED_PRECONDITION', `${this.spec.name} runs already`, {
+        field: 'id',
+        remedy: 'nothing is to be done',
+      });
     this.wanted = true;
     return this.launch(timeoutMs);
   }
@@ -90,7 +94,11 @@ export class ManagedChild {
     const { command, args, env, logFile } = this.spec;
     const log = createWriteStream(logFile, { flags: 'a' });
     // A session of its own: Ctrl-C reaches the supervisor alone, which ends its children in order.
-    const child = spawn(command, [...args], { stdio: ['pipe', 'pipe', 'pipe'], detached: true, ...(env && { env: env as NodeJS.ProcessEnv }) });
+    const child = spawn(command, [...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+      ...(env && { env: env as NodeJS.ProcessEnv }),
+    });
     child.stdin.on('error', () => undefined);
     this.process = child;
     this.startedAt = this.host.clock.monotonicMs();
@@ -114,8 +122,11 @@ export class ManagedChild {
     const { readyEvent, name, logFile } = this.spec;
     if (readyEvent === undefined) return Promise.resolve({});
     return new Promise((resolve, reject) => {
-      const fail = (why: string) => done(() => reject(new CadastreError('UNAVAILABLE', `${name} ${why}`, { remedy: `see ${logFile}` })));
-      const timer = this.host.clock.after(timeoutMs, () => fail(`has not said that it is listening within ${timeoutMs} ms`));
+      const fail = (why: string) =>
+        done(() => reject(new CadastreError('UNAVAILABLE', `${name} ${why}`, { remedy: `see ${logFile}` })));
+      const timer = this.host.clock.after(timeoutMs, () =>
+        fail(`has not said that it is listening within ${timeoutMs} ms`),
+      );
       const lines = createInterface({ input: child.stdout! });
       const done = (finish: () => void) => {
         timer.cancel();
@@ -143,7 +154,9 @@ export class ManagedChild {
   private restartLater(how: string): void {
     if (this.host.clock.monotonicMs() - this.startedAt > STABLE_MS) this.backoff.reset();
     const inMs = this.backoff.nextMs();
-    this.host.say(`${this.spec.name} ended (${how}): it is started again in ${Math.round(inMs)} ms; its log is ${this.spec.logFile}`);
+    this.host.say(
+      `${this.spec.name} ended (${how}): it is started again in ${Math.round(inMs)} ms; its log is ${this.spec.logFile}`,
+    );
     this.retry = this.host.clock.after(inMs, () => {
       this.restarts += 1;
       this.launch(30_000).then(

@@ -26,7 +26,9 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 export const checkoutPrograms = (): Programs => ({
   findEtcd: async (log) => {
-    const tool = (await import(pathToFileURL(join(root, 'tools/etcd.mjs')).href)) as { findEtcd(options: { log(line: string): void }): Promise<FoundEtcd> };
+    const tool = (await import(pathToFileURL(join(root, 'tools/etcd.mjs')).href)) as {
+      findEtcd(options: { log(line: string): void }): Promise<FoundEtcd>;
+    };
     return tool.findEtcd({ log });
   },
   controlPlane: { command: process.execPath, args: [join(root, 'apps/control-plane/dist/main.js')] },

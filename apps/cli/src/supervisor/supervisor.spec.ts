@@ -51,7 +51,13 @@ describe('supervisor', () => {
   let folder: string;
   let script: string;
   const said: string[] = [];
-  const host = { clock: systemClock, random: seededRandom(3), say: (line: string) => void said.push(line), onPid: () => undefined, onChange: () => undefined };
+  const host = {
+    clock: systemClock,
+    random: seededRandom(3),
+    say: (line: string) => void said.push(line),
+    onPid: () => undefined,
+    onChange: () => undefined,
+  };
   const clusters: LocalCluster[] = [];
 
   beforeEach(async () => {
@@ -68,11 +74,25 @@ describe('supervisor', () => {
   });
 
   const child = (...args: string[]): ManagedChild =>
-    new ManagedChild({ name: 'kid', command: process.execPath, args: [script, ...args], logFile: join(folder, 'kid.log'), readyEvent: 'listening' }, host);
+    new ManagedChild(
+      {
+        name: 'kid',
+        command: process.execPath,
+        args: [script, ...args],
+        logFile: join(folder, 'kid.log'),
+        readyEvent: 'listening',
+      },
+      host,
+    );
 
   const cluster = (options: Partial<ConstructorParameters<typeof LocalCluster>[0]> = {}): LocalCluster => {
     const program = { command: process.execPath, args: [script] };
-    const programs = { findEtcd: () => Promise.reject(new Error('not wanted')), controlPlane: program, storageAgent: program, watchdog: join(folder, 'idle.mjs') };
+    const programs = {
+      findEtcd: () => Promise.reject(new Error('not wanted')),
+      controlPlane: program,
+      storageAgent: program,
+      watchdog: join(folder, 'idle.mjs'),
+    };
     const made = new LocalCluster({
       folder,
       agents: 3,
@@ -100,7 +120,10 @@ describe('supervisor', () => {
     process.kill(first, 'SIGKILL');
     await until('it is back', () => said.some((line) => line.includes('kid is back')));
     expect(kid.pid).not.toBe(first);
-    expect([kid.restarts, said[0]]).toEqual([1, expect.stringMatching(/^kid ended \(SIGKILL\): it is started again in \d+ ms/)]);
+    expect([kid.restarts, said[0]]).toEqual([
+      1,
+      expect.stringMatching(/^kid ended \(SIGKILL\): it is started again in \d+ ms/),
+    ]);
     const second = kid.pid!;
     await kid.stop(5_000);
     expect([kid.running, isAlive(second)]).toEqual([false, false]);
@@ -114,9 +137,22 @@ describe('supervisor', () => {
   it('says which log to read when a child ends before it listens', async () => {
     // Plan: a child that ends at once, and a program that is not there.
     const failing = child('--fail');
-    await expect(failing.start()).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'kid ended before it was listening', remedy: `see ${join(folder, 'kid.log')}` });
+    await expect(failing.start()).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: 'kid ended before it was listening',
+      remedy: `see ${join(folder, 'kid.log')}`,
+    });
     await failing.stop(1_000);
-    const nowhere = new ManagedChild({ name: 'ghost', command: join(folder, 'nothing'), args: [], logFile: join(folder, 'ghost.log'), readyEvent: 'listening' }, host);
+    const nowhere = new ManagedChild(
+      {
+        name: 'ghost',
+        command: join(folder, 'nothing'),
+        args: [],
+        logFile: join(folder, 'ghost.log'),
+        readyEvent: 'listening',
+      },
+      host,
+    );
     await expect(nowhere.start()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await nowhere.stop(1_000);
   });
@@ -139,7 +175,15 @@ describe('supervisor', () => {
     const topology = { zones: 3, racksPerZone: 2 };
     const places: Place[] = [];
     for (let i = 0; i < 7; i += 1) places.push(placeFor(places, topology, {}));
-    expect(places.map((p) => `${p.id}:${p.zone}:${p.rack}`)).toEqual(['n1:a:r1', 'n2:b:r3', 'n3:c:r5', 'n4:a:r2', 'n5:b:r4', 'n6:c:r6', 'n7:a:r1']);
+    expect(places.map((p) => `${p.id}:${p.zone}:${p.rack}`)).toEqual([
+      'n1:a:r1',
+      'n2:b:r3',
+      'n3:c:r5',
+      'n4:a:r2',
+      'n5:b:r4',
+      'n6:c:r6',
+      'n7:a:r1',
+    ]);
     expect(placeFor(places, topology, { id: 'big', zone: 'c' })).toEqual({ id: 'big', zone: 'c', rack: 'r5' });
     expect(() => placeFor(places, topology, { id: 'n1' })).toThrow(/there is an agent n1 already/);
     expect(() => placeFor(places, topology, { zone: 'Zone A' })).toThrow(/not a valid name/);
@@ -165,8 +209,13 @@ describe('supervisor', () => {
     const added = await first.handle({ verb: 'agent-add' });
     expect(added).toMatchObject({ id: 'n4', zone: 'a', rack: 'r2' });
     await first.handle({ verb: 'agent-stop', id: 'n2' });
-    await expect(first.handle({ verb: 'agent-stop', id: 'nope' })).rejects.toMatchObject({ code: 'NOT_FOUND', remedy: 'use one of n1, n2, n3, n4' });
-    await expect(first.handle({ verb: 'agent-start', id: 'n1' })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await expect(first.handle({ verb: 'agent-stop', id: 'nope' })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      remedy: 'use one of n1, n2, n3, n4',
+    });
+    await expect(first.handle({ verb: 'agent-start', id: 'n1' })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+    });
     await first.stop();
     const kept = readClusterFile(folder)!;
     expect([kept.supervisorPid, kept.agents.length]).toEqual([undefined, 4]);
@@ -191,17 +240,27 @@ describe('supervisor', () => {
 
   it('says so when the cluster is not ready in time', async () => {
     // Plan: a probe that never succeeds ends in UNAVAILABLE naming the logs.
-    await expect(cluster({ isReady: () => Promise.resolve(false), readyTimeoutMs: 300 }).start()).rejects.toMatchObject({ code: 'UNAVAILABLE', remedy: `see ${join(folder, 'logs')}` });
+    await expect(cluster({ isReady: () => Promise.resolve(false), readyTimeoutMs: 300 }).start()).rejects.toMatchObject(
+      { code: 'UNAVAILABLE', remedy: `see ${join(folder, 'logs')}` },
+    );
   });
 
   it('answers over its socket', async () => {
     // Plan: a result, a typed refusal, and nobody there.
     const path = socketPath(folder);
-    const server = await serveControl(path, (request) => (request.verb === 'agent-add' ? Promise.resolve({ id: 'n9' }) : Promise.reject(Object.assign(new Error('no'), {}))));
+    const server = await serveControl(path, (request) =>
+      request.verb === 'agent-add' ? Promise.resolve({ id: 'n9' }) : Promise.reject(Object.assign(new Error('no'), {})),
+    );
     expect(await askSupervisor(path, { verb: 'agent-add' }, systemClock)).toEqual({ id: 'n9' });
-    await expect(askSupervisor(path, { verb: 'agent-stop' }, systemClock)).rejects.toMatchObject({ code: 'INTERNAL', message: 'no' });
+    await expect(askSupervisor(path, { verb: 'agent-stop' }, systemClock)).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: 'no',
+    });
     await new Promise((resolve) => server.close(resolve));
-    await expect(askSupervisor(path, { verb: 'agent-add' }, systemClock)).rejects.toMatchObject({ code: 'UNAVAILABLE', remedy: 'start the cluster with: cadastre up' });
+    await expect(askSupervisor(path, { verb: 'agent-add' }, systemClock)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      remedy: 'start the cluster with: cadastre up',
+    });
     expect(Buffer.byteLength(socketPath('/x'.repeat(100)))).toBeLessThan(108);
   });
 });

@@ -12,12 +12,30 @@ export type Place = Pick<AgentEntry, 'id' | 'zone' | 'rack'>;
 const zoneName = (index: number): string => (index < 26 ? String.fromCharCode(97 + index) : `z${index + 1}`);
 
 /** The emptiest zone, then its emptiest rack, unless told otherwise. @throws CadastreError when the id is taken or no name */
-export const placeFor = (existing: readonly Place[], topology: Topology, wish: { id?: string; zone?: string; rack?: string }): Place => {
+export const placeFor = (
+  existing: readonly Place[],
+  topology: Topology,
+  wish: { id?: string; zone?: string; rack?: string },
+): Place => {
   const id = wish.id ?? nextId(existing);
   for (const [field, value] of Object.entries({ id, ...wish })) checkName(field, value);
-  if (existing.some((place) => place.id === id)) throw new CadastreError('ALREADY_EXISTS', `id: there is an agent ${id} already`, { field: 'id', remedy: 'choose another id, or none' });
-  const zone = wish.zone ?? emptiest(Array.from({ length: topology.zones }, (_, i) => zoneName(i)), existing.map((p) => p.zone));
-  const rack = wish.rack ?? emptiest(racksOf(zone, topology), existing.map((p) => p.rack));
+  if (existing.some((place) => place.id === id))
+    throw new CadastreError('ALREADY_EXISTS', `id: there is an agent ${id} already`, {
+      field: 'id',
+      remedy: 'choose another id, or none',
+    });
+  const zone =
+    wish.zone ??
+    emptiest(
+      Array.from({ length: topology.zones }, (_, i) => zoneName(i)),
+      existing.map((p) => p.zone),
+    );
+  const rack =
+    wish.rack ??
+    emptiest(
+      racksOf(zone, topology),
+      existing.map((p) => p.rack),
+    );
   return { id, zone, rack };
 };
 
@@ -39,6 +57,7 @@ const nextId = (existing: readonly Place[]): string => {
 
 export const checkCount = (field: string, text: string | number, least: number, most: number): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least || value > most) throw invalid(field, `"${text}" is not a count`, 'give a whole number', `${least} to ${most}`);
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw invalid(field, `"${text}" is not a count`, 'give a whole number', `${least} to ${most}`);
   return value;
 };

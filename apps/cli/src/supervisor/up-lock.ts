@@ -42,8 +42,12 @@ export const lockFolder = (folder: string): (() => void) => {
 const refuseIfOwned = (path: string, folder: string): void => {
   const [pid = '', start = ''] = readFileSync(path, 'utf8').trim().split(' ');
   const owner = Number(pid);
-  if (Number.isInteger(owner) && owner > 0 && isAlive(owner) && startOf(owner) === start) throw inUse(folder, `process ${owner}`);
+  if (Number.isInteger(owner) && owner > 0 && isAlive(owner) && startOf(owner) === start)
+    throw inUse(folder, `process ${owner}`);
 };
 
 const inUse = (folder: string, by: string): CadastreError =>
-  new CadastreError('FAILED_PRECONDITION', `${folder} is in use by the cluster of ${by}`, { field: 'data', remedy: 'use that cluster, stop it first, or give another folder with --data' });
+  new CadastreError('FAILED_PRECONDITION', `${folder} is in use by the cluster of ${by}`, {
+    field: 'data',
+    remedy: 'use that cluster, stop it first, or give another folder with --data',
+  });

@@ -1,6 +1,19 @@
 import { CadastreError, KeyspaceMap, newRecord } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import { decodeSpec, encodeGeneration, encodeNode, encodeProgress, encodeRecord, encodeSnapshot, GrpcServer, kvService, mapService, operatorService, streaming, unary } from '@cadastre/contracts';
+import {
+  decodeSpec,
+  encodeGeneration,
+  encodeNode,
+  encodeProgress,
+  encodeRecord,
+  encodeSnapshot,
+  GrpcServer,
+  kvService,
+  mapService,
+  operatorService,
+  streaming,
+  unary,
+} from '@cadastre/contracts';
 
 /** Test-only: a control plane and a storage agent in one process, with just enough behind them for the command line. */
 export class FakeOperator {
@@ -20,33 +33,61 @@ export class FakeOperator {
     server.add(operatorService, {
       CreateKeyspace: this.on<Wire.CreateKeyspaceRequest__Output>('create', (r) => this.create(r)),
       GetKeyspace: this.on<Wire.GetKeyspaceRequest__Output>('getKeyspace', (r) => this.keyspace(r.name)),
-      ListKeyspaces: this.on('listKeyspaces', () => ({ keyspaces: [...this.keyspaces.keys()].map((name) => this.keyspace(name)) })),
+      ListKeyspaces: this.on('listKeyspaces', () => ({
+        keyspaces: [...this.keyspaces.keys()].map((name) => this.keyspace(name)),
+      })),
       ListNodes: this.on('listNodes', () => ({ nodes: this.nodes })),
-      DrainNode: this.on<Wire.DrainNodeRequest__Output>('drain', (r) => ({ entry: { id: r.id }, state: r.undo ? 'up' : 'draining' })),
-      ProposePlan: this.on('propose', () => (this.plan.id ? { plan: this.plan } : { nothingBecause: 'all is balanced' })),
+      DrainNode: this.on<Wire.DrainNodeRequest__Output>('drain', (r) => ({
+        entry: { id: r.id },
+        state: r.undo ? 'up' : 'draining',
+      })),
+      ProposePlan: this.on('propose', () =>
+        this.plan.id ? { plan: this.plan } : { nothingBecause: 'all is balanced' },
+      ),
       ListPlans: this.on('listPlans', () => ({ plans: this.plan.id ? [this.plan] : [] })),
       GetPlan: this.on('getPlan', () => this.plan),
-      ActOnPlan: this.on<Wire.ActOnPlanRequest__Output>('act', (r) => ({ ...this.plan, state: r.action === 'approve' ? 'approved' : r.action })),
+      ActOnPlan: this.on<Wire.ActOnPlanRequest__Output>('act', (r) => ({
+        ...this.plan,
+        state: r.action === 'approve' ? 'approved' : r.action,
+      })),
       WatchPlan: streaming<never>((call: { write(plan: Wire.Plan): void; end(): void }) => {
         for (const plan of this.watched) call.write(plan);
         call.end();
       }) as never,
-      Status: this.on('status', () => ({ clusterId: 'c1', active: 'cp1', activeAddress: this.address, health: 'all is well', nodesUp: 1, nodesTotal: 1 })),
+      Status: this.on('status', () => ({
+        clusterId: 'c1',
+        active: 'cp1',
+        activeAddress: this.address,
+        health: 'all is well',
+        nodesUp: 1,
+        nodesTotal: 1,
+      })),
     });
     server.add(mapService, {
       Locate: this.on<Wire.LocateRequest__Output>('locate', (r) => this.locate(r)),
-      WatchMap: streaming<never>((call: { write(bytes: Buffer): void; on(event: string, task: () => void): void; end(): void }) => {
-        for (const name of this.keyspaces.keys()) for (const chunk of encodeSnapshot(this.map(name))) call.write(chunk);
-        call.write(encodeProgress('c1', []));
-        call.on('end', () => call.end());
-      }) as never,
+      WatchMap: streaming<never>(
+        (call: { write(bytes: Buffer): void; on(event: string, task: () => void): void; end(): void }) => {
+          for (const name of this.keyspaces.keys())
+            for (const chunk of encodeSnapshot(this.map(name))) call.write(chunk);
+          call.write(encodeProgress('c1', []));
+          call.on('end', () => call.end());
+        },
+      ) as never,
     });
     server.add(kvService, {
-      Get: this.on<Wire.GetRequest__Output>('get', (r) => ({ found: this.data.has(r.key.toString()), value: this.data.get(r.key.toString()) })),
+      Get: this.on<Wire.GetRequest__Output>('get', (r) => ({
+        found: this.data.has(r.key.toString()),
+        value: this.data.get(r.key.toString()),
+      })),
       Put: this.on<Wire.PutRequest__Output>('put', (r) => this.put(r)),
-      Delete: this.on<Wire.DeleteRequest__Output>('delete', (r) => ({ epoch: 1, seq: Number(this.data.delete(r.key.toString())) })),
+      Delete: this.on<Wire.DeleteRequest__Output>('delete', (r) => ({
+        epoch: 1,
+        seq: Number(this.data.delete(r.key.toString())),
+      })),
       Batch: this.on<Wire.BatchRequest__Output>('batch', (r) => r.ops.map((op) => this.put(op)).at(-1)),
-      Scan: this.on<Wire.ScanRequest__Output>('scan', () => ({ entries: [...this.data].sort().map(([key, value]) => ({ key: Buffer.from(key), value })) })),
+      Scan: this.on<Wire.ScanRequest__Output>('scan', () => ({
+        entries: [...this.data].sort().map(([key, value]) => ({ key: Buffer.from(key), value })),
+      })),
     });
     this.server = server;
     this.address = `127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`;
@@ -72,16 +113,26 @@ export class FakeOperator {
   }
 
   private create({ spec }: Wire.CreateKeyspaceRequest__Output): Wire.Keyspace {
-    if (this.keyspaces.has(spec!.name)) throw new CadastreError('ALREADY_EXISTS', `keyspace ${spec!.name} exists`, { field: 'name', remedy: 'choose another name' });
+    if (this.keyspaces.has(spec!.name))
+      throw new CadastreError('ALREADY_EXISTS', `keyspace ${spec!.name} exists`, {
+        field: 'name',
+        remedy: 'choose another name',
+      });
     this.keyspaces.set(spec!.name, spec!);
     return this.keyspace(spec!.name);
   }
 
   private keyspace(name: string): Wire.Keyspace {
     const spec = this.keyspaces.get(name);
-    if (!spec) throw new CadastreError('NOT_FOUND', `keyspace ${name} does not exist`, { field: 'name', remedy: 'make it' });
+    if (!spec)
+      throw new CadastreError('NOT_FOUND', `keyspace ${name} does not exist`, { field: 'name', remedy: 'make it' });
     const map = this.map(name);
-    return { spec, generation: encodeGeneration(map.generation), partitions: map.partitions, records: map.records().map(encodeRecord) };
+    return {
+      spec,
+      generation: encodeGeneration(map.generation),
+      partitions: map.partitions,
+      records: map.records().map(encodeRecord),
+    };
   }
 
   /** All partitions on this one address. */
@@ -89,13 +140,20 @@ export class FakeOperator {
     const spec = { ...decodeSpec(this.keyspaces.get(name)!), replicationFactor: 1, minInSync: 1 };
     const partitions = spec.scheme.kind === 'hash-slots' ? spec.scheme.slots : spec.scheme.splitPoints.length + 1;
     const records = Array.from({ length: partitions }, (_, p) => newRecord(p, ['n1']));
-    return KeyspaceMap.fromRecords(spec, { incarnation: 1, number: 1 }, records, [{ id: 'n1', address: this.address, labels: {}, weight: 1 }]);
+    return KeyspaceMap.fromRecords(spec, { incarnation: 1, number: 1 }, records, [
+      { id: 'n1', address: this.address, labels: {}, weight: 1 },
+    ]);
   }
 
   private locate({ keyspace, key }: Wire.LocateRequest__Output): Wire.LocateReply {
     const map = this.map(keyspace);
     const partition = map.partitionOf(key);
-    return { partition, record: encodeRecord(map.record(partition)), generation: map.generation, nodes: map.nodes.map(encodeNode) };
+    return {
+      partition,
+      record: encodeRecord(map.record(partition)),
+      generation: map.generation,
+      nodes: map.nodes.map(encodeNode),
+    };
   }
 
   private put({ key, value }: { key: Buffer; value: Buffer }): Wire.WriteReply {

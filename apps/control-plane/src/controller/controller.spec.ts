@@ -2,7 +2,17 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { KeyspaceSpec } from '@cadastre/core';
 import { inSyncOf, leaderOf, replicaOn } from '@cadastre/core';
 import { silentLogger, systemClock } from '@cadastre/runtime';
-import { auditCodec, clusterPart, keys, MemoryDatabase, MemoryStore, nodePart, Register, RegisterMirror, sessionPart } from '@cadastre/store';
+import {
+  auditCodec,
+  clusterPart,
+  keys,
+  MemoryDatabase,
+  MemoryStore,
+  nodePart,
+  Register,
+  RegisterMirror,
+  sessionPart,
+} from '@cadastre/store';
 import { Operations } from '../operations/operations.js';
 import { Controller } from './controller.js';
 import { Observed } from './observed.js';
@@ -41,10 +51,21 @@ class ReplicaUnderTest {
     database: MemoryDatabase,
   ) {
     this.store = new MemoryStore({ database });
-    this.mirror = new RegisterMirror(this.store, silentLogger, { onChange: (change) => this.controller?.onRegisterChange(change), onFatal: (e) => { throw e; } });
+    this.mirror = new RegisterMirror(this.store, silentLogger, {
+      onChange: (change) => this.controller?.onRegisterChange(change),
+      onFatal: (e) => {
+        throw e;
+      },
+    });
     this.register = new Register(this.store, this.mirror, { clock: systemClock });
     const common = { store: this.store, register: this.register, observed: this.observed, clock: systemClock };
-    this.controller = new Controller({ ...common, logger: silentLogger, identity: { id, address: `${id}:1`, httpAddress: `${id}:2` }, electionTtlMs: 2_000, targetGraceMs: 50 });
+    this.controller = new Controller({
+      ...common,
+      logger: silentLogger,
+      identity: { id, address: `${id}:1`, httpAddress: `${id}:2` },
+      electionTtlMs: 2_000,
+      targetGraceMs: 50,
+    });
     this.operations = new Operations({ ...common, replica: id, etcdVersion: () => 'memory', watchers: () => 0 });
   }
 
@@ -63,7 +84,13 @@ class ObedientAgents {
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly replicas: () => ReplicaUnderTest[]) {
-    this.timer = setInterval(() => this.replicas().filter((r) => !r.cut).forEach((replica) => this.serve(replica)), 5);
+    this.timer = setInterval(
+      () =>
+        this.replicas()
+          .filter((r) => !r.cut)
+          .forEach((replica) => this.serve(replica)),
+      5,
+    );
   }
 
   stop(): void {
@@ -79,12 +106,24 @@ class ObedientAgents {
     if (!replica.controller.active) return;
     for (const { map } of state.keyspaces.values()) {
       for (const record of map.records()) {
-        const learner = record.replicas.find((r) => r.role === 'learner' && !this.deaf.has(r.node) && state.sessions.has(r.node));
+        const learner = record.replicas.find(
+          (r) => r.role === 'learner' && !this.deaf.has(r.node) && state.sessions.has(r.node),
+        );
         if (!learner) continue;
         const asked = `${replica.id} ${record.partition} ${record.epoch}`;
         if (this.asked.has(asked)) continue;
         this.asked.add(asked);
-        void replica.controller.changeInSync({ node: leaderOf(record)!, keyspace: map.spec.name, partition: record.partition, epoch: record.epoch, add: [{ node: learner.node, seq: 0, records: 0, digest: '' }], remove: [], reason: 'caught up' }).catch(() => this.asked.delete(asked));
+        void replica.controller
+          .changeInSync({
+            node: leaderOf(record)!,
+            keyspace: map.spec.name,
+            partition: record.partition,
+            epoch: record.epoch,
+            add: [{ node: learner.node, seq: 0, records: 0, digest: '' }],
+            remove: [],
+            reason: 'caught up',
+          })
+          .catch(() => this.asked.delete(asked));
       }
     }
   }
@@ -99,9 +138,24 @@ class ObedientAgents {
     }
     for (const key of held) {
       const [keyspace, partition] = key.split('/');
-      replicas.push({ keyspace: keyspace!, partition: Number(partition), epoch: 1, phase: 'following', lastSeq: 0, appliedSeq: 0, records: 10, bytes: 1_000, filledBytes: 0, fillTotalBytes: 0, digest: '' });
+      replicas.push({
+        keyspace: keyspace!,
+        partition: Number(partition),
+        epoch: 1,
+        phase: 'following',
+        lastSeq: 0,
+        appliedSeq: 0,
+        records: 10,
+        bytes: 1_000,
+        filledBytes: 0,
+        fillTotalBytes: 0,
+        digest: '',
+      });
     }
-    const applied = [...state.keyspaces.values()].map(({ map }) => ({ keyspace: map.spec.name, generation: map.generation }));
+    const applied = [...state.keyspaces.values()].map(({ map }) => ({
+      keyspace: map.spec.name,
+      generation: map.generation,
+    }));
     const grants = replica.controller.report({ node, incarnation: 'i', applied, replicas });
     for (const grant of grants) held.delete(`${grant.keyspace}/${grant.partition}`);
   }
@@ -130,14 +184,20 @@ class World {
     const id = `n${i}`;
     const entry = { id, address: `${id}:1`, labels: { zone: 'abc'[(i - 1) % 3]!, rack: String(i) }, weight: 1 };
     await via.register.commit((state) => {
-      const node = state.nodes.has(id) ? { compare: [], ops: [] } : nodePart(state, { entry, capacity: {}, incarnation: 'i', adminState: 'active', registeredMs: 1 });
+      const node = state.nodes.has(id)
+        ? { compare: [], ops: [] }
+        : nodePart(state, { entry, capacity: {}, incarnation: 'i', adminState: 'active', registeredMs: 1 });
       const session = sessionPart({ node: id, incarnation: 'i', address: entry.address }, 0n);
       return { compare: node.compare, ops: [...node.ops, ...session.ops], result: undefined };
     });
   }
 
   async disconnect(via: ReplicaUnderTest, id: string): Promise<void> {
-    await via.register.commit(() => ({ compare: [], ops: [{ kind: 'delete', key: keys.session(id) }], result: undefined }));
+    await via.register.commit(() => ({
+      compare: [],
+      ops: [{ kind: 'delete', key: keys.session(id) }],
+      result: undefined,
+    }));
   }
 
   async stop(): Promise<void> {
@@ -154,10 +214,16 @@ let world: World;
 afterEach(() => world.stop());
 
 const zonesHold = (replica: ReplicaUnderTest): boolean =>
-  replica.register.state.keyspaces.get('orders')!.map.records().every((record) => {
-    const zones = record.replicas.filter((r) => r.role !== 'learner').map((r) => (Number(r.node.slice(1)) - 1) % 3);
-    return new Set(inSyncOf(record).map((n) => (Number(n.slice(1)) - 1) % 3)).size >= Math.min(3, inSyncOf(record).length) - 1 && zones.length >= 3;
-  });
+  replica.register.state.keyspaces
+    .get('orders')!
+    .map.records()
+    .every((record) => {
+      const zones = record.replicas.filter((r) => r.role !== 'learner').map((r) => (Number(r.node.slice(1)) - 1) % 3);
+      return (
+        new Set(inSyncOf(record).map((n) => (Number(n.slice(1)) - 1) % 3)).size >=
+          Math.min(3, inSyncOf(record).length) - 1 && zones.length >= 3
+      );
+    });
 
 describe('a plan through its whole life', () => {
   // Plan: six nodes in three zones, a seventh joins; propose, approve, and see exactly the approved moves made, each once.
@@ -175,7 +241,8 @@ describe('a plan through its whole life', () => {
     expect(after.moves!.every((m) => m.phase === 'done')).toBe(true);
     expect(after.digest).toBe(plan!.digest);
     const counts = Object.fromEntries(cp.operations.listNodes().map((n) => [n.entry!.id, [n.replicas, n.leaders]]));
-    for (const change of plan!.nodes!) expect(counts[change.node!]).toEqual([change.replicasAfter, change.leadersAfter]);
+    for (const change of plan!.nodes!)
+      expect(counts[change.node!]).toEqual([change.replicasAfter, change.leadersAfter]);
     expect(zonesHold(cp)).toBe(true);
     const again = await cp.operations.proposePlan([], act);
     expect(again.plan ?? null).toBeNull();
@@ -236,14 +303,17 @@ describe('a plan through its whole life', () => {
     await cp.operations.actOnPlan({ id, action: 'pause', ...act });
     expect(cp.operations.getPlan(id).allowedActions).toEqual(['resume', 'cancel']);
     world.agents.deaf.delete('n7');
-    await until('those in flight end', () => cp.operations.getPlan(id).moves!.every((m) => m.phase === 'done' || m.phase === 'pending'));
+    await until('those in flight end', () =>
+      cp.operations.getPlan(id).moves!.every((m) => m.phase === 'done' || m.phase === 'pending'),
+    );
     const made = cp.operations.getPlan(id).moves!.filter((m) => m.phase === 'done').length;
     expect(made).toBeLessThan(plan!.moves!.length);
     await cp.operations.actOnPlan({ id, action: 'resume', ...act });
     await until('goes on', () => cp.operations.getPlan(id).moves!.filter((m) => m.phase === 'done').length > made);
     await cp.operations.actOnPlan({ id, action: 'cancel', ...act });
     await until('cancelled', () => cp.operations.getPlan(id).state === 'cancelled');
-    for (const record of cp.register.state.keyspaces.get('orders')!.map.records()) expect(inSyncOf(record).length).toBe(3);
+    for (const record of cp.register.state.keyspaces.get('orders')!.map.records())
+      expect(inSyncOf(record).length).toBe(3);
   });
 });
 
@@ -260,12 +330,28 @@ describe('what is refused', () => {
     await expect(approve('f'.repeat(64))).rejects.toMatchObject({ code: 'PLAN_CHANGED', field: 'digest' });
     await expect(approve('')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field: 'digest' });
     const move = plan!.moves![0]!;
-    await cp.controller.changeInSync({ node: leaderOf(recordOf(cp, move.partition!))!, keyspace: 'orders', partition: move.partition!, epoch: move.baseEpoch as number, add: [], remove: [followerOf(cp, move.partition!)], reason: 'test' });
-    await expect(approve(plan!.digest!)).rejects.toMatchObject({ code: 'PLAN_STALE', message: expect.stringContaining(`${move.partition}`) });
+    await cp.controller.changeInSync({
+      node: leaderOf(recordOf(cp, move.partition!))!,
+      keyspace: 'orders',
+      partition: move.partition!,
+      epoch: move.baseEpoch as number,
+      add: [],
+      remove: [followerOf(cp, move.partition!)],
+      reason: 'test',
+    });
+    await expect(approve(plan!.digest!)).rejects.toMatchObject({
+      code: 'PLAN_STALE',
+      message: expect.stringContaining(`${move.partition}`),
+    });
     expect(cp.operations.getPlan(id).state).toBe('superseded');
     await expect(approve(plan!.digest!)).rejects.toMatchObject({ code: 'ILLEGAL_TRANSITION' });
-    await expect(cp.operations.actOnPlan({ id: 'nosuch', action: 'approve', digest: 'x', ...act })).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    await expect(cp.operations.actOnPlan({ id, action: 'explode', ...act })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field: 'action' });
+    await expect(
+      cp.operations.actOnPlan({ id: 'nosuch', action: 'approve', digest: 'x', ...act }),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(cp.operations.actOnPlan({ id, action: 'explode', ...act })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'action',
+    });
   });
 
   // Plan: two approvals at once; exactly one wins.
@@ -275,9 +361,13 @@ describe('what is refused', () => {
     await cp.operations.createKeyspace(spec, act);
     await world.connect(cp, 7);
     const { plan } = await cp.operations.proposePlan([], act);
-    const both = await Promise.allSettled([1, 2].map(() => cp.operations.actOnPlan({ id: plan!.id!, action: 'approve', digest: plan!.digest!, ...act })));
+    const both = await Promise.allSettled(
+      [1, 2].map(() => cp.operations.actOnPlan({ id: plan!.id!, action: 'approve', digest: plan!.digest!, ...act })),
+    );
     expect(both.filter((r) => r.status === 'fulfilled').length).toBe(1);
-    expect((both.find((r) => r.status === 'rejected') as PromiseRejectedResult).reason).toMatchObject({ code: 'ILLEGAL_TRANSITION' });
+    expect((both.find((r) => r.status === 'rejected') as PromiseRejectedResult).reason).toMatchObject({
+      code: 'ILLEGAL_TRANSITION',
+    });
   });
 
   // Plan: keyspaces that cannot be, each naming the field.
@@ -287,11 +377,18 @@ describe('what is refused', () => {
     ['RF 2.5', { replicationFactor: 2.5 }, { code: 'INVALID_ARGUMENT', field: 'replicationFactor' }],
     ['minInSync above RF', { minInSync: 4 }, { code: 'INVALID_ARGUMENT', field: 'minInSync' }],
     ['a name with a slash', { name: 'a/b' }, { code: 'INVALID_ARGUMENT', field: 'name' }],
-    ['no slots', { scheme: { kind: 'hash-slots', slots: 0, hash: 'murmur3', hashTags: false } as const }, { code: 'INVALID_ARGUMENT', field: 'scheme.slots' }],
+    [
+      'no slots',
+      { scheme: { kind: 'hash-slots', slots: 0, hash: 'murmur3', hashTags: false } as const },
+      { code: 'INVALID_ARGUMENT', field: 'scheme.slots' },
+    ],
   ])('refuses a keyspace with %s', async (_name, wrong, error) => {
     world = new World();
     const cp = await world.begin();
-    await expect(cp.operations.createKeyspace({ ...spec, ...wrong }, act)).rejects.toMatchObject({ ...error, remedy: expect.any(String) });
+    await expect(cp.operations.createKeyspace({ ...spec, ...wrong }, act)).rejects.toMatchObject({
+      ...error,
+      remedy: expect.any(String),
+    });
     expect(cp.operations.listKeyspaces()).toEqual([]);
   });
 });
@@ -305,7 +402,15 @@ describe('the in-sync set', () => {
     const follower = followerOf(cp, 0);
     const leader = leaderOf(recordOf(cp, 0))!;
     const change = (epoch: number, add: string[], remove: string[]) =>
-      cp.controller.changeInSync({ node: leader, keyspace: 'orders', partition: 0, epoch, add: add.map((node) => ({ node, seq: 0, records: 0, digest: '' })), remove, reason: 'test' });
+      cp.controller.changeInSync({
+        node: leader,
+        keyspace: 'orders',
+        partition: 0,
+        epoch,
+        add: add.map((node) => ({ node, seq: 0, records: 0, digest: '' })),
+        remove,
+        reason: 'test',
+      });
     await change(1, [], [follower]);
     await world.disconnect(cp, follower);
     await until('the session is gone', () => !cp.register.state.sessions.has(follower));
@@ -320,12 +425,23 @@ describe('the in-sync set', () => {
     const cp = await world.begin();
     await cp.operations.createKeyspace(spec, act);
     const follower = followerOf(cp, 0);
-    const command = { node: leaderOf(recordOf(cp, 0))!, keyspace: 'orders', partition: 0, epoch: 1, add: [], remove: [follower], reason: 'test' };
+    const command = {
+      node: leaderOf(recordOf(cp, 0))!,
+      keyspace: 'orders',
+      partition: 0,
+      epoch: 1,
+      add: [],
+      remove: [follower],
+      reason: 'test',
+    };
     const first = await cp.controller.changeInSync(command);
     const again = await cp.controller.changeInSync(command);
     expect(again.record).toEqual(first.record);
     const other = recordOf(cp, 0).replicas.find((r) => r.role === 'follower' && r.inSync)!.node;
-    await expect(cp.controller.changeInSync({ ...command, remove: [other] })).rejects.toMatchObject({ code: 'NOT_OWNER', info: { record: { epoch: 2 } } });
+    await expect(cp.controller.changeInSync({ ...command, remove: [other] })).rejects.toMatchObject({
+      code: 'NOT_OWNER',
+      info: { record: { epoch: 2 } },
+    });
   });
 });
 
@@ -337,7 +453,12 @@ describe('failover', () => {
     await cp.operations.createKeyspace(spec, act);
     const before = cp.register.state.keyspaces.get('orders')!.map.generation.number;
     await world.disconnect(cp, 'n1');
-    await until('n1 leads and counts nowhere', () => cp.register.state.keyspaces.get('orders')!.map.records().every((r) => !inSyncOf(r).includes('n1') && leaderOf(r) !== 'n1' && leaderOf(r) !== undefined));
+    await until('n1 leads and counts nowhere', () =>
+      cp.register.state.keyspaces
+        .get('orders')!
+        .map.records()
+        .every((r) => !inSyncOf(r).includes('n1') && leaderOf(r) !== 'n1' && leaderOf(r) !== undefined),
+    );
     expect(cp.register.state.keyspaces.get('orders')!.map.generation.number).toBe(before + 1);
   });
 
@@ -347,7 +468,11 @@ describe('failover', () => {
     const cp = await world.begin();
     await cp.operations.createKeyspace(spec, act);
     const before = cp.register.state.keyspaces.get('orders')!.map.generation;
-    await cp.register.commit(() => ({ compare: [], ops: ['n1', 'n2', 'n3'].map((id) => ({ kind: 'delete' as const, key: keys.session(id) })), result: undefined }));
+    await cp.register.commit(() => ({
+      compare: [],
+      ops: ['n1', 'n2', 'n3'].map((id) => ({ kind: 'delete' as const, key: keys.session(id) })),
+      result: undefined,
+    }));
     await until('frozen', () => cp.controller.frozen !== undefined);
     expect(cp.controller.frozen).toContain('3 of 6');
     expect(cp.register.state.keyspaces.get('orders')!.map.generation).toEqual(before);
@@ -370,5 +495,7 @@ describe('the audit', () => {
   });
 });
 
-const recordOf = (cp: ReplicaUnderTest, partition: number) => cp.register.state.keyspaces.get('orders')!.map.record(partition);
-const followerOf = (cp: ReplicaUnderTest, partition: number) => recordOf(cp, partition).replicas.find((r) => r.role === 'follower')!.node;
+const recordOf = (cp: ReplicaUnderTest, partition: number) =>
+  cp.register.state.keyspaces.get('orders')!.map.record(partition);
+const followerOf = (cp: ReplicaUnderTest, partition: number) =>
+  recordOf(cp, partition).replicas.find((r) => r.role === 'follower')!.node;

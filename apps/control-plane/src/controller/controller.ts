@@ -1,5 +1,14 @@
 import type { Generation, PartitionRecord } from '@cadastre/core';
-import { brake, CadastreError, decideFailover, growInSync, inSyncOf, leaderOf, replicaOn, shrinkInSync } from '@cadastre/core';
+import {
+  brake,
+  CadastreError,
+  decideFailover,
+  growInSync,
+  inSyncOf,
+  leaderOf,
+  replicaOn,
+  shrinkInSync,
+} from '@cadastre/core';
 import { type Clock, type Logger, delay } from '@cadastre/runtime';
 import type { Mandate, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
 import { controllerCodec, Election, keys, partitionsPart, requireKeyspace } from '@cadastre/store';
@@ -121,7 +130,10 @@ export class Controller implements ControllerPort {
   private requireMandate(): Mandate {
     if (this.mandate) return this.mandate;
     const activeAddress = this.options.register.state.controller?.address ?? '';
-    throw new CadastreError('NOT_ACTIVE', `${this.options.identity.id} is not the active controller`, { remedy: activeAddress ? `ask ${activeAddress}` : 'wait until a controller is active', info: { activeAddress } });
+    throw new CadastreError('NOT_ACTIVE', `${this.options.identity.id} is not the active controller`, {
+      remedy: activeAddress ? `ask ${activeAddress}` : 'wait until a controller is active',
+      info: { activeAddress },
+    });
   }
 
   private onElected(mandate: Mandate): void {
@@ -165,8 +177,15 @@ export class Controller implements ControllerPort {
       await this.executor.round(mandate.fence);
     } catch (error) {
       const { code, message } = CadastreError.from(error);
-      const log = code === 'NOT_ACTIVE' || code === 'UNAVAILABLE' || code === 'UNKNOWN_OUTCOME' ? this.options.logger.warn : this.options.logger.error;
-      log('a round of the controller ended early', { code, reason: message, ...(code === 'INTERNAL' && { stack: (error as Error).stack }) });
+      const log =
+        code === 'NOT_ACTIVE' || code === 'UNAVAILABLE' || code === 'UNKNOWN_OUTCOME'
+          ? this.options.logger.warn
+          : this.options.logger.error;
+      log('a round of the controller ended early', {
+        code,
+        reason: message,
+        ...(code === 'INTERNAL' && { stack: (error as Error).stack }),
+      });
       await delay(this.options.clock, RECONCILE_MS);
     }
   }
@@ -189,7 +208,11 @@ export class Controller implements ControllerPort {
       const changed: PartitionRecord[] = [];
       const reasons = new Set<string>();
       for (let p = 0; p < map.partitions && changed.length < FAILOVERS_A_TXN; p += 1) {
-        const { record, reason } = decideFailover(map.record(p), (node) => !lost.has(node), (node) => leading.get(node) ?? 0);
+        const { record, reason } = decideFailover(
+          map.record(p),
+          (node) => !lost.has(node),
+          (node) => leading.get(node) ?? 0,
+        );
         if (!record) continue;
         changed.push(record);
         reasons.add(reason);
@@ -202,7 +225,14 @@ export class Controller implements ControllerPort {
       return {
         ...part,
         result: { partitions: changed.length, why },
-        audit: { actor: 'cadastre', verb: 'failover', subject: `keyspace/${name}`, reason: why, after: `${changed.length} partitions`, generation: [{ keyspace: name, generation: part.generation }] },
+        audit: {
+          actor: 'cadastre',
+          verb: 'failover',
+          subject: `keyspace/${name}`,
+          reason: why,
+          after: `${changed.length} partitions`,
+          generation: [{ keyspace: name, generation: part.generation }],
+        },
       };
     }, mandate.fence);
     if (committed.result) this.options.logger.warn('failed over', { keyspace: name, ...committed.result });
@@ -212,7 +242,8 @@ export class Controller implements ControllerPort {
 /** Of one keyspace; neighbours share segments, so this stays far below etcd's 128 operations. */
 const FAILOVERS_A_TXN = 4_000;
 
-const lostNodes = (state: RegisterState): Set<string> => new Set([...state.nodes.keys()].filter((id) => !isConnected(state, id)));
+const lostNodes = (state: RegisterState): Set<string> =>
+  new Set([...state.nodes.keys()].filter((id) => !isConnected(state, id)));
 
 const leaderCounts = (records: readonly PartitionRecord[]): Map<string, number> => {
   const counts = new Map<string, number>();
@@ -225,7 +256,11 @@ const leaderCounts = (records: readonly PartitionRecord[]): Map<string, number> 
 
 const current = (state: RegisterState, { keyspace, partition }: ChangeInSyncCommand): PartitionRecord => {
   const { map } = requireKeyspace(state, keyspace);
-  if (partition >= map.partitions) throw new CadastreError('NOT_FOUND', `${keyspace} has ${map.partitions} partitions`, { field: 'partition', remedy: 'use a number below that' });
+  if (partition >= map.partitions)
+    throw new CadastreError('NOT_FOUND', `${keyspace} has ${map.partitions} partitions`, {
+      field: 'partition',
+      remedy: 'use a number below that',
+    });
   return map.record(partition);
 };
 
@@ -233,7 +268,10 @@ const current = (state: RegisterState, { keyspace, partition }: ChangeInSyncComm
  * The leader's wish against the record as it is. A wish made under an older epoch is refused with the newer record, except when it is
  * fulfilled already: then the answer is the record, so that asking twice does no harm.
  */
-const decideInSync = (state: RegisterState, command: ChangeInSyncCommand): { record: PartitionRecord | undefined; generation: Generation } => {
+const decideInSync = (
+  state: RegisterState,
+  command: ChangeInSyncCommand,
+): { record: PartitionRecord | undefined; generation: Generation } => {
   const { map } = requireKeyspace(state, command.keyspace);
   const record = current(state, command);
   const inSync = new Set(inSyncOf(record));
@@ -242,15 +280,21 @@ const decideInSync = (state: RegisterState, command: ChangeInSyncCommand): { rec
   const stillLeads = leaderOf(record) === command.node;
   if (stillLeads && add.length === 0 && remove.length === 0) return { record: undefined, generation: map.generation };
   if (!stillLeads || record.epoch !== command.epoch) {
-    throw new CadastreError('NOT_OWNER', `${command.keyspace}/${command.partition} is at epoch ${record.epoch} under ${leaderOf(record) ?? 'nobody'}`, {
-      remedy: 'act on the record that comes with this error',
-      info: { keyspace: command.keyspace, record, generation: map.generation },
-    });
+    throw new CadastreError(
+      'NOT_OWNER',
+      `${command.keyspace}/${command.partition} is at epoch ${record.epoch} under ${leaderOf(record) ?? 'nobody'}`,
+      {
+        remedy: 'act on the record that comes with this error',
+        info: { keyspace: command.keyspace, record, generation: map.generation },
+      },
+    );
   }
   let next = record;
   // A joiner that is gone: the leader waits for its acknowledgement until a newer epoch tells it not to.
   const refused = add.some((node) => !isConnected(state, node));
   for (const node of refused ? [] : add) next = replicaOn(next, node) ? growInSync(next, node) : next;
   for (const node of remove) next = shrinkInSync(next, node);
-  return next === record && !refused ? { record: undefined, generation: map.generation } : { record: { ...next, epoch: record.epoch + 1 }, generation: map.generation };
+  return next === record && !refused
+    ? { record: undefined, generation: map.generation }
+    : { record: { ...next, epoch: record.epoch + 1 }, generation: map.generation };
 };

@@ -1,4 +1,12 @@
-import type { MoveAction, MoveDecision, MovePhaseName, PartitionRecord, PlanMove, PlanState, PlanVerb } from '@cadastre/core';
+import type {
+  MoveAction,
+  MoveDecision,
+  MovePhaseName,
+  PartitionRecord,
+  PlanMove,
+  PlanState,
+  PlanVerb,
+} from '@cadastre/core';
 import {
   applyMoveAction,
   CadastreError,
@@ -15,7 +23,15 @@ import {
 } from '@cadastre/core';
 import { type Clock, type Logger, type MonotonicMs, sha256Hex } from '@cadastre/runtime';
 import type { Compare, Draft, MoveRecord, PlanView, Register, RegisterState } from '@cadastre/store';
-import { join, mapUnchanged, movePart, partitionsPart, planHeadPart, requireKeyspace, requirePlan } from '@cadastre/store';
+import {
+  join,
+  mapUnchanged,
+  movePart,
+  partitionsPart,
+  planHeadPart,
+  requireKeyspace,
+  requirePlan,
+} from '@cadastre/store';
 import type { Observed } from './observed.js';
 import { isConnected, nodeState, plannerNodes } from './world.js';
 
@@ -74,22 +90,49 @@ export class Executor {
   private async begin(plan: PlanView, fence: Compare): Promise<void> {
     const wrong = this.whyNotBegin(this.state, plan);
     if (wrong) await this.turn(plan.head.id, 'supersede', wrong, fence);
-    else await this.turn(plan.head.id, 'start', '', fence, (state) => mapUnchanged(state, plan.body.base.map((b) => b.keyspace)));
+    else
+      await this.turn(plan.head.id, 'start', '', fence, (state) =>
+        mapUnchanged(
+          state,
+          plan.body.base.map((b) => b.keyspace),
+        ),
+      );
   }
 
   private whyNotBegin(state: RegisterState, plan: PlanView): string | undefined {
-    if (sha256Hex(canonicalPlanBytes(plan.body)) !== plan.head.digest) return 'the stored plan does not match its digest';
-    const check = checkStale(plan.body, (keyspace, partition) => state.keyspaces.get(keyspace)?.map.record(partition), plannerNodes(state));
+    if (sha256Hex(canonicalPlanBytes(plan.body)) !== plan.head.digest)
+      return 'the stored plan does not match its digest';
+    const check = checkStale(
+      plan.body,
+      (keyspace, partition) => state.keyspaces.get(keyspace)?.map.record(partition),
+      plannerNodes(state),
+    );
     return check.fresh ? undefined : `stale: ${check.changes.slice(0, 5).join('; ')}`;
   }
 
-  private async turn(id: string, verb: PlanVerb, why: string, fence: Compare, guard?: (state: RegisterState) => ReturnType<typeof mapUnchanged>): Promise<void> {
+  private async turn(
+    id: string,
+    verb: PlanVerb,
+    why: string,
+    fence: Compare,
+    guard?: (state: RegisterState) => ReturnType<typeof mapUnchanged>,
+  ): Promise<void> {
     await this.options.register.commit((state) => {
       const { head } = requirePlan(state, id);
       const next = transition(head.state, verb);
-      const event = { atMs: Math.round(this.options.clock.wallMs()), actor: 'cadastre', what: why ? `${next}: ${why}` : next };
+      const event = {
+        atMs: Math.round(this.options.clock.wallMs()),
+        actor: 'cadastre',
+        what: why ? `${next}: ${why}` : next,
+      };
       const counts = countMoves(requirePlan(state, id));
-      const part = planHeadPart(state, { ...head, ...counts, state: next, events: [...head.events, event], note: why || head.note });
+      const part = planHeadPart(state, {
+        ...head,
+        ...counts,
+        state: next,
+        events: [...head.events, event],
+        note: why || head.note,
+      });
       return {
         ...join(guard?.(state) ?? join(), part),
         result: undefined,
@@ -107,7 +150,11 @@ export class Executor {
     const now = requirePlan(this.state, plan.head.id);
     const decision = decidePlan(
       now.head.state,
-      now.body.moves.map((move) => ({ move, phase: phaseOf(now, move.index), note: now.moves.get(move.index)?.value.note ?? '' })),
+      now.body.moves.map((move) => ({
+        move,
+        phase: phaseOf(now, move.index),
+        note: now.moves.get(move.index)?.value.note ?? '',
+      })),
       {},
       this.options.limits ?? DEFAULT_PLAN_LIMITS,
     );
@@ -134,7 +181,16 @@ export class Executor {
     const map = next === record ? undefined : partitionsPart(state, move.keyspace, [next]);
     const after = this.moveRecord(planId, move, before, decision, map?.generation);
     if (!map && before && before.phase === after.phase && before.note === after.note) return nothing;
-    if (before?.phase !== after.phase || action) this.options.logger.info('move', { plan: planId, move: move.index, keyspace: move.keyspace, partition: move.partition, phase: after.phase, did: decision.do, ...(after.note && { note: after.note }) });
+    if (before?.phase !== after.phase || action)
+      this.options.logger.info('move', {
+        plan: planId,
+        move: move.index,
+        keyspace: move.keyspace,
+        partition: move.partition,
+        phase: after.phase,
+        did: decision.do,
+        ...(after.note && { note: after.note }),
+      });
     const part = join(map ?? join(), movePart(state, after));
     return {
       ...part,
@@ -164,7 +220,12 @@ export class Executor {
       purged: this.isPurged(state, move, inSyncOf(record).length < replicationFactor),
       agentsApplied: this.agentsApplied(state, move, before),
     };
-    const control = { paused: plan.head.state === 'paused', cancelling: plan.head.state === 'cancelling', minInSync, targetGraceMs };
+    const control = {
+      paused: plan.head.state === 'paused',
+      cancelling: plan.head.state === 'cancelling',
+      minInSync,
+      targetGraceMs,
+    };
     try {
       const decision = decideMove(move, record, observed, control, now, this.downSince.get(move.to) ?? now);
       if (isAction(decision)) applyMoveAction(record, decision, minInSync);
@@ -178,17 +239,28 @@ export class Executor {
   /** A copy that is kept on purpose, because fewer are in sync than wanted, does not hold the plan up. */
   private isPurged(state: RegisterState, move: PlanMove, keptAsSpare: boolean): boolean {
     if (move.from === '' || keptAsSpare || !isConnected(state, move.from)) return true;
-    return this.options.observed.has(move.from) && this.options.observed.replica(move.from, move.keyspace, move.partition) === undefined;
+    return (
+      this.options.observed.has(move.from) &&
+      this.options.observed.replica(move.from, move.keyspace, move.partition) === undefined
+    );
   }
 
   private agentsApplied(state: RegisterState, move: PlanMove, before: MoveRecord | undefined): boolean {
     const { map } = requireKeyspace(state, move.keyspace);
     const generation = before?.cutoverGeneration ?? map.generation;
-    const concerned = [...votersOf(map.record(move.partition)), ...(move.from === '' ? [] : [move.from])].filter((node) => isConnected(state, node));
+    const concerned = [...votersOf(map.record(move.partition)), ...(move.from === '' ? [] : [move.from])].filter(
+      (node) => isConnected(state, node),
+    );
     return concerned.every((node) => this.options.observed.applied(node, move.keyspace, generation));
   }
 
-  private moveRecord(plan: string, move: PlanMove, before: MoveRecord | undefined, decision: MoveDecision, generation: MoveRecord['cutoverGeneration']): MoveRecord {
+  private moveRecord(
+    plan: string,
+    move: PlanMove,
+    before: MoveRecord | undefined,
+    decision: MoveDecision,
+    generation: MoveRecord['cutoverGeneration'],
+  ): MoveRecord {
     const phase = decision.phase.name;
     const cut = decision.do === 'remove-replica' || decision.do === 'change-leader';
     return {
@@ -206,18 +278,29 @@ export class Executor {
 const nothing: Draft<{ acted: boolean }> = { compare: [], ops: [], result: { acted: false } };
 
 const isAction = (decision: MoveDecision): decision is MoveAction & MoveDecision =>
-  decision.do === 'add-learner' || decision.do === 'change-leader' || decision.do === 'remove-replica' || decision.do === 'drop-learner';
+  decision.do === 'add-learner' ||
+  decision.do === 'change-leader' ||
+  decision.do === 'remove-replica' ||
+  decision.do === 'drop-learner';
 
-const phaseOf = (plan: PlanView, index: number): MovePhaseName => (plan.moves.get(index)?.value.phase as MovePhaseName | undefined) ?? 'pending';
+const phaseOf = (plan: PlanView, index: number): MovePhaseName =>
+  (plan.moves.get(index)?.value.phase as MovePhaseName | undefined) ?? 'pending';
 
 const lookAt = (state: RegisterState, move: PlanMove) => {
   const { map } = requireKeyspace(state, move.keyspace);
-  return { record: map.record(move.partition), minInSync: map.spec.minInSync, replicationFactor: map.spec.replicationFactor };
+  return {
+    record: map.record(move.partition),
+    minInSync: map.spec.minInSync,
+    replicationFactor: map.spec.replicationFactor,
+  };
 };
 
 const countMoves = (plan: PlanView) => {
   const phases = [...plan.moves.values()].map((m) => m.value.phase);
-  return { movesDone: phases.filter((p) => p === 'done').length, movesFailed: phases.filter((p) => p === 'failed').length };
+  return {
+    movesDone: phases.filter((p) => p === 'done').length,
+    movesFailed: phases.filter((p) => p === 'failed').length,
+  };
 };
 
 const describe = (record: PartitionRecord): string =>

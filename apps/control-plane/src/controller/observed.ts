@@ -46,7 +46,8 @@ export class Observed {
   /** Bytes of a partition: the most that any of its holders reports. */
   bytesOf(keyspace: string, partition: number): number {
     let most = 0;
-    for (const seen of this.nodes.values()) most = Math.max(most, seen.replicas.get(at(keyspace, partition))?.bytes ?? 0);
+    for (const seen of this.nodes.values())
+      most = Math.max(most, seen.replicas.get(at(keyspace, partition))?.bytes ?? 0);
     return most;
   }
 }

@@ -41,10 +41,15 @@ export class PurgeBook {
     return { keyspace: replica.keyspace, partition: replica.partition, generation: since };
   }
 
-  private isSafe(state: RegisterState, keyspace: string, record: PartitionRecord, since: Generation, replicationFactor: number): boolean {
+  private isSafe(
+    state: RegisterState,
+    keyspace: string,
+    record: PartitionRecord,
+    since: Generation,
+    replicationFactor: number,
+  ): boolean {
     const inSync = inSyncOf(record);
     if (inSync.length < replicationFactor) return false;
     return inSync.every((node) => isConnected(state, node) && this.observed.applied(node, keyspace, since));
   }
 }
-

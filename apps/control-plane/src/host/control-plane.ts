@@ -45,7 +45,10 @@ export interface ControlPlane {
  * One replica of the control plane, serving when it resolves.
  * @throws CadastreError UNAVAILABLE when etcd does not answer within `config.startTimeoutMs` or a port is taken
  */
-export const startControlPlane = async (config: ControlPlaneConfig, dependencies: ControlPlaneDependencies = {}): Promise<ControlPlane> => {
+export const startControlPlane = async (
+  config: ControlPlaneConfig,
+  dependencies: ControlPlaneDependencies = {},
+): Promise<ControlPlane> => {
   const clock = dependencies.clock ?? systemClock;
   const logger = dependencies.logger ?? silentLogger;
   const store = dependencies.store ?? new EtcdStore({ endpoints: config.etcd, clock, logger });
@@ -140,7 +143,13 @@ class Replica implements ControlPlane {
 
   private async openRegister(signal: AbortSignal | undefined): Promise<void> {
     const { store, clock, logger, config } = this;
-    const { version } = await reachStore(store, { clock, logger, endpoints: config.etcd, timeoutMs: config.startTimeoutMs, ...(signal && { signal }) });
+    const { version } = await reachStore(store, {
+      clock,
+      logger,
+      endpoints: config.etcd,
+      timeoutMs: config.startTimeoutMs,
+      ...(signal && { signal }),
+    });
     this.etcdVersion = version;
     this.feed.subscribe((change, state) => {
       this.hub.onRegisterChange(change, state);
@@ -150,16 +159,24 @@ class Replica implements ControlPlane {
     });
     await this.loadMirror();
     await this.writerLease.start();
-    await this.register.commit((state) => (state.cluster ? { compare: [], ops: [], result: undefined } : { ...clusterPart(randomId()), result: undefined }));
+    await this.register.commit((state) =>
+      state.cluster ? { compare: [], ops: [], result: undefined } : { ...clusterPart(randomId()), result: undefined },
+    );
     this.loaded = true;
   }
 
   /** etcd can answer and then be gone: a watch waits for it for ever, a start does not. */
   private async loadMirror(): Promise<void> {
     const { etcd: endpoints, startTimeoutMs: timeoutMs } = this.config;
-    const late = new Promise<'late'>((resolve) => this.clock.after(timeoutMs, () => resolve('late'), { background: true }));
+    const late = new Promise<'late'>((resolve) =>
+      this.clock.after(timeoutMs, () => resolve('late'), { background: true }),
+    );
     if ((await Promise.race([this.mirror.start(), late])) === 'late') {
-      throw new CadastreError('UNAVAILABLE', `etcd at ${endpoints.join(', ')} did not give the register within ${timeoutMs} ms`, { field: '--etcd', remedy: 'see whether etcd is overloaded: etcdctl endpoint status' });
+      throw new CadastreError(
+        'UNAVAILABLE',
+        `etcd at ${endpoints.join(', ')} did not give the register within ${timeoutMs} ms`,
+        { field: '--etcd', remedy: 'see whether etcd is overloaded: etcdctl endpoint status' },
+      );
     }
   }
 
@@ -199,7 +216,11 @@ class Replica implements ControlPlane {
       observed,
       clock,
       logger,
-      identity: { id: config.id, address: config.advertise ?? this.grpcAddress, httpAddress: config.advertiseHttp ?? this.httpAddress },
+      identity: {
+        id: config.id,
+        address: config.advertise ?? this.grpcAddress,
+        httpAddress: config.advertiseHttp ?? this.httpAddress,
+      },
       electionTtlMs: config.electionTtlMs,
       settleMs: config.settleMs,
     });
@@ -219,7 +240,8 @@ class Replica implements ControlPlane {
 
   /** Leadership goes first, so that another replica acts while this one still drains its streams. */
   private async stopInOrder(): Promise<void> {
-    const quiet = (what: string) => (error: unknown) => this.logger.warn(`${what} did not stop cleanly`, { reason: CadastreError.from(error).message });
+    const quiet = (what: string) => (error: unknown) =>
+      this.logger.warn(`${what} did not stop cleanly`, { reason: CadastreError.from(error).message });
     this.events.close();
     this.hub.close();
     this.planWatches.close();

@@ -20,8 +20,16 @@ const nestLogger = (logger: Logger): LoggerService => ({
   warn: (message: unknown) => logger.warn(String(message)),
 });
 
-export const createApp = async (parts: AppParts, isLoopback: boolean, logger: Logger): Promise<NestExpressApplication> => {
-  const app = await NestFactory.create<NestExpressApplication>(appModule(parts), { bodyParser: false, logger: nestLogger(logger), abortOnError: false });
+export const createApp = async (
+  parts: AppParts,
+  isLoopback: boolean,
+  logger: Logger,
+): Promise<NestExpressApplication> => {
+  const app = await NestFactory.create<NestExpressApplication>(appModule(parts), {
+    bodyParser: false,
+    logger: nestLogger(logger),
+    abortOnError: false,
+  });
   app.disable('x-powered-by');
   app.useGlobalFilters(new ProblemFilter(logger));
   app.use(secureHeaders);
@@ -36,7 +44,11 @@ export const listenHttp = async (app: NestExpressApplication, host: string, port
   try {
     await app.listen(port, host);
   } catch (error) {
-    throw new CadastreError('UNAVAILABLE', `cannot listen on ${host}:${port}: ${(error as Error).message}`, { field: '--http', remedy: 'free the port or choose another', cause: error });
+    throw new CadastreError('UNAVAILABLE', `cannot listen on ${host}:${port}: ${(error as Error).message}`, {
+      field: '--http',
+      remedy: 'free the port or choose another',
+      cause: error,
+    });
   }
   return ((app.getHttpServer() as Server).address() as AddressInfo).port;
 };

@@ -18,20 +18,27 @@ export const reachStore = async (store: Store, options: ReachStoreOptions): Prom
   const giveUpAt = clock.monotonicMs() + timeoutMs;
   for (let tries = 1; ; tries += 1) {
     try {
-      return await store.status({ deadlineMs: Math.max(100, Math.min(3_000, timeoutMs / 4, giveUpAt - clock.monotonicMs())) });
+      return await store.status({
+        deadlineMs: Math.max(100, Math.min(3_000, timeoutMs / 4, giveUpAt - clock.monotonicMs())),
+      });
     } catch (thrown) {
       const error = unreachable(endpoints, CadastreError.from(thrown));
       const left = giveUpAt - clock.monotonicMs();
       if (left <= 0 || signal?.aborted) throw error;
       const log = tries === 1 ? logger.error : logger.warn;
-      log(`${error.message}; trying for another ${Math.ceil(left / 1000)} s`, { code: error.code, remedy: error.remedy, tries });
+      log(`${error.message}; trying for another ${Math.ceil(left / 1000)} s`, {
+        code: error.code,
+        remedy: error.remedy,
+        tries,
+      });
       await delay(clock, Math.min(left, backoff.nextMs()), signal);
     }
   }
 };
 
 const unreachable = (endpoints: readonly string[], cause: CadastreError): CadastreError => {
-  if (cause.code !== 'UNAVAILABLE' && cause.code !== 'DEADLINE_EXCEEDED' && cause.code !== 'UNKNOWN_OUTCOME') return cause;
+  if (cause.code !== 'UNAVAILABLE' && cause.code !== 'DEADLINE_EXCEEDED' && cause.code !== 'UNKNOWN_OUTCOME')
+    return cause;
   return new CadastreError('UNAVAILABLE', `etcd does not answer at ${endpoints.join(', ')}: ${cause.message}`, {
     field: '--etcd',
     remedy: 'start etcd, or correct --etcd; etcdctl endpoint health shows whether it is well',

@@ -2,28 +2,40 @@ import type { Wire } from '@cadastre/contracts';
 import type { PlanView, RegisterState } from '@cadastre/store';
 
 /** One sentence for the operator: the worst thing first. */
-export const healthOf = (state: RegisterState, nodes: readonly Wire.Node[], open: PlanView | undefined, frozen: string | undefined): string => {
+export const healthOf = (
+  state: RegisterState,
+  nodes: readonly Wire.Node[],
+  open: PlanView | undefined,
+  frozen: string | undefined,
+): string => {
   if (frozen) return capital(frozen);
   if (!state.controller) return 'No controller is active: data is served, nothing changes.';
   const problems = [...leaderless(state), ...down(nodes), ...underReplicated(state)];
   if (problems.length > 0) return `${capital(problems.join('; '))}.`;
   if (open?.head.state === 'proposed') return `Healthy; plan ${open.head.id} waits for a decision.`;
   if (open) return `Healthy; plan ${open.head.id} is ${open.head.state}.`;
-  return state.keyspaces.size === 0 ? 'Healthy; there is no keyspace yet.' : 'Healthy: every partition has its leader and all its copies.';
+  return state.keyspaces.size === 0
+    ? 'Healthy; there is no keyspace yet.'
+    : 'Healthy: every partition has its leader and all its copies.';
 };
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-const sum = (state: RegisterState, count: (name: string) => number): number => [...state.keyspaces.keys()].reduce((total, name) => total + count(name), 0);
+const sum = (state: RegisterState, count: (name: string) => number): number =>
+  [...state.keyspaces.keys()].reduce((total, name) => total + count(name), 0);
 
 const leaderless = (state: RegisterState): string[] => {
-  const count = sum(state, (name) => partitionsWhere(state, name, (records) => !records.some((r) => r.inSync && state.sessions.has(r.node))));
+  const count = sum(state, (name) =>
+    partitionsWhere(state, name, (records) => !records.some((r) => r.inSync && state.sessions.has(r.node))),
+  );
   return count > 0 ? [`${count} partitions have no live in-sync copy`] : [];
 };
 
 const down = (nodes: readonly Wire.Node[]): string[] => {
   const names = nodes.filter((n) => n.state === 'down').map((n) => n.entry?.id ?? '');
-  return names.length > 0 ? [`nodes down: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} others` : ''}`] : [];
+  return names.length > 0
+    ? [`nodes down: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} others` : ''}`]
+    : [];
 };
 
 const underReplicated = (state: RegisterState): string[] => {
@@ -34,5 +46,12 @@ const underReplicated = (state: RegisterState): string[] => {
   return count > 0 ? [`${count} partitions have fewer in-sync copies than wanted`] : [];
 };
 
-const partitionsWhere = (state: RegisterState, name: string, test: (replicas: readonly { node: string; inSync: boolean }[]) => boolean): number =>
-  state.keyspaces.get(name)!.map.records().filter((r) => test(r.replicas)).length;
+const partitionsWhere = (
+  state: RegisterState,
+  name: string,
+  test: (replicas: readonly { node: string; inSync: boolean }[]) => boolean,
+): number =>
+  state.keyspaces
+    .get(name)!
+    .map.records()
+    .filter((r) => test(r.replicas)).length;

@@ -16,7 +16,18 @@ import {
 import type { Wire } from '@cadastre/contracts';
 import { type Clock, randomId, sha256Hex } from '@cadastre/runtime';
 import type { Part, PlanEvent, PlanHead, PlanView, Register, RegisterState, Store } from '@cadastre/store';
-import { join, keyspacePart, mapUnchanged, newPlanPart, nodePart, planHeadPart, requireKeyspace, requirePlan, SEGMENT, writeSegments } from '@cadastre/store';
+import {
+  join,
+  keyspacePart,
+  mapUnchanged,
+  newPlanPart,
+  nodePart,
+  planHeadPart,
+  requireKeyspace,
+  requirePlan,
+  SEGMENT,
+  writeSegments,
+} from '@cadastre/store';
 import { plannerNodes } from '../controller/world.js';
 import type { Observed } from '../controller/observed.js';
 import { healthOf } from './health.js';
@@ -64,7 +75,17 @@ export class Operations implements OperationsPort {
     const partitions = createPartitioner(spec.scheme).partitions;
     await register.commit((state) => {
       const part = keyspacePart(state, spec, id, partitions, Math.round(clock.wallMs()));
-      return { ...part, result: undefined, audit: { actor, verb: 'create', subject: `keyspace/${spec.name}`, reason: act.reason ?? '', after: `${partitions} partitions, RF ${spec.replicationFactor}` } };
+      return {
+        ...part,
+        result: undefined,
+        audit: {
+          actor,
+          verb: 'create',
+          subject: `keyspace/${spec.name}`,
+          reason: act.reason ?? '',
+          after: `${partitions} partitions, RF ${spec.replicationFactor}`,
+        },
+      };
     });
     return this.getKeyspace(spec.name, false);
   }
@@ -74,23 +95,42 @@ export class Operations implements OperationsPort {
   }
 
   listKeyspaces(): Wire.Keyspace[] {
-    return [...this.state.keyspaces.values()].sort((a, b) => (a.record.spec.name < b.record.spec.name ? -1 : 1)).map((k) => keyspaceView(k, false));
+    return [...this.state.keyspaces.values()]
+      .sort((a, b) => (a.record.spec.name < b.record.spec.name ? -1 : 1))
+      .map((k) => keyspaceView(k, false));
   }
 
   listNodes(): Wire.Node[] {
     const counts = countsByNode(this.state);
-    return [...this.state.nodes.keys()].sort(byNumber).map((id) => nodeView(this.state, this.options.observed, id, counts));
+    return [...this.state.nodes.keys()]
+      .sort(byNumber)
+      .map((id) => nodeView(this.state, this.options.observed, id, counts));
   }
 
   async drainNode(id: string, undo: boolean, act: Act): Promise<Wire.Node> {
     const actor = requireActor(act);
     await this.options.register.commit((state) => {
       const node = state.nodes.get(id)?.value;
-      if (!node) throw new CadastreError('NOT_FOUND', `node "${printable(id)}" does not exist`, { field: 'id', remedy: 'list the nodes to see their ids' });
+      if (!node)
+        throw new CadastreError('NOT_FOUND', `node "${printable(id)}" does not exist`, {
+          field: 'id',
+          remedy: 'list the nodes to see their ids',
+        });
       const adminState = undo ? 'active' : 'draining';
       if (node.adminState === adminState) return { compare: [], ops: [], result: undefined };
       const part = nodePart(state, { ...node, adminState });
-      return { ...part, result: undefined, audit: { actor, verb: undo ? 'undrain' : 'drain', subject: `node/${id}`, reason: act.reason ?? '', before: node.adminState, after: adminState } };
+      return {
+        ...part,
+        result: undefined,
+        audit: {
+          actor,
+          verb: undo ? 'undrain' : 'drain',
+          subject: `node/${id}`,
+          reason: act.reason ?? '',
+          before: node.adminState,
+          after: adminState,
+        },
+      };
     });
     return nodeView(this.state, this.options.observed, id, countsByNode(this.state));
   }
@@ -105,10 +145,29 @@ export class Operations implements OperationsPort {
       refuseWhileBusy(state, names);
       const proposal = this.plan(state, names);
       if (proposal.kind === 'nothing') return { compare: [], ops: [], result: proposal.because };
-      const body: PlanBody = { ...proposal.plan, proposer: actor, reason: printable(act.reason ?? '', LIMITS.reasonCharsMax) };
+      const body: PlanBody = {
+        ...proposal.plan,
+        proposer: actor,
+        reason: printable(act.reason ?? '', LIMITS.reasonCharsMax),
+      };
       const note = proposal.notes.join(' ');
-      const part = join(mapUnchanged(state, names), this.supersede(state, names, id), newPlanPart({ ...this.newHead(id, body, actor), note }, body));
-      return { ...part, result: '', audit: { actor, verb: 'propose', subject: `plan/${id}`, reason: body.reason, after: `${body.moves.length} moves`, generation: body.base } };
+      const part = join(
+        mapUnchanged(state, names),
+        this.supersede(state, names, id),
+        newPlanPart({ ...this.newHead(id, body, actor), note }, body),
+      );
+      return {
+        ...part,
+        result: '',
+        audit: {
+          actor,
+          verb: 'propose',
+          subject: `plan/${id}`,
+          reason: body.reason,
+          after: `${body.moves.length} moves`,
+          generation: body.base,
+        },
+      };
     });
     if (committed.result !== '') return { nothingBecause: committed.result };
     return { plan: this.getPlan(id), nothingBecause: '' };
@@ -119,7 +178,12 @@ export class Operations implements OperationsPort {
     return proposePlan({
       keyspaces: names.map((name) => {
         const { map } = requireKeyspace(state, name);
-        return { spec: map.spec, generation: map.generation, records: map.records(), bytesOf: (p: number) => this.options.observed.bytesOf(name, p) };
+        return {
+          spec: map.spec,
+          generation: map.generation,
+          records: map.records(),
+          bytesOf: (p: number) => this.options.observed.bytesOf(name, p),
+        };
       }),
       nodes: plannerNodes(state),
       ...(limits && { limits }),
@@ -145,11 +209,15 @@ export class Operations implements OperationsPort {
   /** A newer proposal takes the place of those that wait for the same keyspaces. */
   private supersede(state: RegisterState, names: readonly string[], by: string): Part {
     const waiting = [...state.plans.values()].filter((p) => p.head.state === 'proposed' && touches(p, names));
-    return join(...waiting.map((p) => planHeadPart(state, this.moved(p.head, 'superseded', 'cadastre', `superseded by ${by}`))));
+    return join(
+      ...waiting.map((p) => planHeadPart(state, this.moved(p.head, 'superseded', 'cadastre', `superseded by ${by}`))),
+    );
   }
 
   listPlans(): Wire.Plan[] {
-    return [...this.state.plans.values()].sort((a, b) => b.head.createdMs - a.head.createdMs).map((p) => planView(p, this.options.observed, false));
+    return [...this.state.plans.values()]
+      .sort((a, b) => b.head.createdMs - a.head.createdMs)
+      .map((p) => planView(p, this.options.observed, false));
   }
 
   getPlan(id: string): Wire.Plan {
@@ -164,7 +232,8 @@ export class Operations implements OperationsPort {
       throw new CadastreError('NOT_FOUND', 'there is no plan yet', { field: 'id', remedy: 'propose one' });
     }
     const matches = id === '' ? [] : plans.filter((p) => p.head.id.startsWith(id));
-    if (matches.length > 1) throw invalid('id', `"${printable(id)}" begins the id of ${matches.length} plans`, 'give more of it');
+    if (matches.length > 1)
+      throw invalid('id', `"${printable(id)}" begins the id of ${matches.length} plans`, 'give more of it');
     return matches[0] ?? requirePlan(this.state, printable(id));
   }
 
@@ -179,10 +248,25 @@ export class Operations implements OperationsPort {
       const next = transition(plan.head.state, verb);
       stale = verb === 'approve' ? this.checkApproval(state, plan, act) : undefined;
       if (stale) return { ...this.staleDraft(state, plan, stale), result: undefined };
-      const head = this.moved(plan.head, next, actor, `${PAST[verb]}${act.reason ? `: ${printable(act.reason, LIMITS.reasonCharsMax)}` : ''}`);
-      const guard = verb === 'approve' ? mapUnchanged(state, plan.body.base.map((b) => b.keyspace)) : join();
+      const head = this.moved(
+        plan.head,
+        next,
+        actor,
+        `${PAST[verb]}${act.reason ? `: ${printable(act.reason, LIMITS.reasonCharsMax)}` : ''}`,
+      );
+      const guard =
+        verb === 'approve'
+          ? mapUnchanged(
+              state,
+              plan.body.base.map((b) => b.keyspace),
+            )
+          : join();
       const part = join(guard, planHeadPart(state, head));
-      return { ...part, result: undefined, audit: { actor, verb, subject: `plan/${id}`, reason: act.reason ?? '', before: plan.head.state, after: next } };
+      return {
+        ...part,
+        result: undefined,
+        audit: { actor, verb, subject: `plan/${id}`, reason: act.reason ?? '', before: plan.head.state, after: next },
+      };
     });
     if (stale) throw stale;
     return this.getPlan(id);
@@ -190,24 +274,53 @@ export class Operations implements OperationsPort {
 
   /** @returns the staleness; @throws PLAN_CHANGED when the digest is not that of what would run */
   private checkApproval(state: RegisterState, plan: PlanView, act: ActOnPlan): CadastreError | undefined {
-    if (!act.digest) throw invalid('digest', 'is missing', 'give the digest of the plan that was read; plan show prints it');
+    if (!act.digest)
+      throw invalid('digest', 'is missing', 'give the digest of the plan that was read; plan show prints it');
     if (act.digest !== plan.head.digest || plan.head.digest !== sha256Hex(canonicalPlanBytes(plan.body))) {
-      throw new CadastreError('PLAN_CHANGED', `plan ${plan.head.id} has digest ${plan.head.digest}, ${printable(act.digest)} was approved`, { field: 'digest', remedy: 'read the plan again and approve what it says now' });
+      throw new CadastreError(
+        'PLAN_CHANGED',
+        `plan ${plan.head.id} has digest ${plan.head.digest}, ${printable(act.digest)} was approved`,
+        { field: 'digest', remedy: 'read the plan again and approve what it says now' },
+      );
     }
     if (plan.head.expiresMs < this.options.clock.wallMs()) {
-      throw new CadastreError('FAILED_PRECONDITION', `plan ${plan.head.id} expired`, { field: 'id', remedy: 'propose anew' });
+      throw new CadastreError('FAILED_PRECONDITION', `plan ${plan.head.id} expired`, {
+        field: 'id',
+        remedy: 'propose anew',
+      });
     }
-    const check = checkStale(plan.body, (keyspace, partition) => state.keyspaces.get(keyspace)?.map.record(partition), plannerNodes(state));
+    const check = checkStale(
+      plan.body,
+      (keyspace, partition) => state.keyspaces.get(keyspace)?.map.record(partition),
+      plannerNodes(state),
+    );
     if (check.fresh) return undefined;
-    return new CadastreError('PLAN_STALE', `plan ${plan.head.id} is stale: ${check.changes.slice(0, 5).join('; ')}${check.changes.length > 5 ? `; and ${check.changes.length - 5} more` : ''}`, {
-      field: 'id',
-      remedy: 'propose again: cadastre plan propose',
-    });
+    return new CadastreError(
+      'PLAN_STALE',
+      `plan ${plan.head.id} is stale: ${check.changes.slice(0, 5).join('; ')}${check.changes.length > 5 ? `; and ${check.changes.length - 5} more` : ''}`,
+      {
+        field: 'id',
+        remedy: 'propose again: cadastre plan propose',
+      },
+    );
   }
 
   private staleDraft(state: RegisterState, plan: PlanView, stale: CadastreError) {
-    const part = planHeadPart(state, { ...this.moved(plan.head, 'superseded', 'cadastre', 'found stale when it was to be approved'), note: stale.message });
-    return { ...part, audit: { actor: 'cadastre', verb: 'supersede', subject: `plan/${plan.head.id}`, reason: stale.message, before: plan.head.state, after: 'superseded' } };
+    const part = planHeadPart(state, {
+      ...this.moved(plan.head, 'superseded', 'cadastre', 'found stale when it was to be approved'),
+      note: stale.message,
+    });
+    return {
+      ...part,
+      audit: {
+        actor: 'cadastre',
+        verb: 'supersede',
+        subject: `plan/${plan.head.id}`,
+        reason: stale.message,
+        before: plan.head.state,
+        after: 'superseded',
+      },
+    };
   }
 
   private moved(head: PlanHead, state: PlanState, actor: string, what: string): PlanHead {
@@ -219,7 +332,9 @@ export class Operations implements OperationsPort {
     const { replica, etcdVersion, watchers, frozen } = this.options;
     const { state } = this;
     const nodes = this.listNodes();
-    const open = [...state.plans.values()].filter((p) => !hasEnded(p.head.state)).sort((a, b) => b.head.createdMs - a.head.createdMs)[0];
+    const open = [...state.plans.values()]
+      .filter((p) => !hasEnded(p.head.state))
+      .sort((a, b) => b.head.createdMs - a.head.createdMs)[0];
     return {
       clusterId: state.cluster?.value.clusterId ?? '',
       replica,
@@ -237,20 +352,31 @@ export class Operations implements OperationsPort {
   }
 }
 
-const PAST: Record<Verb, string> = { approve: 'approved', reject: 'rejected', pause: 'paused', resume: 'resumed', cancel: 'cancelled' };
+const PAST: Record<Verb, string> = {
+  approve: 'approved',
+  reject: 'rejected',
+  pause: 'paused',
+  resume: 'resumed',
+  cancel: 'cancelled',
+};
 
 const requireActor = ({ actor, reason }: Act): string => {
   if (!actor.trim()) throw invalid('actor', 'is missing', 'say who acts');
-  if ((reason?.length ?? 0) > LIMITS.reasonCharsMax) throw invalid('reason', `has ${reason!.length} characters`, 'shorten it', `${LIMITS.reasonCharsMax} characters`);
+  if ((reason?.length ?? 0) > LIMITS.reasonCharsMax)
+    throw invalid('reason', `has ${reason!.length} characters`, 'shorten it', `${LIMITS.reasonCharsMax} characters`);
   return printable(actor);
 };
 
-const touches = (plan: PlanView, names: readonly string[]): boolean => plan.body.base.some((b) => names.includes(b.keyspace));
+const touches = (plan: PlanView, names: readonly string[]): boolean =>
+  plan.body.base.some((b) => names.includes(b.keyspace));
 
 const refuseWhileBusy = (state: RegisterState, names: readonly string[]): void => {
   for (const plan of state.plans.values()) {
     if (hasEnded(plan.head.state) || plan.head.state === 'proposed' || !touches(plan, names)) continue;
-    throw new CadastreError('FAILED_PRECONDITION', `plan ${plan.head.id} is ${plan.head.state} on the same keyspace`, { field: 'keyspaces', remedy: `wait for it, or cancel it: cadastre plan cancel ${plan.head.id}` });
+    throw new CadastreError('FAILED_PRECONDITION', `plan ${plan.head.id} is ${plan.head.state} on the same keyspace`, {
+      field: 'keyspaces',
+      remedy: `wait for it, or cancel it: cadastre plan cancel ${plan.head.id}`,
+    });
   }
 };
 

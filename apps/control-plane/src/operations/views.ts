@@ -43,7 +43,12 @@ const countMap = (map: KeyspaceMap, counts: Map<string, { replicas: number; lead
   }
 };
 
-export const nodeView = (state: RegisterState, observed: Observed, id: string, counts: Map<string, Counts>): Wire.Node => {
+export const nodeView = (
+  state: RegisterState,
+  observed: Observed,
+  id: string,
+  counts: Map<string, Counts>,
+): Wire.Node => {
   const record = state.nodes.get(id)!.value;
   const { replicas, leaders } = counts.get(id) ?? { replicas: 0, leaders: 0 };
   let bytes = 0;
@@ -66,7 +71,14 @@ export const nodeView = (state: RegisterState, observed: Observed, id: string, c
   };
 };
 
-const ENDED: ReadonlySet<PlanState> = new Set(['completed', 'cancelled', 'failed', 'rejected', 'superseded', 'expired']);
+const ENDED: ReadonlySet<PlanState> = new Set([
+  'completed',
+  'cancelled',
+  'failed',
+  'rejected',
+  'superseded',
+  'expired',
+]);
 export const hasEnded = (state: PlanState): boolean => ENDED.has(state);
 
 export const planView = (plan: PlanView, observed: Observed, withMoves: boolean): Wire.Plan => {
@@ -98,6 +110,10 @@ const moveView = (plan: PlanView, move: PlanView['body']['moves'][number], obser
   const record = plan.moves.get(move.index)?.value;
   const phase = record?.phase ?? 'pending';
   const live = observed.replica(move.to, move.keyspace, move.partition);
-  const bytesDone = FILLED_PHASES.has(phase) ? move.bytes : phase === 'transferring' ? Math.min(live?.filledBytes ?? 0, move.bytes || Infinity) : 0;
+  const bytesDone = FILLED_PHASES.has(phase)
+    ? move.bytes
+    : phase === 'transferring'
+      ? Math.min(live?.filledBytes ?? 0, move.bytes || Infinity)
+      : 0;
   return { ...move, phase, note: record?.note ?? '', phaseSinceMs: record?.sinceMs ?? 0, bytesDone };
 };

@@ -10,15 +10,24 @@ export interface OperatorHandlerOptions {
 
 type PlanCall = WritableCall<Wire.GetPlanRequest__Output, Wire.Plan>;
 
-const actOf = ({ actor, reason = '' }: { readonly actor: string; readonly reason?: string }): Act => (reason === '' ? { actor } : { actor, reason });
+const actOf = ({ actor, reason = '' }: { readonly actor: string; readonly reason?: string }): Act =>
+  reason === '' ? { actor } : { actor, reason };
 
 export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOptions) => ({
-  CreateKeyspace: unary<Wire.CreateKeyspaceRequest__Output, Wire.Keyspace>((r) => operations.createKeyspace(decodeSpec(r.spec), actOf(r))),
-  GetKeyspace: unary<Wire.GetKeyspaceRequest__Output, Wire.Keyspace>((r) => operations.getKeyspace(r.name, r.withPartitions)),
-  ListKeyspaces: unary<Wire.ListKeyspacesRequest__Output, Wire.ListKeyspacesReply>(() => ({ keyspaces: operations.listKeyspaces() })),
+  CreateKeyspace: unary<Wire.CreateKeyspaceRequest__Output, Wire.Keyspace>((r) =>
+    operations.createKeyspace(decodeSpec(r.spec), actOf(r)),
+  ),
+  GetKeyspace: unary<Wire.GetKeyspaceRequest__Output, Wire.Keyspace>((r) =>
+    operations.getKeyspace(r.name, r.withPartitions),
+  ),
+  ListKeyspaces: unary<Wire.ListKeyspacesRequest__Output, Wire.ListKeyspacesReply>(() => ({
+    keyspaces: operations.listKeyspaces(),
+  })),
   ListNodes: unary<Wire.ListNodesRequest__Output, Wire.ListNodesReply>(() => ({ nodes: operations.listNodes() })),
   DrainNode: unary<Wire.DrainNodeRequest__Output, Wire.Node>((r) => operations.drainNode(r.id, r.undo, actOf(r))),
-  ProposePlan: unary<Wire.ProposePlanRequest__Output, Wire.ProposePlanReply>((r) => operations.proposePlan(r.keyspaces, actOf(r))),
+  ProposePlan: unary<Wire.ProposePlanRequest__Output, Wire.ProposePlanReply>((r) =>
+    operations.proposePlan(r.keyspaces, actOf(r)),
+  ),
   ListPlans: unary<Wire.ListPlansRequest__Output, Wire.ListPlansReply>(() => ({ plans: operations.listPlans() })),
   GetPlan: unary<Wire.GetPlanRequest__Output, Wire.Plan>((r) => operations.getPlan(r.id)),
   ActOnPlan: unary<Wire.ActOnPlanRequest__Output, Wire.Plan>((r) =>

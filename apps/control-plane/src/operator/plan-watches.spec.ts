@@ -16,7 +16,8 @@ let peer: Peer;
 const operations = {
   getPlan: (id: string) => {
     looks += 1;
-    if (!plan.id!.startsWith(id) && id !== 'latest') throw new CadastreError('NOT_FOUND', `plan "${id}" does not exist`, { field: 'id', remedy: 'list the plans' });
+    if (!plan.id!.startsWith(id) && id !== 'latest')
+      throw new CadastreError('NOT_FOUND', `plan "${id}" does not exist`, { field: 'id', remedy: 'list the plans' });
     return plan;
   },
 } as unknown as OperationsPort;
@@ -66,7 +67,11 @@ describe('WatchPlan', () => {
     plan = { ...plan, state: 'completed' };
     watches.onPlansChanged(['abc123']);
     expect(await ended).toBeUndefined();
-    expect(seen.map((p) => [p.state, p.moves[0]?.bytesDone])).toEqual([['executing', 0], ['executing', 7], ['completed', 7]]);
+    expect(seen.map((p) => [p.state, p.moves[0]?.bytesDone])).toEqual([
+      ['executing', 0],
+      ['executing', 7],
+      ['completed', 7],
+    ]);
   });
 
   it('does not look again and again at a plan that waits', async () => {

@@ -17,7 +17,8 @@ export interface PlanWatchesOptions {
 const hasEnded = (plan: Wire.Plan): boolean => isFinal(plan.state as PlanState);
 
 /** Progress of copies is soft state: no change of the register tells of it. */
-const isRunning = (plan: Wire.Plan): boolean => plan.state === 'executing' || plan.state === 'paused' || plan.state === 'approved';
+const isRunning = (plan: Wire.Plan): boolean =>
+  plan.state === 'executing' || plan.state === 'paused' || plan.state === 'approved';
 
 interface PlanWatch {
   readonly call: PlanCall;

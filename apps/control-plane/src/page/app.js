@@ -29,7 +29,12 @@ const render = () => {
   if (!state) return;
   renderHealth(state.status);
   renderPlan(state.plan, render);
-  renderActions(state.plan, { actor: actorField.value.trim(), reason: reasonField.value.trim(), busy: page.busy, onAct: act });
+  renderActions(state.plan, {
+    actor: actorField.value.trim(),
+    reason: reasonField.value.trim(),
+    busy: page.busy,
+    onAct: act,
+  });
   renderNodes(state.nodes, drain);
   renderKeyspaces(state.status.keyspaces);
   document.title = isOpen(state.plan) ? `${state.plan.state} · Cadastre` : 'Cadastre';
@@ -37,7 +42,11 @@ const render = () => {
 
 /** One request that changes something. Resolves to the reply, or throws what the server says is wrong and what to do. */
 const send = async (path, body) => {
-  const response = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const response = await fetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
   const reply = await response.json();
   if (!response.ok) throw new Error([reply.detail, reply.remedy].filter(Boolean).join(' — '));
   return reply;
@@ -69,7 +78,10 @@ async function act(verb) {
 
 const actOn = async (verb) => {
   const { id, digest } = page.state.plan;
-  const plan = await send(`/api/v1/plans/${encodeURIComponent(id)}/${verb}`, withActor(verb === 'approve' ? { digest } : {}));
+  const plan = await send(
+    `/api/v1/plans/${encodeURIComponent(id)}/${verb}`,
+    withActor(verb === 'approve' ? { digest } : {}),
+  );
   page.state = { ...page.state, plan };
   reasonField.value = '';
   return '';
@@ -87,7 +99,9 @@ async function drain(node, action) {
   if (page.busy || !requireActor('node-message')) return;
   await busyWith('node-message', async () => {
     await send(`/api/v1/nodes/${encodeURIComponent(node.id)}/drain`, withActor({ undo: action === 'undrain' }));
-    return action === 'undrain' ? `${node.id} keeps what it has.` : `${node.id} is to be emptied. Propose a plan to move what it holds.`;
+    return action === 'undrain'
+      ? `${node.id} keeps what it has.`
+      : `${node.id} is to be emptied. Propose a plan to move what it holds.`;
   });
 }
 

@@ -6,7 +6,8 @@ export const h = (tag, attributes = {}, ...children) => {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false || value === null) continue;
     if (name === 'on') for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
-    else if (name === 'style') for (const [property, text] of Object.entries(value)) element.style.setProperty(property, text);
+    else if (name === 'style')
+      for (const [property, text] of Object.entries(value)) element.style.setProperty(property, text);
     else element.setAttribute(name, value === true ? '' : String(value));
   }
   element.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false));
@@ -55,10 +56,28 @@ export const formatDuration = (ms) => {
 export const formatTime = (ms) => new Date(ms).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 const TONES = {
-  up: 'good', completed: 'good', done: 'good',
-  proposed: 'ask', approved: 'run', executing: 'run', draining: 'run', transferring: 'run', 'catching-up': 'run', 'handing-over': 'run', cutover: 'run', 'cleaning-up': 'run', preparing: 'run',
-  paused: 'warn', cancelled: 'warn', expired: 'idle', superseded: 'idle', rejected: 'idle', drained: 'idle', pending: 'idle',
-  down: 'bad', failed: 'bad',
+  up: 'good',
+  completed: 'good',
+  done: 'good',
+  proposed: 'ask',
+  approved: 'run',
+  executing: 'run',
+  draining: 'run',
+  transferring: 'run',
+  'catching-up': 'run',
+  'handing-over': 'run',
+  cutover: 'run',
+  'cleaning-up': 'run',
+  preparing: 'run',
+  paused: 'warn',
+  cancelled: 'warn',
+  expired: 'idle',
+  superseded: 'idle',
+  rejected: 'idle',
+  drained: 'idle',
+  pending: 'idle',
+  down: 'bad',
+  failed: 'bad',
 };
 /** A word in a coloured frame; the word says it all, the colour only helps. */
 export const chip = (word) => h('span', { class: 'chip', 'data-tone': TONES[word] ?? 'idle' }, word);

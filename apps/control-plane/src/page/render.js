@@ -1,7 +1,14 @@
 import { bar, byId, chip, formatBytes, formatCount, h, plural, renderWhenChanged, setText } from './dom.js';
 
 /** `Healthy…` is the server's word; anything else is a sentence about what is wrong. */
-export const toneOfHealth = (health) => (health.startsWith('Healthy') ? (/waits|is (approved|executing|paused)/.test(health) ? 'ask' : 'good') : /^No controller|no live/.test(health) ? 'bad' : 'warn');
+export const toneOfHealth = (health) =>
+  health.startsWith('Healthy')
+    ? /waits|is (approved|executing|paused)/.test(health)
+      ? 'ask'
+      : 'good'
+    : /^No controller|no live/.test(health)
+      ? 'bad'
+      : 'warn';
 
 const fact = (name, value, title) => h('div', { title }, h('dt', {}, name), h('dd', {}, value));
 
@@ -46,7 +53,13 @@ const scales = (nodes) => {
 
 const measure = (node, { name, of, show, tone }, { most, perWeight }) => {
   const fair = node.state === 'up' && perWeight > 0 ? (perWeight * node.weight) / most : undefined;
-  return h('div', { class: 'measure' }, h('span', { class: 'measure-name' }, name), bar(of(node) / most, tone, fair), h('span', { class: 'measure-value' }, show(of(node))));
+  return h(
+    'div',
+    { class: 'measure' },
+    h('span', { class: 'measure-name' }, name),
+    bar(of(node) / most, tone, fair),
+    h('span', { class: 'measure-value' }, show(of(node))),
+  );
 };
 
 const nodeCard = (node, scale, onDrain) =>
@@ -63,18 +76,34 @@ const nodeCard = (node, scale, onDrain) =>
         h(
           'button',
           {
-            class: 'small', type: 'button', title: `cadastre node drain ${node.id}${action === 'undrain' ? ' --undo' : ''}`, 'aria-label': `${action} ${node.id}`,
+            class: 'small',
+            type: 'button',
+            title: `cadastre node drain ${node.id}${action === 'undrain' ? ' --undo' : ''}`,
+            'aria-label': `${action} ${node.id}`,
             on: { click: () => onDrain(node, action) },
           },
           action === 'undrain' ? 'Keep' : 'Drain',
         ),
       ),
     ),
-    h('div', { class: 'measures' }, MEASURES.map((m, i) => measure(node, m, scale[i]))),
+    h(
+      'div',
+      { class: 'measures' },
+      MEASURES.map((m, i) => measure(node, m, scale[i])),
+    ),
   );
 
 const rackGroup = ([rack, nodes], scale, onDrain) =>
-  h('div', { class: 'rack' }, rack !== '' && h('h4', {}, rack), h('ul', { class: 'node-list' }, nodes.map((n) => nodeCard(n, scale, onDrain))));
+  h(
+    'div',
+    { class: 'rack' },
+    rack !== '' && h('h4', {}, rack),
+    h(
+      'ul',
+      { class: 'node-list' },
+      nodes.map((n) => nodeCard(n, scale, onDrain)),
+    ),
+  );
 
 const zoneCard = ([zone, nodes], scale, onDrain) => {
   const up = nodes.filter((n) => n.state !== 'down').length;
@@ -90,17 +119,37 @@ export const renderNodes = (nodes, onDrain) => {
   setText(byId('nodes-count'), nodes.length === 0 ? '' : plural(nodes.length, 'node'));
   byId('nodes-legend').hidden = nodes.length === 0;
   renderWhenChanged(byId('zones'), nodes, () => {
-    if (nodes.length === 0) return h('p', { class: 'empty' }, 'No node has registered yet. A storage agent registers itself when it starts: ', h('code', {}, 'cadastre up'), ' starts a whole cluster on this machine.');
+    if (nodes.length === 0)
+      return h(
+        'p',
+        { class: 'empty' },
+        'No node has registered yet. A storage agent registers itself when it starts: ',
+        h('code', {}, 'cadastre up'),
+        ' starts a whole cluster on this machine.',
+      );
     const scale = scales(nodes);
     return groupBy(nodes, (n) => n.labels.zone ?? '').map((zone) => zoneCard(zone, scale, onDrain));
   });
 };
 
-const schemeText = (scheme) => (scheme.kind === 'range' ? `range, ${plural(scheme.splitPoints.length, 'split point')}` : `${scheme.hash} slots${scheme.hashTags ? ', hash tags' : ''}`);
+const schemeText = (scheme) =>
+  scheme.kind === 'range'
+    ? `range, ${plural(scheme.splitPoints.length, 'split point')}`
+    : `${scheme.hash} slots${scheme.hashTags ? ', hash tags' : ''}`;
 
-const spreadText = (spread) => (spread.length === 0 ? 'anywhere' : spread.map((s) => `${s.maxPerDomain} a ${s.label}${s.hard ? '' : ' (wish)'}`).join(', '));
+const spreadText = (spread) =>
+  spread.length === 0
+    ? 'anywhere'
+    : spread.map((s) => `${s.maxPerDomain} a ${s.label}${s.hard ? '' : ' (wish)'}`).join(', ');
 
-const problemCell = (label, count, tone) => h('td', { 'data-label': label, class: 'num' }, count === 0 ? h('span', { class: 'quiet' }, '0') : h('span', { class: 'flag', 'data-tone': tone }, formatCount(count)));
+const problemCell = (label, count, tone) =>
+  h(
+    'td',
+    { 'data-label': label, class: 'num' },
+    count === 0
+      ? h('span', { class: 'quiet' }, '0')
+      : h('span', { class: 'flag', 'data-tone': tone }, formatCount(count)),
+  );
 
 const keyspaceRow = ({ spec, generation, partitions, underReplicated, withoutLeader, moving }) =>
   h(
@@ -109,7 +158,15 @@ const keyspaceRow = ({ spec, generation, partitions, underReplicated, withoutLea
     h('th', { scope: 'row' }, spec.name),
     h('td', { 'data-label': 'partitions', class: 'num' }, formatCount(partitions)),
     h('td', { 'data-label': 'scheme' }, schemeText(spec.scheme)),
-    h('td', { 'data-label': 'copies', class: 'num', title: 'replication factor, and how many must have a write before it is acknowledged' }, `${spec.replicationFactor}, ${spec.minInSync} to write`),
+    h(
+      'td',
+      {
+        'data-label': 'copies',
+        class: 'num',
+        title: 'replication factor, and how many must have a write before it is acknowledged',
+      },
+      `${spec.replicationFactor}, ${spec.minInSync} to write`,
+    ),
     h('td', { 'data-label': 'spread' }, spreadText(spec.spread)),
     problemCell('under-replicated', underReplicated, 'warn'),
     problemCell('without leader', withoutLeader, 'bad'),
@@ -120,13 +177,42 @@ const keyspaceRow = ({ spec, generation, partitions, underReplicated, withoutLea
 export const renderKeyspaces = (keyspaces) => {
   setText(byId('keyspaces-count'), keyspaces.length === 0 ? '' : plural(keyspaces.length, 'keyspace'));
   renderWhenChanged(byId('keyspace-table'), keyspaces, () => {
-    if (keyspaces.length === 0) return h('p', { class: 'empty' }, 'There is no keyspace yet. Make one: ', h('code', {}, 'cadastre keyspace create orders --partitions 256 --rf 3 --spread zone=1'));
-    const heads = ['keyspace', 'partitions', 'scheme', 'copies', 'spread', 'under-replicated', 'without leader', 'moving', 'generation'];
+    if (keyspaces.length === 0)
+      return h(
+        'p',
+        { class: 'empty' },
+        'There is no keyspace yet. Make one: ',
+        h('code', {}, 'cadastre keyspace create orders --partitions 256 --rf 3 --spread zone=1'),
+      );
+    const heads = [
+      'keyspace',
+      'partitions',
+      'scheme',
+      'copies',
+      'spread',
+      'under-replicated',
+      'without leader',
+      'moving',
+      'generation',
+    ];
     const numeric = new Set([1, 3, 5, 6, 7, 8]);
     return h(
       'div',
       { class: 'scroll' },
-      h('table', {}, h('thead', {}, h('tr', {}, heads.map((text, i) => h('th', { scope: 'col', class: numeric.has(i) ? 'num' : undefined }, text)))), h('tbody', {}, keyspaces.map(keyspaceRow))),
+      h(
+        'table',
+        {},
+        h(
+          'thead',
+          {},
+          h(
+            'tr',
+            {},
+            heads.map((text, i) => h('th', { scope: 'col', class: numeric.has(i) ? 'num' : undefined }, text)),
+          ),
+        ),
+        h('tbody', {}, keyspaces.map(keyspaceRow)),
+      ),
     );
   });
 };

@@ -12,7 +12,8 @@ import { keyspaceJson, nodeJson, partitionPageJson, planJson, specOf, statusJson
 
 type Output<Schema extends z.ZodType> = z.output<Schema>;
 
-const actOf = ({ actor, reason }: { readonly actor: string; readonly reason?: string | undefined }): Act => (reason === undefined ? { actor } : { actor, reason });
+const actOf = ({ actor, reason }: { readonly actor: string; readonly reason?: string | undefined }): Act =>
+  reason === undefined ? { actor } : { actor, reason };
 
 const PLAN_ACTIONS: readonly string[] = ['approve', 'reject', 'pause', 'resume', 'cancel'];
 
@@ -39,12 +40,17 @@ export class ApiController {
   }
 
   @Get('keyspaces/:name/partitions')
-  listPartitions(@Param('name') name: string, @Query(new CheckPipe(schemas.PageQuery)) query: Output<typeof schemas.PageQuery>) {
+  listPartitions(
+    @Param('name') name: string,
+    @Query(new CheckPipe(schemas.PageQuery)) query: Output<typeof schemas.PageQuery>,
+  ) {
     return partitionPageJson(this.operations.getKeyspace(name, true), query.from, query.limit);
   }
 
   @Post('keyspaces')
-  async createKeyspace(@Body(new CheckPipe(schemas.CreateKeyspaceRequest)) body: Output<typeof schemas.CreateKeyspaceRequest>) {
+  async createKeyspace(
+    @Body(new CheckPipe(schemas.CreateKeyspaceRequest)) body: Output<typeof schemas.CreateKeyspaceRequest>,
+  ) {
     return keyspaceJson(await this.operations.createKeyspace(specOf(body), actOf(body)));
   }
 
@@ -55,7 +61,10 @@ export class ApiController {
 
   @Post('nodes/:id/drain')
   @HttpCode(200)
-  async drainNode(@Param('id') id: string, @Body(new CheckPipe(schemas.DrainRequest)) body: Output<typeof schemas.DrainRequest>) {
+  async drainNode(
+    @Param('id') id: string,
+    @Body(new CheckPipe(schemas.DrainRequest)) body: Output<typeof schemas.DrainRequest>,
+  ) {
     return nodeJson(await this.operations.drainNode(id, body.undo, actOf(body)));
   }
 
@@ -80,7 +89,10 @@ export class ApiController {
   @HttpCode(200)
   async actOnPlan(@Param('id') id: string, @Param('action') action: string, @Body() raw: unknown) {
     if (!PLAN_ACTIONS.includes(action)) {
-      throw new CadastreError('NOT_FOUND', `"${printable(action)}" is no act on a plan`, { field: 'action', remedy: `use one of ${PLAN_ACTIONS.join(', ')}` });
+      throw new CadastreError('NOT_FOUND', `"${printable(action)}" is no act on a plan`, {
+        field: 'action',
+        remedy: `use one of ${PLAN_ACTIONS.join(', ')}`,
+      });
     }
     if (action === 'approve') {
       const body = check(schemas.ApproveRequest, raw);

@@ -46,8 +46,16 @@ export class EventStream {
 
   serve(request: IncomingMessage, response: ServerResponse): void {
     const { maxClients = 200 } = this.options;
-    if (this.clients.size >= maxClients) throw new CadastreError('RESOURCE_EXHAUSTED', `${maxClients} pages are open`, { limit: `${maxClients} event streams a replica`, remedy: 'close one, or use another replica' });
-    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+    if (this.clients.size >= maxClients)
+      throw new CadastreError('RESOURCE_EXHAUSTED', `${maxClients} pages are open`, {
+        limit: `${maxClients} event streams a replica`,
+        remedy: 'close one, or use another replica',
+      });
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
     response.write('retry: 1000\n\n');
     const client: Client = { response, sent: '' };
     this.clients.add(client);
@@ -114,13 +122,19 @@ export class EventStream {
 const readState = (operations: OperationsPort): StateJson => {
   const status = statusJson(operations.status());
   const id = status.openPlan === '' ? operations.listPlans()[0]?.id : status.openPlan;
-  return { status, nodes: operations.listNodes().map(nodeJson), plan: id === undefined ? null : shortened(planJson(operations.getPlan(id))) };
+  return {
+    status,
+    nodes: operations.listNodes().map(nodeJson),
+    plan: id === undefined ? null : shortened(planJson(operations.getPlan(id))),
+  };
 };
 
 const rank = (phase: string): number => (phase === 'pending' || phase === '' ? 1 : phase === 'done' ? 2 : 0);
 
 const shortened = (plan: PlanJson): PlanJson => {
   if (plan.moves.length <= MOVES_SHOWN) return plan;
-  const moves = [...plan.moves].sort((a, b) => rank(a.phase) - rank(b.phase) || a.index - b.index).slice(0, MOVES_SHOWN);
+  const moves = [...plan.moves]
+    .sort((a, b) => rank(a.phase) - rank(b.phase) || a.index - b.index)
+    .slice(0, MOVES_SHOWN);
   return { ...plan, moves };
 };

@@ -5,7 +5,8 @@ type Next = (error?: unknown) => void;
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: Next) => void;
 
 const HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy': "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+  'content-security-policy':
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
@@ -36,13 +37,22 @@ export const refuseForeignPages =
   (isLoopback: boolean): Middleware =>
   (request, _response, next) => {
     const { host = '', origin } = request.headers;
-    if (isLoopback && !LOOPBACK_HOST.test(host)) return next(refused(`host "${printable(host)}" is not this machine`, 'host', 'use localhost or 127.0.0.1'));
+    if (isLoopback && !LOOPBACK_HOST.test(host))
+      return next(refused(`host "${printable(host)}" is not this machine`, 'host', 'use localhost or 127.0.0.1'));
     if (request.method === 'GET' || request.method === 'HEAD') return next();
-    if (origin !== undefined && hostOf(origin) !== host) return next(refused(`a page of ${printable(origin)} may not act here`, 'origin', 'act from the page that this server gives'));
+    if (origin !== undefined && hostOf(origin) !== host)
+      return next(
+        refused(
+          `a page of ${printable(origin)} may not act here`,
+          'origin',
+          'act from the page that this server gives',
+        ),
+      );
     if (!/^application\/json(;|$)/i.test(request.headers['content-type'] ?? '')) {
       return next(Object.assign(new Error('the body must be application/json'), { status: 415 }));
     }
     return next();
   };
 
-const refused = (what: string, field: string, remedy: string): CadastreError => new CadastreError('PERMISSION_DENIED', what, { field, remedy });
+const refused = (what: string, field: string, remedy: string): CadastreError =>
+  new CadastreError('PERMISSION_DENIED', what, { field, remedy });

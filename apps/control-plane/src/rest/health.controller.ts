@@ -15,7 +15,8 @@ export class HealthController {
   @Get('readyz')
   readyz() {
     const because = this.readiness.unreadyBecause();
-    if (because !== undefined) throw new CadastreError('UNAVAILABLE', because, { remedy: 'wait, or use another replica' });
+    if (because !== undefined)
+      throw new CadastreError('UNAVAILABLE', because, { remedy: 'wait, or use another replica' });
     return { status: 'ready' };
   }
 }

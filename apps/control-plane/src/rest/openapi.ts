@@ -24,22 +24,88 @@ const act = (verb: string, summary: string): Route => ({
 
 /** Every route of the API; a test holds it against what the server answers. */
 export const ROUTES: readonly Route[] = [
-  { method: 'get', path: '/api/v1/status', id: 'getStatus', summary: 'How the cluster is, in numbers and one sentence', reply: schemas.Status },
-  { method: 'get', path: '/api/v1/keyspaces', id: 'listKeyspaces', summary: 'All keyspaces', reply: schemas.KeyspaceList },
-  { method: 'post', path: '/api/v1/keyspaces', id: 'createKeyspace', summary: 'Make a keyspace and place it', body: schemas.CreateKeyspaceRequest, status: 201, reply: schemas.Keyspace },
-  { method: 'get', path: '/api/v1/keyspaces/{name}', id: 'getKeyspace', summary: 'One keyspace', reply: schemas.Keyspace },
-  { method: 'get', path: '/api/v1/keyspaces/{name}/partitions', id: 'listPartitions', summary: 'Who holds which partition', query: schemas.PageQuery, reply: schemas.PartitionPage },
+  {
+    method: 'get',
+    path: '/api/v1/status',
+    id: 'getStatus',
+    summary: 'How the cluster is, in numbers and one sentence',
+    reply: schemas.Status,
+  },
+  {
+    method: 'get',
+    path: '/api/v1/keyspaces',
+    id: 'listKeyspaces',
+    summary: 'All keyspaces',
+    reply: schemas.KeyspaceList,
+  },
+  {
+    method: 'post',
+    path: '/api/v1/keyspaces',
+    id: 'createKeyspace',
+    summary: 'Make a keyspace and place it',
+    body: schemas.CreateKeyspaceRequest,
+    status: 201,
+    reply: schemas.Keyspace,
+  },
+  {
+    method: 'get',
+    path: '/api/v1/keyspaces/{name}',
+    id: 'getKeyspace',
+    summary: 'One keyspace',
+    reply: schemas.Keyspace,
+  },
+  {
+    method: 'get',
+    path: '/api/v1/keyspaces/{name}/partitions',
+    id: 'listPartitions',
+    summary: 'Who holds which partition',
+    query: schemas.PageQuery,
+    reply: schemas.PartitionPage,
+  },
   { method: 'get', path: '/api/v1/nodes', id: 'listNodes', summary: 'All nodes', reply: schemas.NodeList },
-  { method: 'post', path: '/api/v1/nodes/{id}/drain', id: 'drainNode', summary: 'Want a node empty, or no longer; a plan then moves its replicas', body: schemas.DrainRequest, reply: schemas.Node },
-  { method: 'get', path: '/api/v1/plans', id: 'listPlans', summary: 'All plans, newest first, without moves', reply: schemas.PlanList },
-  { method: 'post', path: '/api/v1/plans', id: 'proposePlan', summary: 'Propose a plan; nothing moves until it is approved', body: schemas.ProposeRequest, reply: schemas.ProposeReply },
-  { method: 'get', path: '/api/v1/plans/{id}', id: 'getPlan', summary: 'One plan with its moves and their progress; id may be a beginning, or latest', reply: schemas.Plan },
+  {
+    method: 'post',
+    path: '/api/v1/nodes/{id}/drain',
+    id: 'drainNode',
+    summary: 'Want a node empty, or no longer; a plan then moves its replicas',
+    body: schemas.DrainRequest,
+    reply: schemas.Node,
+  },
+  {
+    method: 'get',
+    path: '/api/v1/plans',
+    id: 'listPlans',
+    summary: 'All plans, newest first, without moves',
+    reply: schemas.PlanList,
+  },
+  {
+    method: 'post',
+    path: '/api/v1/plans',
+    id: 'proposePlan',
+    summary: 'Propose a plan; nothing moves until it is approved',
+    body: schemas.ProposeRequest,
+    reply: schemas.ProposeReply,
+  },
+  {
+    method: 'get',
+    path: '/api/v1/plans/{id}',
+    id: 'getPlan',
+    summary: 'One plan with its moves and their progress; id may be a beginning, or latest',
+    reply: schemas.Plan,
+  },
   act('approve', 'Let exactly these moves run'),
   act('reject', 'Refuse the plan'),
   act('pause', 'Begin no further move'),
   act('resume', 'Go on'),
   act('cancel', 'End the run; every partition stays whole'),
-  { method: 'get', path: '/api/v1/events', id: 'watchState', summary: 'Server-sent events `state`, at most four a second', reply: schemas.StateEvent, replyType: 'text/event-stream' },
+  {
+    method: 'get',
+    path: '/api/v1/events',
+    id: 'watchState',
+    summary: 'Server-sent events `state`, at most four a second',
+    reply: schemas.StateEvent,
+    replyType: 'text/event-stream',
+  },
 ];
 
 type Json = Record<string, unknown>;
@@ -50,7 +116,11 @@ const components = (io: 'input' | 'output'): Json => {
     const meta = schema instanceof z.ZodType ? z.globalRegistry.get(schema) : undefined;
     if (schema instanceof z.ZodType && meta?.id) registry.add(schema, { ...meta, id: meta.id });
   }
-  const { schemas: printed } = z.toJSONSchema(registry, { io, target: 'draft-2020-12', uri: (id) => `#/components/schemas/${id}` });
+  const { schemas: printed } = z.toJSONSchema(registry, {
+    io,
+    target: 'draft-2020-12',
+    uri: (id) => `#/components/schemas/${id}`,
+  });
   return Object.fromEntries(
     Object.entries(printed).map(([id, { $id: _id, $schema: _schema, id: _ownId, ...schema }]) => [id, schema]),
   );
@@ -59,7 +129,12 @@ const components = (io: 'input' | 'output'): Json => {
 const ref = (schema: z.ZodType): Json => ({ $ref: `#/components/schemas/${z.globalRegistry.get(schema)?.id ?? ''}` });
 
 const pathParameters = (path: string): Json[] =>
-  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
 
 const queryParameters = (query: z.ZodObject | undefined): Json[] => {
   if (!query) return [];
@@ -73,8 +148,14 @@ const operation = (route: Route): Json => ({
   parameters: [...pathParameters(route.path), ...queryParameters(route.query)],
   ...(route.body && { requestBody: { required: true, content: { 'application/json': { schema: ref(route.body) } } } }),
   responses: {
-    [String(route.status ?? 200)]: { description: 'Done', content: { [route.replyType ?? 'application/json']: { schema: ref(route.reply) } } },
-    default: { description: 'Refused or failed', content: { 'application/problem+json': { schema: ref(schemas.Problem) } } },
+    [String(route.status ?? 200)]: {
+      description: 'Done',
+      content: { [route.replyType ?? 'application/json']: { schema: ref(route.reply) } },
+    },
+    default: {
+      description: 'Refused or failed',
+      content: { 'application/problem+json': { schema: ref(schemas.Problem) } },
+    },
   },
 });
 
@@ -85,6 +166,11 @@ export const openApiDocument = (): Json => {
   if (document) return document;
   const paths: Record<string, Json> = {};
   for (const route of ROUTES) (paths[route.path] ??= {})[route.method] = operation(route);
-  document = { openapi: '3.1.1', info: { title: 'Cadastre', version: '1', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } }, paths, components: { schemas: components('input') } };
+  document = {
+    openapi: '3.1.1',
+    info: { title: 'Cadastre', version: '1', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    paths,
+    components: { schemas: components('input') },
+  };
   return document;
 };

@@ -17,7 +17,10 @@ export const loadPage = async (): Promise<Middleware> => {
   const bodies = new Map<string, { readonly type: string; readonly body: Buffer }>();
   for (const { path, file, type } of FILES) bodies.set(path, { type, body: await readFile(new URL(file, folder)) });
   return (request, response, next) => {
-    const found = request.method === 'GET' || request.method === 'HEAD' ? bodies.get((request.url ?? '').split('?')[0]!) : undefined;
+    const found =
+      request.method === 'GET' || request.method === 'HEAD'
+        ? bodies.get((request.url ?? '').split('?')[0]!)
+        : undefined;
     if (!found) return next();
     response.setHeader('content-type', found.type);
     response.setHeader('cache-control', 'no-cache');

@@ -17,7 +17,8 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<ServerResponse>();
-    if (problemOf(thrown).code === 'INTERNAL') this.logger.error('a request failed by a fault of ours', { error: thrown });
+    if (problemOf(thrown).code === 'INTERNAL')
+      this.logger.error('a request failed by a fault of ours', { error: thrown });
     if (response.headersSent) response.destroy();
     else sendProblem(response, thrown);
   }

@@ -35,7 +35,12 @@ const OF_HTTP: Readonly<Record<number, { readonly code: string; readonly remedy:
 
 const titleOf = (code: string): string => code.charAt(0) + code.slice(1).toLowerCase().replaceAll('_', ' ');
 
-const problem = (status: number, code: string, detail: string, rest: Pick<ProblemJson, 'field' | 'limit' | 'remedy'>): ProblemJson => ({
+const problem = (
+  status: number,
+  code: string,
+  detail: string,
+  rest: Pick<ProblemJson, 'field' | 'limit' | 'remedy'>,
+): ProblemJson => ({
   type: `urn:cadastre:error:${code.toLowerCase().replaceAll('_', '-')}`,
   title: titleOf(code),
   status,
@@ -46,7 +51,11 @@ const problem = (status: number, code: string, detail: string, rest: Pick<Proble
 
 const httpStatusOf = (thrown: unknown): number | undefined => {
   if (typeof thrown !== 'object' || thrown === null) return undefined;
-  const { status, statusCode, getStatus } = thrown as { status?: unknown; statusCode?: unknown; getStatus?: () => number };
+  const { status, statusCode, getStatus } = thrown as {
+    status?: unknown;
+    statusCode?: unknown;
+    getStatus?: () => number;
+  };
   const found = typeof getStatus === 'function' ? getStatus.call(thrown) : (status ?? statusCode);
   return typeof found === 'number' && found >= 400 && found < 600 ? found : undefined;
 };
@@ -55,10 +64,20 @@ const httpStatusOf = (thrown: unknown): number | undefined => {
 export const problemOf = (thrown: unknown): ProblemJson => {
   if (thrown instanceof CadastreError && thrown.code !== 'INTERNAL') {
     const { code, message, field, limit, remedy } = thrown;
-    return problem(STATUS_OF[code], code, message, { ...(field && { field }), ...(limit && { limit }), ...(remedy && { remedy }) });
+    return problem(STATUS_OF[code], code, message, {
+      ...(field && { field }),
+      ...(limit && { limit }),
+      ...(remedy && { remedy }),
+    });
   }
   const status = httpStatusOf(thrown);
   const known = status === undefined ? undefined : OF_HTTP[status];
-  if (status !== undefined && known) return problem(status, known.code, (thrown as Error).message, { remedy: known.remedy, ...(known.limit && { limit: known.limit }) });
-  return problem(500, 'INTERNAL', 'this is a fault of ours', { remedy: 'report it, with the line that the log has of this time' });
+  if (status !== undefined && known)
+    return problem(status, known.code, (thrown as Error).message, {
+      remedy: known.remedy,
+      ...(known.limit && { limit: known.limit }),
+    });
+  return problem(500, 'INTERNAL', 'this is a fault of ours', {
+    remedy: 'report it, with the line that the log has of this time',
+  });
 };

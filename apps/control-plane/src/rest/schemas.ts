@@ -8,7 +8,9 @@ const reason = z.string().max(LIMITS.reasonCharsMax).optional().meta({ descripti
 const count = z.int().min(0);
 const id = z.string();
 
-export const Generation = z.strictObject({ incarnation: count, number: count }).meta({ id: 'Generation', description: 'Version of a keyspace map: totally ordered, never goes back.' });
+export const Generation = z
+  .strictObject({ incarnation: count, number: count })
+  .meta({ id: 'Generation', description: 'Version of a keyspace map: totally ordered, never goes back.' });
 
 export const Scheme = z
   .discriminatedUnion('kind', [
@@ -16,7 +18,10 @@ export const Scheme = z
       kind: z.literal('hash-slots'),
       slots: z.int().min(1).max(LIMITS.partitionsMax),
       hash: z.enum(SLOT_HASHES).default('murmur3'),
-      hashTags: z.boolean().default(false).meta({ description: 'Hash only what stands between the first { and the next }.' }),
+      hashTags: z
+        .boolean()
+        .default(false)
+        .meta({ description: 'Hash only what stands between the first { and the next }.' }),
     }),
     z.strictObject({
       kind: z.literal('range'),
@@ -41,17 +46,36 @@ export const KeyspaceSpec = z
   .meta({ id: 'KeyspaceSpec' });
 
 export const Keyspace = z
-  .strictObject({ spec: KeyspaceSpec, generation: Generation, partitions: count, underReplicated: count, withoutLeader: count, moving: count })
+  .strictObject({
+    spec: KeyspaceSpec,
+    generation: Generation,
+    partitions: count,
+    underReplicated: count,
+    withoutLeader: count,
+    moving: count,
+  })
   .meta({ id: 'Keyspace' });
 
 export const Replica = z
-  .strictObject({ node: name, role: z.enum(['leader', 'follower', 'learner']), state: z.enum(['initializing', 'available', 'leaving']), inSync: z.boolean() })
+  .strictObject({
+    node: name,
+    role: z.enum(['leader', 'follower', 'learner']),
+    state: z.enum(['initializing', 'available', 'leaving']),
+    inSync: z.boolean(),
+  })
   .meta({ id: 'Replica' });
 
-export const Partition = z.strictObject({ partition: count, epoch: count, replicas: z.array(Replica) }).meta({ id: 'Partition' });
+export const Partition = z
+  .strictObject({ partition: count, epoch: count, replicas: z.array(Replica) })
+  .meta({ id: 'Partition' });
 
 export const PartitionPage = z
-  .strictObject({ keyspace: name, generation: Generation, partitions: z.array(Partition), next: count.optional().meta({ description: 'Where to go on when there is more.' }) })
+  .strictObject({
+    keyspace: name,
+    generation: Generation,
+    partitions: z.array(Partition),
+    next: count.optional().meta({ description: 'Where to go on when there is more.' }),
+  })
   .meta({ id: 'PartitionPage' });
 
 export const Node = z
@@ -144,11 +168,19 @@ export const Status = z
   .meta({ id: 'Status' });
 
 export const StateEvent = z
-  .strictObject({ status: Status, nodes: z.array(Node), plan: Plan.nullable().meta({ description: 'The open plan, or else the latest; at most 500 moves, running ones first.' }) })
+  .strictObject({
+    status: Status,
+    nodes: z.array(Node),
+    plan: Plan.nullable().meta({
+      description: 'The open plan, or else the latest; at most 500 moves, running ones first.',
+    }),
+  })
   .meta({ id: 'StateEvent' });
 
 export const CreateKeyspaceRequest = KeyspaceSpec.extend({ actor, reason }).meta({ id: 'CreateKeyspaceRequest' });
-export const DrainRequest = z.strictObject({ actor, reason, undo: z.boolean().default(false) }).meta({ id: 'DrainRequest' });
+export const DrainRequest = z
+  .strictObject({ actor, reason, undo: z.boolean().default(false) })
+  .meta({ id: 'DrainRequest' });
 export const ProposeRequest = z
   .strictObject({ actor, reason, keyspaces: z.array(name).max(1_000).default([]).meta({ description: 'None: all.' }) })
   .meta({ id: 'ProposeRequest' });
@@ -157,9 +189,16 @@ export const ProposeReply = z
   .meta({ id: 'ProposeReply' });
 export const ActRequest = z.strictObject({ actor, reason }).meta({ id: 'ActRequest' });
 export const ApproveRequest = z
-  .strictObject({ actor, reason, digest: z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hex digits that the plan shows') })
+  .strictObject({
+    actor,
+    reason,
+    digest: z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hex digits that the plan shows'),
+  })
   .meta({ id: 'ApproveRequest' });
-export const PageQuery = z.strictObject({ from: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).max(10_000).default(1_000) });
+export const PageQuery = z.strictObject({
+  from: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
+});
 
 export const KeyspaceList = z.strictObject({ keyspaces: z.array(Keyspace) }).meta({ id: 'KeyspaceList' });
 export const NodeList = z.strictObject({ nodes: z.array(Node) }).meta({ id: 'NodeList' });

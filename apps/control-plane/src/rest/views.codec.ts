@@ -11,7 +11,10 @@ type Count = number | string | { toString(): string } | null | undefined;
 const number = (value: Count): number => Number(value ?? 0);
 const text = (value: string | undefined): string => value ?? '';
 
-const generationJson = (wire: Wire.Generation | null | undefined) => ({ incarnation: number(wire?.incarnation), number: number(wire?.number) });
+const generationJson = (wire: Wire.Generation | null | undefined) => ({
+  incarnation: number(wire?.incarnation),
+  number: number(wire?.number),
+});
 
 const schemeJson = (wire: Wire.Scheme | null | undefined): SchemeJson => {
   if (wire?.range) return rangeJson((wire.range.splitPoints ?? []).map((p) => Buffer.from(p as Uint8Array)));
@@ -26,7 +29,9 @@ const rangeJson = (points: readonly Buffer[]): SchemeJson => {
 };
 
 const schemeOf = (json: SchemeJson): Scheme =>
-  json.kind === 'hash-slots' ? json : { kind: 'range', splitPoints: json.splitPoints.map((p) => new Uint8Array(Buffer.from(p, json.encoding))) };
+  json.kind === 'hash-slots'
+    ? json
+    : { kind: 'range', splitPoints: json.splitPoints.map((p) => new Uint8Array(Buffer.from(p, json.encoding))) };
 
 export const specOf = (json: z.output<typeof schemas.KeyspaceSpec>): KeyspaceSpec => ({
   name: json.name,
@@ -42,7 +47,11 @@ export const keyspaceJson = (wire: Wire.Keyspace): KeyspaceJson => ({
     scheme: schemeJson(wire.spec?.scheme),
     replicationFactor: number(wire.spec?.replicationFactor),
     minInSync: number(wire.spec?.minInSync),
-    spread: (wire.spec?.spread ?? []).map((s) => ({ label: text(s.label), maxPerDomain: number(s.maxPerDomain), hard: s.hard ?? false })),
+    spread: (wire.spec?.spread ?? []).map((s) => ({
+      label: text(s.label),
+      maxPerDomain: number(s.maxPerDomain),
+      hard: s.hard ?? false,
+    })),
   },
   generation: generationJson(wire.generation),
   partitions: number(wire.partitions),

@@ -25,14 +25,19 @@ export class SessionStreams {
 
   /** Leases stay: the agents go on at another replica. */
   close(): void {
-    for (const stream of this.open) stream.fail(new CadastreError('UNAVAILABLE', 'this replica is stopping', { remedy: 'connect to another replica' }));
+    for (const stream of this.open)
+      stream.fail(
+        new CadastreError('UNAVAILABLE', 'this replica is stopping', { remedy: 'connect to another replica' }),
+      );
     this.open.clear();
   }
 }
 
 export const agentHandlers = (options: AgentHandlerOptions) => ({
   Session: streaming((call: SessionCall) => options.streams.serve(call)),
-  Report: unary<Wire.ReportRequest__Output, Wire.ReportReply>((request) => ({ purge: options.controller.report(decodeReport(request)).map((grant) => ({ ...grant })) })),
+  Report: unary<Wire.ReportRequest__Output, Wire.ReportReply>((request) => ({
+    purge: options.controller.report(decodeReport(request)).map((grant) => ({ ...grant })),
+  })),
   ChangeInSync: unary<Wire.ChangeInSyncRequest__Output, Wire.ChangeInSyncReply>(async (request) => {
     const { record, generation } = await options.controller.changeInSync(decodeChangeInSync(request));
     return { record: encodeRecord(record), generation };

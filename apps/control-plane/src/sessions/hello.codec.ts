@@ -27,29 +27,54 @@ export const decodeHello = (wire: Wire.Hello__Output): Hello => {
   checkLabels(entry.labels);
   checkWeight(entry.weight);
   checkCapacity(wire.capacity);
-  if (!INCARNATION.test(wire.incarnation)) throw invalid('incarnation', `"${printable(wire.incarnation)}" is none`, 'use the id that was made with the data folder', '1 to 64 letters, digits and -');
+  if (!INCARNATION.test(wire.incarnation))
+    throw invalid(
+      'incarnation',
+      `"${printable(wire.incarnation)}" is none`,
+      'use the id that was made with the data folder',
+      '1 to 64 letters, digits and -',
+    );
   return { entry, capacity: { ...wire.capacity }, incarnation: wire.incarnation, leaseId: decodeLease(wire.leaseId) };
 };
 
 export const checkAddress = (field: string, address: string): void => {
   const port = Number(ADDRESS.exec(address)?.[3] ?? 0);
-  if (port < 1 || port > 65_535) throw invalid(field, `"${printable(address)}" is no address`, 'give host:port as others reach it', 'host:1 to host:65535');
+  if (port < 1 || port > 65_535)
+    throw invalid(
+      field,
+      `"${printable(address)}" is no address`,
+      'give host:port as others reach it',
+      'host:1 to host:65535',
+    );
 };
 
 const checkLabels = (labels: Readonly<Record<string, string>>): void => {
   const entries = Object.entries(labels);
-  if (entries.length > LABELS_MAX) throw invalid('node.labels', `${entries.length} labels`, 'keep those that placement needs', `${LABELS_MAX} labels`);
+  if (entries.length > LABELS_MAX)
+    throw invalid('node.labels', `${entries.length} labels`, 'keep those that placement needs', `${LABELS_MAX} labels`);
   for (const [name, value] of entries) {
     const field = `node.labels.${printable(name)}`;
-    if (!LABEL_NAME.test(name)) throw invalid(field, 'is no label name', 'use a-z, 0-9, ., / and -, such as zone or rack', '127 characters');
+    if (!LABEL_NAME.test(name))
+      throw invalid(field, 'is no label name', 'use a-z, 0-9, ., / and -, such as zone or rack', '127 characters');
     const bytes = Buffer.byteLength(value);
-    if (bytes === 0 || bytes > LIMITS.labelBytesMax) throw invalid(field, `has a value of ${bytes} bytes`, 'give a short value, or leave the label out', `1 to ${LIMITS.labelBytesMax} bytes`);
+    if (bytes === 0 || bytes > LIMITS.labelBytesMax)
+      throw invalid(
+        field,
+        `has a value of ${bytes} bytes`,
+        'give a short value, or leave the label out',
+        `1 to ${LIMITS.labelBytesMax} bytes`,
+      );
   }
 };
 
 const checkWeight = (weight: number): void => {
   if (!Number.isFinite(weight) || weight <= 0 || weight > WEIGHT_MAX) {
-    throw invalid('node.weight', `${weight} is no share`, 'use 1, or 2 for a node that is to hold twice as much', `above 0, at most ${WEIGHT_MAX}`);
+    throw invalid(
+      'node.weight',
+      `${weight} is no share`,
+      'use 1, or 2 for a node that is to hold twice as much',
+      `above 0, at most ${WEIGHT_MAX}`,
+    );
   }
 };
 
@@ -57,13 +82,15 @@ const checkCapacity = (capacity: Readonly<Record<string, number>>): void => {
   for (const [name, amount] of Object.entries(capacity)) {
     const field = `capacity.${printable(name)}`;
     if (!LABEL_NAME.test(name)) throw invalid(field, 'is no name of a resource', 'use a name such as bytes');
-    if (!Number.isFinite(amount) || amount < 0) throw invalid(field, `${amount} is no amount`, 'give a finite amount', '0 or more');
+    if (!Number.isFinite(amount) || amount < 0)
+      throw invalid(field, `${amount} is no amount`, 'give a finite amount', '0 or more');
   }
 };
 
 const decodeLease = (text: string): bigint | undefined => {
   if (text === '') return undefined;
-  if (!/^[0-9a-f]{1,16}$/.test(text)) throw invalid('leaseId', `"${printable(text)}" is no lease`, 'send what Welcome gave, or nothing');
+  if (!/^[0-9a-f]{1,16}$/.test(text))
+    throw invalid('leaseId', `"${printable(text)}" is no lease`, 'send what Welcome gave, or nothing');
   return BigInt(`0x${text}`);
 };
 

@@ -4,7 +4,13 @@ import { compare, join, keys, mapUnchanged, nodePart, sessionPart } from '@cadas
 import type { Hello } from './hello.codec.js';
 
 /** Whether and how a node may register, as a pure function of the register. */
-export const decideRegistration = (state: RegisterState, hello: Hello, leaseId: LeaseId, nowMs: number, ttlMs: number): Draft<SessionView | undefined> => {
+export const decideRegistration = (
+  state: RegisterState,
+  hello: Hello,
+  leaseId: LeaseId,
+  nowMs: number,
+  ttlMs: number,
+): Draft<SessionView | undefined> => {
   const { id, address } = hello.entry;
   const session = state.sessions.get(id);
   refuseOtherProcess(session, hello, ttlMs);
@@ -30,10 +36,14 @@ const sessionUnchanged = (id: string, session: SessionView | undefined): Compare
 
 const refuseOtherProcess = (session: SessionView | undefined, { entry, incarnation }: Hello, ttlMs: number): void => {
   if (!session || (session.incarnation === incarnation && session.address === entry.address)) return;
-  throw new CadastreError('ALREADY_EXISTS', `node ${entry.id} is connected already, from ${session.address} with incarnation ${session.incarnation}`, {
-    field: 'node.id',
-    remedy: `give each node its own id; if this is the same node started anew, the old session ends within ${ttlMs / 1000} s: try again`,
-  });
+  throw new CadastreError(
+    'ALREADY_EXISTS',
+    `node ${entry.id} is connected already, from ${session.address} with incarnation ${session.incarnation}`,
+    {
+      field: 'node.id',
+      remedy: `give each node its own id; if this is the same node started anew, the old session ends within ${ttlMs / 1000} s: try again`,
+    },
+  );
 };
 
 /** Wiped data under an old name: while the map counts on what was there, letting it in would turn loss into silence (INV-4, INV-5). */
@@ -42,10 +52,15 @@ const refuseWhileTrusted = (state: RegisterState, node: string, before: string):
     for (let p = 0; p < map.partitions; p += 1) {
       const record = map.record(p);
       if (leaderOf(record) !== node && !record.replicas.some((r) => r.node === node && r.inSync)) continue;
-      throw new CadastreError('FAILED_PRECONDITION', `node ${node} comes with new data, but ${keyspace}/${p} still counts on its copy of incarnation ${before}`, {
-        field: 'incarnation',
-        remedy: 'try again when the controller has taken this node out of the in-sync sets; if it holds the last copy, bring the old data back',
-      });
+      throw new CadastreError(
+        'FAILED_PRECONDITION',
+        `node ${node} comes with new data, but ${keyspace}/${p} still counts on its copy of incarnation ${before}`,
+        {
+          field: 'incarnation',
+          remedy:
+            'try again when the controller has taken this node out of the in-sync sets; if it holds the last copy, bring the old data back',
+        },
+      );
     }
   }
 };
@@ -65,7 +80,10 @@ const sameNode = (a: NodeRecord, b: NodeRecord): boolean =>
   sameEntries(a.entry.labels, b.entry.labels) &&
   sameEntries(a.capacity, b.capacity);
 
-const sameEntries = (a: Readonly<Record<string, string | number>>, b: Readonly<Record<string, string | number>>): boolean => {
+const sameEntries = (
+  a: Readonly<Record<string, string | number>>,
+  b: Readonly<Record<string, string | number>>,
+): boolean => {
   const keysOfA = Object.keys(a);
   return keysOfA.length === Object.keys(b).length && keysOfA.every((key) => a[key] === b[key]);
 };

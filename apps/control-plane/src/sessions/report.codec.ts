@@ -8,18 +8,35 @@ const REPLICAS_MAX = LIMITS.partitionsMax;
 
 /** 64-bit counts of ours stay below 2^53; anything else is refused, never rounded. */
 const count = (field: string, value: number): number => {
-  if (!Number.isSafeInteger(value) || value < 0) throw invalid(field, `${value} is no count`, 'send a whole number', '0 to 2^53 - 1');
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw invalid(field, `${value} is no count`, 'send a whole number', '0 to 2^53 - 1');
   return value;
 };
 
-const COUNTS = ['partition', 'epoch', 'lastSeq', 'appliedSeq', 'records', 'bytes', 'filledBytes', 'fillTotalBytes'] as const;
+const COUNTS = [
+  'partition',
+  'epoch',
+  'lastSeq',
+  'appliedSeq',
+  'records',
+  'bytes',
+  'filledBytes',
+  'fillTotalBytes',
+] as const;
 
 const decodeReplica = (wire: Wire.ReplicaReport__Output, i: number): ReplicaReport => {
   const at = `replicas[${i}]`;
   checkName(`${at}.keyspace`, wire.keyspace);
-  if (!PHASES.includes(wire.phase)) throw invalid(`${at}.phase`, `"${printable(wire.phase)}" is unknown`, `use one of ${PHASES.join(', ')}`);
+  if (!PHASES.includes(wire.phase))
+    throw invalid(`${at}.phase`, `"${printable(wire.phase)}" is unknown`, `use one of ${PHASES.join(', ')}`);
   for (const field of COUNTS) count(`${at}.${field}`, wire[field]);
-  if (wire.appliedSeq > wire.lastSeq) throw invalid(`${at}.appliedSeq`, `${wire.appliedSeq} is beyond lastSeq ${wire.lastSeq}`, 'report what is in the log', `at most ${wire.lastSeq}`);
+  if (wire.appliedSeq > wire.lastSeq)
+    throw invalid(
+      `${at}.appliedSeq`,
+      `${wire.appliedSeq} is beyond lastSeq ${wire.lastSeq}`,
+      'report what is in the log',
+      `at most ${wire.lastSeq}`,
+    );
   return { ...wire };
 };
 
@@ -27,8 +44,14 @@ const decodeReplica = (wire: Wire.ReplicaReport__Output, i: number): ReplicaRepo
 export const decodeReport = (wire: Wire.ReportRequest__Output): AgentReport => {
   checkName('node', wire.node);
   if (wire.incarnation === '') throw invalid('incarnation', 'is empty', 'send that of the Hello');
-  if (wire.replicas.length > REPLICAS_MAX) throw invalid('replicas', `${wire.replicas.length} of them`, 'report each partition once', `${REPLICAS_MAX}`);
-  return { node: wire.node, incarnation: wire.incarnation, applied: decodeKnown(wire.applied), replicas: wire.replicas.map(decodeReplica) };
+  if (wire.replicas.length > REPLICAS_MAX)
+    throw invalid('replicas', `${wire.replicas.length} of them`, 'report each partition once', `${REPLICAS_MAX}`);
+  return {
+    node: wire.node,
+    incarnation: wire.incarnation,
+    applied: decodeKnown(wire.applied),
+    replicas: wire.replicas.map(decodeReplica),
+  };
 };
 
 const decodeReceipt = (wire: Wire.InSyncReceipt__Output, i: number): InSyncReceipt => ({
@@ -43,8 +66,10 @@ export const decodeChangeInSync = (wire: Wire.ChangeInSyncRequest__Output): Chan
   checkName('node', wire.node);
   checkName('keyspace', wire.keyspace);
   count('epoch', wire.epoch);
-  if (wire.add.length + wire.remove.length === 0) throw invalid('add', 'nothing is to be added or removed', 'name at least one node');
-  if (wire.add.length + wire.remove.length > LIMITS.replicationFactorMax * 2) throw invalid('add', 'too many nodes', 'a partition has few replicas', `${LIMITS.replicationFactorMax * 2}`);
+  if (wire.add.length + wire.remove.length === 0)
+    throw invalid('add', 'nothing is to be added or removed', 'name at least one node');
+  if (wire.add.length + wire.remove.length > LIMITS.replicationFactorMax * 2)
+    throw invalid('add', 'too many nodes', 'a partition has few replicas', `${LIMITS.replicationFactorMax * 2}`);
   return {
     node: wire.node,
     keyspace: wire.keyspace,

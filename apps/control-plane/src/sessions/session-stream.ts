@@ -28,7 +28,11 @@ export class SessionStream {
     private readonly call: SessionCall,
     private readonly options: SessionStreamOptions,
   ) {
-    const silence = options.clock.after(FIRST_WORD_MS, () => this.fail(invalid('kind', 'no Hello came', 'send Hello first', `${FIRST_WORD_MS} ms`)), { background: true });
+    const silence = options.clock.after(
+      FIRST_WORD_MS,
+      () => this.fail(invalid('kind', 'no Hello came', 'send Hello first', `${FIRST_WORD_MS} ms`)),
+      { background: true },
+    );
     call.on('data', (request: Wire.SessionRequest__Output) => {
       silence.cancel();
       this.take(request).catch((error: unknown) => this.fail(error));
@@ -57,7 +61,14 @@ export class SessionStream {
     this.session = await sessions.open(decodeHello(wire));
     this.keptAt = clock.monotonicMs();
     const { leaseId, ttlMs } = this.session;
-    this.send({ welcome: { clusterId: sessions.clusterId, leaseId: encodeLease(leaseId), ttlMs, activeAddress: sessions.activeAddress } });
+    this.send({
+      welcome: {
+        clusterId: sessions.clusterId,
+        leaseId: encodeLease(leaseId),
+        ttlMs,
+        activeAddress: sessions.activeAddress,
+      },
+    });
   }
 
   /** Messages that come while the register is asked are answered by the same answer. */
@@ -81,11 +92,20 @@ export class SessionStream {
   private onKeepFailed(session: Session, error: CadastreError): void {
     const { clock, logger } = this.options;
     const silentMs = clock.monotonicMs() - this.keptAt;
-    logger.warn('a session was not kept', { node: session.node, session: encodeLease(session.leaseId), code: error.code, reason: error.message });
+    logger.warn('a session was not kept', {
+      node: session.node,
+      session: encodeLease(session.leaseId),
+      code: error.code,
+      reason: error.message,
+    });
     if (error.code !== 'UNAVAILABLE' && error.code !== 'UNKNOWN_OUTCOME') throw error;
     if (error.message === sessionOver(session.node).message) throw error;
     if (silentMs > session.ttlMs / 2) {
-      throw new CadastreError('UNAVAILABLE', `this replica has not reached the register for ${Math.round(silentMs)} ms`, { remedy: 'connect to another replica', cause: error });
+      throw new CadastreError(
+        'UNAVAILABLE',
+        `this replica has not reached the register for ${Math.round(silentMs)} ms`,
+        { remedy: 'connect to another replica', cause: error },
+      );
     }
   }
 

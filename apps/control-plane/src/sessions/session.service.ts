@@ -61,7 +61,9 @@ export class SessionService {
   private async openWith(hello: Hello, lease: HeldLease): Promise<Session> {
     const { register, clock, store, logger } = this.options;
     try {
-      const { result: before } = await register.commit((state) => decideRegistration(state, hello, lease.id, clock.wallMs(), this.options.ttlMs));
+      const { result: before } = await register.commit((state) =>
+        decideRegistration(state, hello, lease.id, clock.wallMs(), this.options.ttlMs),
+      );
       if (before && before.leaseId !== lease.id) void store.revokeLease(before.leaseId).catch(() => undefined);
     } catch (error) {
       if (!lease.adopted) void store.revokeLease(lease.id).catch(() => undefined);
@@ -85,7 +87,11 @@ export class SessionService {
 
   async end(session: Session): Promise<void> {
     await this.options.store.revokeLease(session.leaseId);
-    this.options.logger.info('node said goodbye', { node: session.node, incarnation: session.incarnation, session: session.leaseId.toString(16) });
+    this.options.logger.info('node said goodbye', {
+      node: session.node,
+      incarnation: session.incarnation,
+      session: session.leaseId.toString(16),
+    });
   }
 
   /** Only a lease that carries this node's session: any other is none of its business. */

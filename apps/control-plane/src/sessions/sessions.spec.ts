@@ -27,8 +27,16 @@ let b: Replica;
 
 const openReplica = async (): Promise<Replica> => {
   const state = { refuse: false };
-  const kit = await openRegister(database, { fault: (call) => (state.refuse && call.kind === 'keepalive' ? 'refused' : undefined) });
-  const sessions = new SessionService({ store: kit.store, register: kit.register, clock: systemClock, logger: silentLogger, ttlMs: TTL_MS });
+  const kit = await openRegister(database, {
+    fault: (call) => (state.refuse && call.kind === 'keepalive' ? 'refused' : undefined),
+  });
+  const sessions = new SessionService({
+    store: kit.store,
+    register: kit.register,
+    clock: systemClock,
+    logger: silentLogger,
+    ttlMs: TTL_MS,
+  });
   const streams = new SessionStreams({ sessions, clock: systemClock, logger: silentLogger });
   const reports: AgentReport[] = [];
   const controller: ControllerPort = {
@@ -37,7 +45,8 @@ const openReplica = async (): Promise<Replica> => {
       reports.push(report);
       return [{ keyspace: 'orders', partition: 3, generation: { incarnation: 1, number: 4 } }];
     },
-    changeInSync: () => Promise.reject(new CadastreError('NOT_ACTIVE', 'not active', { info: { activeAddress: '127.0.0.1:9' } })),
+    changeInSync: () =>
+      Promise.reject(new CadastreError('NOT_ACTIVE', 'not active', { info: { activeAddress: '127.0.0.1:9' } })),
   };
   const server = new GrpcServer().add(agentService, agentHandlers({ streams, controller }) as never);
   const peer = new Peer(`127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`);
@@ -108,9 +117,15 @@ describe('Agent.Session', () => {
   it('registers a node, keeps it while it asks, and forgets it when it says goodbye', async () => {
     // Plan: Hello, three KeepAlives over more than one term, Goodbye; the session key is there, then gone at once.
     const agent = session(a);
-    const welcome = welcomed(await agent.say({ hello: hello({ id: 'n9', labels: { zone: 'z' } }, { incarnation: 'n9-a' }) }));
+    const welcome = welcomed(
+      await agent.say({ hello: hello({ id: 'n9', labels: { zone: 'z' } }, { incarnation: 'n9-a' }) }),
+    );
     expect(welcome).toMatchObject({ clusterId: 'test-cluster', ttlMs: TTL_MS, activeAddress: '' });
-    expect(a.kit.mirror.state.nodes.get('n9')?.value).toMatchObject({ incarnation: 'n9-a', adminState: 'active', capacity: { bytes: 1_000 } });
+    expect(a.kit.mirror.state.nodes.get('n9')?.value).toMatchObject({
+      incarnation: 'n9-a',
+      adminState: 'active',
+      capacity: { bytes: 1_000 },
+    });
     for (let i = 0; i < 3; i += 1) {
       await new Promise((resolve) => setTimeout(resolve, TTL_MS / 2));
       expect(await agent.say({ keepAlive: {} })).toMatchObject({ kept: { activeAddress: '' } });
@@ -155,7 +170,11 @@ describe('Agent.Session', () => {
   ])('refuses a second process under the same name: $story', async ({ over, rest }) => {
     // Plan: n1 is live on a; another n1 comes to b; the first stays.
     const first = welcomed(await session(a).say({ hello: hello() }));
-    expect(await session(b).say({ hello: hello(over, rest) })).toMatchObject({ code: 'ALREADY_EXISTS', field: 'node.id', remedy: expect.any(String) });
+    expect(await session(b).say({ hello: hello(over, rest) })).toMatchObject({
+      code: 'ALREADY_EXISTS',
+      field: 'node.id',
+      remedy: expect.any(String),
+    });
     expect(sessionOf('n1')?.leaseId.toString(16)).toBe(first.leaseId);
   });
 
@@ -166,10 +185,13 @@ describe('Agent.Session', () => {
     expect(a.kit.mirror.state.nodes.get('n1')?.value.incarnation).toBe('n1-a');
     await a.kit.register.commit((state) => {
       const { map } = state.keyspaces.get('orders')!;
-      const failedOver = map.records().filter((r) => r.replicas.some((x) => x.node === 'n1')).map((r) => {
-        const other = r.replicas.find((x) => x.node !== 'n1')!.node;
-        return leaderOf(r) === 'n1' ? changeLeader(r, other, false) : shrinkInSync(r, 'n1');
-      });
+      const failedOver = map
+        .records()
+        .filter((r) => r.replicas.some((x) => x.node === 'n1'))
+        .map((r) => {
+          const other = r.replicas.find((x) => x.node !== 'n1')!.node;
+          return leaderOf(r) === 'n1' ? changeLeader(r, other, false) : shrinkInSync(r, 'n1');
+        });
       return { ...partitionsPart(state, 'orders', failedOver), result: 0 };
     });
     welcomed(await session(a).say({ hello: hello({}, { incarnation: 'n1-wiped' }) }));
@@ -180,7 +202,14 @@ describe('Agent.Session', () => {
     // Plan: n2 names the lease of n1; it gets one of its own, and its goodbye leaves n1 connected.
     const first = welcomed(await session(a).say({ hello: hello() }));
     const thief = session(b);
-    const own = welcomed(await thief.say({ hello: hello({ id: 'n2', address: '127.0.0.1:7020', labels: { zone: 'n2' } }, { incarnation: 'n2-a', leaseId: first.leaseId }) }));
+    const own = welcomed(
+      await thief.say({
+        hello: hello(
+          { id: 'n2', address: '127.0.0.1:7020', labels: { zone: 'n2' } },
+          { incarnation: 'n2-a', leaseId: first.leaseId },
+        ),
+      }),
+    );
     expect(own.leaseId).not.toBe(first.leaseId);
     await thief.say({ goodbye: {} });
     expect(await a.kit.store.get(keys.session('n1'))).toBeDefined();
@@ -211,7 +240,11 @@ describe('Agent.Session', () => {
     ['a lease that is none', { hello: hello({}, { leaseId: 'xyz' }) }, 'leaseId'],
   ] as const)('refuses %s, naming the field', async (_story, request, field) => {
     // Plan: one bad Hello each; nothing is written.
-    expect(await session(a).say(request as Wire.SessionRequest)).toMatchObject({ code: 'INVALID_ARGUMENT', field, remedy: expect.any(String) });
+    expect(await session(a).say(request as Wire.SessionRequest)).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field,
+      remedy: expect.any(String),
+    });
     expect(a.kit.mirror.state.sessions.size).toBe(0);
   });
 });
@@ -224,12 +257,20 @@ describe('Agent.Report and ChangeInSync', () => {
     replicas: [{ keyspace: 'orders', partition: 3, epoch: 1, phase: 'serving', lastSeq: 9, appliedSeq: 9, ...over }],
   });
   const send = (request: Wire.ReportRequest) =>
-    new Promise<Wire.ReportReply__Output | CadastreError>((resolve) => a.peer.agent.report(request, (error, reply) => resolve(error ? fromServiceError(error) : reply!)));
+    new Promise<Wire.ReportReply__Output | CadastreError>((resolve) =>
+      a.peer.agent.report(request, (error, reply) => resolve(error ? fromServiceError(error) : reply!)),
+    );
 
   it('hands reports to the controller and its grants back', async () => {
     // Plan: one report; what arrives is what was sent, and the grant returns.
-    expect(await send(report())).toMatchObject({ purge: [{ keyspace: 'orders', partition: 3, generation: { incarnation: 1, number: 4 } }] });
-    expect(a.reports[0]).toMatchObject({ node: 'n1', applied: [{ keyspace: 'orders' }], replicas: [{ partition: 3, phase: 'serving', lastSeq: 9 }] });
+    expect(await send(report())).toMatchObject({
+      purge: [{ keyspace: 'orders', partition: 3, generation: { incarnation: 1, number: 4 } }],
+    });
+    expect(a.reports[0]).toMatchObject({
+      node: 'n1',
+      applied: [{ keyspace: 'orders' }],
+      replicas: [{ partition: 3, phase: 'serving', lastSeq: 9 }],
+    });
   });
 
   it.each([
@@ -246,7 +287,9 @@ describe('Agent.Report and ChangeInSync', () => {
   it('passes on where the active controller is', async () => {
     // Plan: a replica that is not active says so with the address.
     const error = await new Promise<CadastreError>((resolve) =>
-      a.peer.agent.changeInSync({ node: 'n1', keyspace: 'orders', partition: 0, epoch: 1, remove: ['n2'] }, (e) => resolve(fromServiceError(e!))),
+      a.peer.agent.changeInSync({ node: 'n1', keyspace: 'orders', partition: 0, epoch: 1, remove: ['n2'] }, (e) =>
+        resolve(fromServiceError(e!)),
+      ),
     );
     expect(error).toMatchObject({ code: 'NOT_ACTIVE', info: { activeAddress: '127.0.0.1:9' } });
   });

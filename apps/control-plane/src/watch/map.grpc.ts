@@ -32,7 +32,11 @@ const cut = (call: WatchCall, error: CadastreError): void => {
 
 const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void => {
   let subscription: Subscription | undefined;
-  const silence = clock.after(FIRST_WORD_MS, () => endWithError(call, invalid('kind', 'no subscription came', 'send Subscribe first', `${FIRST_WORD_MS} ms`)), { background: true });
+  const silence = clock.after(
+    FIRST_WORD_MS,
+    () => endWithError(call, invalid('kind', 'no subscription came', 'send Subscribe first', `${FIRST_WORD_MS} ms`)),
+    { background: true },
+  );
   const end = (): void => {
     silence.cancel();
     subscription?.close();
@@ -43,7 +47,12 @@ const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void =>
       else if (request.subscribe && !subscription) {
         silence.cancel();
         subscription = subscribe(call, request.subscribe, hub);
-      } else throw invalid('kind', request.subscribe ? 'a second subscription' : 'is missing', 'send Subscribe once, then Applied');
+      } else
+        throw invalid(
+          'kind',
+          request.subscribe ? 'a second subscription' : 'is missing',
+          'send Subscribe once, then Applied',
+        );
     } catch (error) {
       end();
       endWithError(call, error);
@@ -54,8 +63,15 @@ const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void =>
 };
 
 const subscribe = (call: WatchCall, { watcher, known }: Wire.Subscribe__Output, hub: WatchHub): Subscription => {
-  if (watcher === '') throw invalid('subscribe.watcher', 'is empty', 'say who watches: the node id, or a name of the client');
-  if (known.length > KNOWN_MAX) throw invalid('subscribe.known', `has ${known.length} entries`, 'name only keyspaces that exist', `${KNOWN_MAX} entries`);
+  if (watcher === '')
+    throw invalid('subscribe.watcher', 'is empty', 'say who watches: the node id, or a name of the client');
+  if (known.length > KNOWN_MAX)
+    throw invalid(
+      'subscribe.known',
+      `has ${known.length} entries`,
+      'name only keyspaces that exist',
+      `${KNOWN_MAX} entries`,
+    );
   const sink = {
     peer: call.getPeer(),
     // The stream's serializer passes bytes through: see contracts' mapService.

@@ -5,7 +5,12 @@ import { nextStep, positionOf } from './next-step.js';
 
 const generation = (number: number, incarnation = 1) => ({ incarnation, number });
 
-const delta = (from: number, to: number, partitions: readonly number[] = [0], nodes: readonly string[] = []): MapDelta => ({
+const delta = (
+  from: number,
+  to: number,
+  partitions: readonly number[] = [0],
+  nodes: readonly string[] = [],
+): MapDelta => ({
   keyspace: 'orders',
   from: generation(from),
   to: generation(to),
@@ -20,22 +25,90 @@ const ringOf = (deltas: readonly MapDelta[], capacity = 100): DeltaRing => {
 };
 
 describe('what a reader needs next', () => {
-  const cases: readonly { story: string; ring: DeltaRing; known: number | undefined; incarnation?: number; current: number; expected: string }[] = [
-    { story: 'a new reader needs the whole', ring: ringOf([]), known: undefined, current: 5, expected: 'snapshot has-nothing' },
-    { story: 'a reader with the newest needs nothing', ring: ringOf([delta(4, 5)]), known: 5, current: 5, expected: 'current' },
-    { story: 'so does one at the newest when this replica saw no change yet', ring: ringOf([]), known: 5, current: 5, expected: 'current' },
-    { story: 'a reader two behind gets exactly two', ring: ringOf([delta(3, 4), delta(4, 5), delta(5, 6)]), known: 4, current: 6, expected: 'deltas 4-5 5-6' },
-    { story: 'a node that changed without a generation is told too', ring: ringOf([delta(4, 5), delta(5, 5, [], ['n1'])]), known: 5, current: 5, expected: 'deltas 5-5' },
-    { story: 'what the ring forgot needs the whole', ring: ringOf([delta(1, 2), delta(2, 3), delta(3, 4)], 2), known: 1, current: 4, expected: 'snapshot has-nothing' },
-    { story: 'a generation of an older register needs the whole', ring: ringOf([delta(4, 5)]), known: 4, incarnation: 0, current: 5, expected: 'snapshot has-nothing' },
-    { story: 'a reader that knows more than this replica waits for it', ring: ringOf([delta(4, 5)]), known: 6, current: 5, expected: 'wait' },
-    { story: 'a generation of a newer register waits too', ring: ringOf([delta(4, 5)]), known: 1, incarnation: 2, current: 5, expected: 'wait' },
+  const cases: readonly {
+    story: string;
+    ring: DeltaRing;
+    known: number | undefined;
+    incarnation?: number;
+    current: number;
+    expected: string;
+  }[] = [
+    {
+      story: 'a new reader needs the whole',
+      ring: ringOf([]),
+      known: undefined,
+      current: 5,
+      expected: 'snapshot has-nothing',
+    },
+    {
+      story: 'a reader with the newest needs nothing',
+      ring: ringOf([delta(4, 5)]),
+      known: 5,
+      current: 5,
+      expected: 'current',
+    },
+    {
+      story: 'so does one at the newest when this replica saw no change yet',
+      ring: ringOf([]),
+      known: 5,
+      current: 5,
+      expected: 'current',
+    },
+    {
+      story: 'a reader two behind gets exactly two',
+      ring: ringOf([delta(3, 4), delta(4, 5), delta(5, 6)]),
+      known: 4,
+      current: 6,
+      expected: 'deltas 4-5 5-6',
+    },
+    {
+      story: 'a node that changed without a generation is told too',
+      ring: ringOf([delta(4, 5), delta(5, 5, [], ['n1'])]),
+      known: 5,
+      current: 5,
+      expected: 'deltas 5-5',
+    },
+    {
+      story: 'what the ring forgot needs the whole',
+      ring: ringOf([delta(1, 2), delta(2, 3), delta(3, 4)], 2),
+      known: 1,
+      current: 4,
+      expected: 'snapshot has-nothing',
+    },
+    {
+      story: 'a generation of an older register needs the whole',
+      ring: ringOf([delta(4, 5)]),
+      known: 4,
+      incarnation: 0,
+      current: 5,
+      expected: 'snapshot has-nothing',
+    },
+    {
+      story: 'a reader that knows more than this replica waits for it',
+      ring: ringOf([delta(4, 5)]),
+      known: 6,
+      current: 5,
+      expected: 'wait',
+    },
+    {
+      story: 'a generation of a newer register waits too',
+      ring: ringOf([delta(4, 5)]),
+      known: 1,
+      incarnation: 2,
+      current: 5,
+      expected: 'wait',
+    },
   ];
   it.each(cases)('$story', ({ ring, known, incarnation, current, expected }) => {
     // Plan: the table above, from what is known to the step.
-    const position = positionOf(known === undefined ? undefined : generation(known, incarnation), ring, generation(current));
+    const position = positionOf(
+      known === undefined ? undefined : generation(known, incarnation),
+      ring,
+      generation(current),
+    );
     const step = nextStep(position, ring, 1_000);
-    const detail = step.kind === 'snapshot' ? [step.because] : 'entries' in step ? step.entries.map((e) => e.bytes.toString()) : [];
+    const detail =
+      step.kind === 'snapshot' ? [step.because] : 'entries' in step ? step.entries.map((e) => e.bytes.toString()) : [];
     expect([step.kind, ...detail].join(' ')).toBe(expected);
   });
 
@@ -59,7 +132,10 @@ describe('what a reader needs next', () => {
     const entries = ringOf([delta(4, 5, [1, 2], ['n1']), delta(5, 6, [2], ['n1'])]).since(0)!;
     const merged = mergeDeltas(entries);
     expect([merged.from.number, merged.to.number]).toEqual([4, 6]);
-    expect(merged.records.map((r) => [r.partition, r.epoch])).toEqual([[1, 5], [2, 6]]);
+    expect(merged.records.map((r) => [r.partition, r.epoch])).toEqual([
+      [1, 5],
+      [2, 6],
+    ]);
     expect(merged.nodes.map((n) => n.address)).toEqual(['n1:6']);
   });
 });

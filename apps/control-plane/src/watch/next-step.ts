@@ -30,7 +30,9 @@ export const nextStep = (position: Position, ring: DeltaRing, partitions: number
   if (entries.length <= SINGLE_DELTAS) return { kind: 'deltas', entries };
   const touched = new Set(entries.flatMap((e) => e.delta.records.map((r) => r.partition)));
   // A record in a delta takes about three times what it takes as columns.
-  return touched.size * 3 > partitions ? { kind: 'snapshot', because: 'smaller-than-deltas' } : { kind: 'merge', entries };
+  return touched.size * 3 > partitions
+    ? { kind: 'snapshot', because: 'smaller-than-deltas' }
+    : { kind: 'merge', entries };
 };
 
 /** Where a reader stands that says what it has. `known` is undefined when it has nothing. */

@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { CadastreError, KeyspaceGeneration, KeyspaceMap } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import { decodeDelta, GrpcServer, mapDigest, mapService, messageCodec, Peer, SnapshotAssembler, encodeKnown, fromServiceError } from '@cadastre/contracts';
+import {
+  decodeDelta,
+  GrpcServer,
+  mapDigest,
+  mapService,
+  messageCodec,
+  Peer,
+  SnapshotAssembler,
+  encodeKnown,
+  fromServiceError,
+} from '@cadastre/contracts';
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import { keys, MemoryDatabase } from '@cadastre/store';
 import { fillRegister, openRegister, swapLeaders } from '../testing/register-kit.js';
@@ -141,26 +151,29 @@ describe('WatchHub', () => {
   it.each([
     { story: 'from the ring, merged', ringSize: 1_024, expected: /^merged/ },
     { story: 'by a new snapshot when the ring forgot', ringSize: 16, expected: /^snapshot/ },
-  ])('bounds what waits for a reader that takes nothing, which later has the same map: $story', async ({ ringSize, expected }) => {
-    // Plan: 300 changes go by a reader that takes nothing; at most a window of messages waits; when it reads on it has the newest map.
-    openHub({ ringSize });
-    await fillRegister(kit, 'orders', 2_000);
-    const sink = new SlowSink();
-    hub.subscribe('slow', [], sink, never);
-    sink.drain();
-    const before = sink.follower.kinds.length;
-    for (let i = 0; i < 300; i += 1) await swapLeaders(kit, 'orders', [i % 50]);
-    expect(sink.waiting.length).toBeLessThanOrEqual(16);
-    expect(sink.waitingBytes).toBeLessThan(1024 * 1024);
-    expect(hub.watchers()[0]!.behind).toBeGreaterThan(200);
-    sink.drain();
-    const catchUp = sink.follower.kinds.slice(before + 16);
-    const [from = 0, to = 0] = catchUp[0]!.split('-').map(Number);
-    expect(to - from > 8 ? `merged ${from}-${to}` : catchUp[0]).toMatch(expected);
-    expect(catchUp.length).toBeLessThanOrEqual(3);
-    expect(mapDigest(sink.follower.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
-    expect(hub.watchers()[0]!.behind).toBe(0);
-  });
+  ])(
+    'bounds what waits for a reader that takes nothing, which later has the same map: $story',
+    async ({ ringSize, expected }) => {
+      // Plan: 300 changes go by a reader that takes nothing; at most a window of messages waits; when it reads on it has the newest map.
+      openHub({ ringSize });
+      await fillRegister(kit, 'orders', 2_000);
+      const sink = new SlowSink();
+      hub.subscribe('slow', [], sink, never);
+      sink.drain();
+      const before = sink.follower.kinds.length;
+      for (let i = 0; i < 300; i += 1) await swapLeaders(kit, 'orders', [i % 50]);
+      expect(sink.waiting.length).toBeLessThanOrEqual(16);
+      expect(sink.waitingBytes).toBeLessThan(1024 * 1024);
+      expect(hub.watchers()[0]!.behind).toBeGreaterThan(200);
+      sink.drain();
+      const catchUp = sink.follower.kinds.slice(before + 16);
+      const [from = 0, to = 0] = catchUp[0]!.split('-').map(Number);
+      expect(to - from > 8 ? `merged ${from}-${to}` : catchUp[0]).toMatch(expected);
+      expect(catchUp.length).toBeLessThanOrEqual(3);
+      expect(mapDigest(sink.follower.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
+      expect(hub.watchers()[0]!.behind).toBe(0);
+    },
+  );
 
   it('cuts a reader that takes nothing for too long', async () => {
     // Plan: with 50 ms patience a reader that never drains is cut with the limit that it broke.
@@ -189,7 +202,9 @@ describe('WatchHub', () => {
     // Plan: with room for one, the second is told the limit.
     openHub({ maxReaders: 1 });
     hub.subscribe('a', [], new SlowSink(), never);
-    expect(() => hub.subscribe('b', [], new SlowSink(), never)).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }));
+    expect(() => hub.subscribe('b', [], new SlowSink(), never)).toThrow(
+      expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }),
+    );
   });
 
   it('never takes a reader back to an older map because this replica lags', async () => {
@@ -216,7 +231,11 @@ describe('WatchHub', () => {
     hub.subscribe('client', [], sink, never);
     sink.drain();
     const known = sink.follower.known();
-    await kit.register.commit(() => ({ compare: [], ops: [{ kind: 'delete', key: keys.keyspace('orders') }], result: 0 }));
+    await kit.register.commit(() => ({
+      compare: [],
+      ops: [{ kind: 'delete', key: keys.keyspace('orders') }],
+      result: 0,
+    }));
     sink.drain();
     expect(sink.follower.maps.size).toBe(0);
     const late = new SlowSink();
@@ -244,7 +263,9 @@ describe('WatchMap over gRPC', () => {
 
   const watch = (follower: Follower) => {
     const call = peer.map.watchMap();
-    const ended = new Promise<CadastreError>((resolve) => call.on('error', (error: Parameters<typeof fromServiceError>[0]) => resolve(fromServiceError(error))));
+    const ended = new Promise<CadastreError>((resolve) =>
+      call.on('error', (error: Parameters<typeof fromServiceError>[0]) => resolve(fromServiceError(error))),
+    );
     call.on('data', (event: Wire.MapEvent__Output) => follower.take(event));
     call.write({ subscribe: { watcher: 'client', known: encodeKnown(follower.known()) } });
     return { call, ended };
@@ -309,7 +330,9 @@ describe('WatchMap over gRPC', () => {
     // Plan: no name, a second subscription, an empty message: each ends the stream with the field.
     for (const request of [{ subscribe: { watcher: '' } }, {}] as const) {
       const call = peer.map.watchMap();
-      const ended = new Promise<CadastreError>((resolve) => call.on('error', (error: Parameters<typeof fromServiceError>[0]) => resolve(fromServiceError(error))));
+      const ended = new Promise<CadastreError>((resolve) =>
+        call.on('error', (error: Parameters<typeof fromServiceError>[0]) => resolve(fromServiceError(error))),
+      );
       call.on('data', () => undefined);
       call.write(request);
       expect((await ended).code).toBe('INVALID_ARGUMENT');

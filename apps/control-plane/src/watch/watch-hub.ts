@@ -85,7 +85,12 @@ export class WatchHub implements ReaderHost {
   }
 
   /** @param cut ends the reader's stream with a typed error */
-  subscribe(name: string, known: readonly KeyspaceGeneration[], sink: Sink, cut: (error: CadastreError) => void): Subscription {
+  subscribe(
+    name: string,
+    known: readonly KeyspaceGeneration[],
+    sink: Sink,
+    cut: (error: CadastreError) => void,
+  ): Subscription {
     const { maxReaders = 20_000 } = this.options;
     if (this.readers.size >= maxReaders) {
       throw new CadastreError('RESOURCE_EXHAUSTED', `this replica has ${maxReaders} watchers`, {
@@ -150,7 +155,8 @@ export class WatchHub implements ReaderHost {
   }
 
   private onApplied(reader: Reader, known: readonly KeyspaceGeneration[]): void {
-    for (const { keyspace, generation } of known) if (this.channels.has(keyspace)) reader.applied.set(keyspace, generation);
+    for (const { keyspace, generation } of known)
+      if (this.channels.has(keyspace)) reader.applied.set(keyspace, generation);
   }
 
   private drop(reader: Reader): void {
@@ -185,7 +191,9 @@ export class WatchHub implements ReaderHost {
       await this.options.catchUp();
       for (const reader of [...this.readers.keys()]) reader.settleAhead();
     } catch (error) {
-      this.options.logger.debug('not sure yet whether watchers know more than the register', { reason: CadastreError.from(error).message });
+      this.options.logger.debug('not sure yet whether watchers know more than the register', {
+        reason: CadastreError.from(error).message,
+      });
     } finally {
       this.settling = false;
     }

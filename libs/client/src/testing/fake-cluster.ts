@@ -2,7 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyspaceSpec, NodeEntry, PartitionRecord } from '@cadastre/core';
 import { CadastreError, compareBytes, KeyspaceMap, leaderOf, newRecord } from '@cadastre/core';
 import type { DuplexCall, OwnerInfo, Wire } from '@cadastre/contracts';
-import { decodeKnown, encodeDelta, encodeProgress, encodeSnapshot, endWithError, GrpcServer, kvService, mapService, streaming, unary } from '@cadastre/contracts';
+import {
+  decodeKnown,
+  encodeDelta,
+  encodeProgress,
+  encodeSnapshot,
+  endWithError,
+  GrpcServer,
+  kvService,
+  mapService,
+  streaming,
+  unary,
+} from '@cadastre/contracts';
 
 /** Test-only: control planes and storage agents in this process, on real sockets, doing what a test tells them. */
 export type WatchCall = DuplexCall<Wire.WatchMapRequest__Output, Buffer>;
@@ -36,7 +47,13 @@ export class FakeControlPlane {
   change(keyspace: string, records: readonly PartitionRecord[], nodes: readonly NodeEntry[] = []): KeyspaceMap {
     const at = this.maps.findIndex((m) => m.spec.name === keyspace);
     const held = this.maps[at]!;
-    const delta = { keyspace, from: held.generation, to: { ...held.generation, number: held.generation.number + 1 }, records, nodes };
+    const delta = {
+      keyspace,
+      from: held.generation,
+      to: { ...held.generation, number: held.generation.number + 1 },
+      records,
+      nodes,
+    };
     this.maps[at] = held.withDelta(delta);
     for (const call of this.calls) call.write(encodeDelta(delta));
     return this.maps[at]!;
@@ -56,7 +73,8 @@ export class FakeControlPlane {
         this.subscriptions.push(request.subscribe);
         this.script(call, request.subscribe);
       }
-      for (const { keyspace, generation } of decodeKnown(request.applied?.applied ?? [])) this.applied.push(`${keyspace}@${generation.number}`);
+      for (const { keyspace, generation } of decodeKnown(request.applied?.applied ?? []))
+        this.applied.push(`${keyspace}@${generation.number}`);
     });
     call.on('end', () => call.end());
     call.on('close', () => this.calls.delete(call));
@@ -90,8 +108,12 @@ export class FakeAgent {
   async listen(port = 0): Promise<this> {
     this.server = new GrpcServer().add(kvService, {
       Get: this.handler<Wire.GetRequest__Output>('get', (r) => this.get(r)) as never,
-      Put: this.handler<Wire.PutRequest__Output>('put', (r) => this.write(r, [{ delete: false, key: r.key, value: r.value }])) as never,
-      Delete: this.handler<Wire.DeleteRequest__Output>('delete', (r) => this.write(r, [{ delete: true, key: r.key, value: Buffer.alloc(0) }])) as never,
+      Put: this.handler<Wire.PutRequest__Output>('put', (r) =>
+        this.write(r, [{ delete: false, key: r.key, value: r.value }]),
+      ) as never,
+      Delete: this.handler<Wire.DeleteRequest__Output>('delete', (r) =>
+        this.write(r, [{ delete: true, key: r.key, value: Buffer.alloc(0) }]),
+      ) as never,
       Batch: this.handler<Wire.BatchRequest__Output>('batch', (r) => this.write(r, r.ops)) as never,
       Scan: this.handler<Wire.ScanRequest__Output>('scan', (r) => this.scan(r)) as never,
     });
@@ -109,7 +131,11 @@ export class FakeAgent {
 
   private handler<R extends { target: Wire.Target__Output | null }>(verb: string, serve: (request: R) => unknown) {
     return unary(async (request: R) => {
-      const seen: Seen = { verb, target: request.target!, requestId: (request as { requestId?: string }).requestId ?? '' };
+      const seen: Seen = {
+        verb,
+        target: request.target!,
+        requestId: (request as { requestId?: string }).requestId ?? '',
+      };
       this.seen.push(seen);
       await this.before(seen);
       const reply = serve(request);
@@ -130,7 +156,10 @@ export class FakeAgent {
   }
 
   /** Once per request id, as a real agent. */
-  private write({ target, requestId }: { target: Wire.Target__Output | null; requestId: string }, ops: readonly Wire.WriteOp__Output[]): Wire.WriteReply {
+  private write(
+    { target, requestId }: { target: Wire.Target__Output | null; requestId: string },
+    ops: readonly Wire.WriteOp__Output[],
+  ): Wire.WriteReply {
     if (!this.effects.has(requestId)) {
       this.effects.set(requestId, this.effects.size + 1);
       const records = this.partition(target);
@@ -144,7 +173,9 @@ export class FakeAgent {
 
   private scan({ target, start, end, limit }: Wire.ScanRequest__Output): Wire.ScanReply {
     const all = [...this.partition(target)].map(([key, value]) => ({ key: Buffer.from(key, 'hex'), value }));
-    const within = all.filter(({ key }) => compareBytes(key, start) >= 0 && (end.length === 0 || compareBytes(key, end) < 0));
+    const within = all.filter(
+      ({ key }) => compareBytes(key, start) >= 0 && (end.length === 0 || compareBytes(key, end) < 0),
+    );
     within.sort((a, b) => compareBytes(a.key, b.key));
     const next = within[limit]?.key;
     return { entries: within.slice(0, limit), more: next !== undefined, ...(next && { next }) };
@@ -179,7 +210,12 @@ export const ledBy = (partition: number, epoch: number, node: string): Partition
 
 export const notOwner = (keyspace: string, record: PartitionRecord, nodes: readonly NodeEntry[]): CadastreError => {
   const leader = nodes.find((n) => n.id === leaderOf(record));
-  const info: OwnerInfo = { keyspace, record, generation: { incarnation: 1, number: 1 }, ...(leader && { leaderAddress: leader.address }) };
+  const info: OwnerInfo = {
+    keyspace,
+    record,
+    generation: { incarnation: 1, number: 1 },
+    ...(leader && { leaderAddress: leader.address }),
+  };
   return new CadastreError('NOT_OWNER', `partition ${record.partition} is led by ${leader?.id ?? 'nobody'}`, { info });
 };
 

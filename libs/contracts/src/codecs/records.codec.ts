@@ -1,4 +1,14 @@
-import type { Generation, KeyspaceSpec, NodeEntry, PartitionRecord, Replica, ReplicaRole, ReplicaState, Scheme, SlotHash } from '@cadastre/core';
+import type {
+  Generation,
+  KeyspaceSpec,
+  NodeEntry,
+  PartitionRecord,
+  Replica,
+  ReplicaRole,
+  ReplicaState,
+  Scheme,
+  SlotHash,
+} from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type * as Wire from '../generated/index.js';
 
@@ -7,11 +17,22 @@ type WireRole = Exclude<NonNullable<Wire.Replica__Output['role']>, 'REPLICA_ROLE
 type WireState = Exclude<NonNullable<Wire.Replica__Output['state']>, 'REPLICA_STATE_UNSPECIFIED'>;
 const ROLE_IN: Record<WireRole, ReplicaRole> = { LEADER: 'leader', FOLLOWER: 'follower', LEARNER: 'learner' };
 const ROLE_OUT: Record<ReplicaRole, WireRole> = { leader: 'LEADER', follower: 'FOLLOWER', learner: 'LEARNER' };
-const STATE_IN: Record<WireState, ReplicaState> = { INITIALIZING: 'initializing', AVAILABLE: 'available', LEAVING: 'leaving' };
-const STATE_OUT: Record<ReplicaState, WireState> = { initializing: 'INITIALIZING', available: 'AVAILABLE', leaving: 'LEAVING' };
+const STATE_IN: Record<WireState, ReplicaState> = {
+  INITIALIZING: 'initializing',
+  AVAILABLE: 'available',
+  LEAVING: 'leaving',
+};
+const STATE_OUT: Record<ReplicaState, WireState> = {
+  initializing: 'INITIALIZING',
+  available: 'AVAILABLE',
+  leaving: 'LEAVING',
+};
 
 const damaged = (field: string, what: string): CadastreError =>
-  new CadastreError('DATA_LOSS', `${field}: ${what}`, { field, remedy: 'the message is refused; if it comes from a newer version, upgrade this side' });
+  new CadastreError('DATA_LOSS', `${field}: ${what}`, {
+    field,
+    remedy: 'the message is refused; if it comes from a newer version, upgrade this side',
+  });
 
 /** 64-bit numbers of ours count things and stay below 2^53; anything else is refused, never rounded. */
 export const safeInteger = (field: string, value: number): number => {
@@ -42,7 +63,12 @@ const decodeReplica = (wire: Wire.Replica__Output): Replica => {
 export const encodeRecord = (record: PartitionRecord): Wire.PartitionRecord => ({
   partition: record.partition,
   epoch: record.epoch,
-  replicas: record.replicas.map((r) => ({ node: r.node, role: ROLE_OUT[r.role], state: STATE_OUT[r.state], inSync: r.inSync })),
+  replicas: record.replicas.map((r) => ({
+    node: r.node,
+    role: ROLE_OUT[r.role],
+    state: STATE_OUT[r.state],
+    inSync: r.inSync,
+  })),
 });
 
 export const decodeRecord = (wire: Wire.PartitionRecord__Output): PartitionRecord => ({
@@ -57,9 +83,18 @@ export const encodeScheme = (scheme: Scheme): Wire.Scheme =>
     : { range: { splitPoints: scheme.splitPoints.map((p) => Buffer.from(p)) } };
 
 export const decodeScheme = (wire: Wire.Scheme__Output | null | undefined): Scheme => {
-  if (wire?.hashSlots) return { kind: 'hash-slots', slots: wire.hashSlots.slots, hash: wire.hashSlots.hash as SlotHash, hashTags: wire.hashSlots.hashTags };
+  if (wire?.hashSlots)
+    return {
+      kind: 'hash-slots',
+      slots: wire.hashSlots.slots,
+      hash: wire.hashSlots.hash as SlotHash,
+      hashTags: wire.hashSlots.hashTags,
+    };
   if (wire?.range) return { kind: 'range', splitPoints: wire.range.splitPoints };
-  throw new CadastreError('INVALID_ARGUMENT', 'scheme: is missing or of a kind unknown here', { field: 'scheme', remedy: 'use hash-slots or range' });
+  throw new CadastreError('INVALID_ARGUMENT', 'scheme: is missing or of a kind unknown here', {
+    field: 'scheme',
+    remedy: 'use hash-slots or range',
+  });
 };
 
 export const encodeSpec = (spec: KeyspaceSpec): Wire.KeyspaceSpec => ({
@@ -71,7 +106,11 @@ export const encodeSpec = (spec: KeyspaceSpec): Wire.KeyspaceSpec => ({
 });
 
 export const decodeSpec = (wire: Wire.KeyspaceSpec__Output | null | undefined): KeyspaceSpec => {
-  if (!wire) throw new CadastreError('INVALID_ARGUMENT', 'spec: is missing', { field: 'spec', remedy: 'give the keyspace that is to be made' });
+  if (!wire)
+    throw new CadastreError('INVALID_ARGUMENT', 'spec: is missing', {
+      field: 'spec',
+      remedy: 'give the keyspace that is to be made',
+    });
   return {
     name: wire.name,
     scheme: decodeScheme(wire.scheme),

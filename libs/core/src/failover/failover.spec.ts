@@ -4,7 +4,10 @@ import { inSyncOf, leaderOf } from '../map/records.js';
 import { brake, decideFailover } from './failover.js';
 
 const record = newRecord(7, ['a', 'b', 'c']);
-const aliveBut = (...dead: string[]) => (node: string) => !dead.includes(node);
+const aliveBut =
+  (...dead: string[]) =>
+  (node: string) =>
+    !dead.includes(node);
 const none = () => 0;
 
 describe('decideFailover', () => {

@@ -14,7 +14,11 @@ export interface FailoverDecision {
  * lost in-sync follower leaves the set so that writes go on. The last in-sync replica is never given up: nothing is done until its
  * node is back or an operator decides.
  */
-export const decideFailover = (record: PartitionRecord, alive: (node: string) => boolean, leaderCount: (node: string) => number): FailoverDecision => {
+export const decideFailover = (
+  record: PartitionRecord,
+  alive: (node: string) => boolean,
+  leaderCount: (node: string) => number,
+): FailoverDecision => {
   const lost = inSyncOf(record).filter((node) => !alive(node));
   if (lost.length === 0) return { record: undefined, reason: 'all in-sync replicas are alive' };
   const candidates = inSyncOf(record)
@@ -34,5 +38,11 @@ export interface BrakeOptions {
 }
 
 /** Many nodes gone at once is more often a fault of ours (a mass loss of leases, a cut) than of theirs: then nothing runs by itself. */
-export const brake = (lost: number, known: number, { nodes, share }: BrakeOptions = { nodes: 3, share: 0.3 }): string | undefined =>
-  lost >= nodes && lost >= known * share ? `frozen: ${lost} of ${known} nodes are gone at once; automation waits until they are back or an operator decides` : undefined;
+export const brake = (
+  lost: number,
+  known: number,
+  { nodes, share }: BrakeOptions = { nodes: 3, share: 0.3 },
+): string | undefined =>
+  lost >= nodes && lost >= known * share
+    ? `frozen: ${lost} of ${known} nodes are gone at once; automation waits until they are back or an operator decides`
+    : undefined;

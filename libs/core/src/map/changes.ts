@@ -10,11 +10,16 @@ import { leaderOf, replicaOn } from './records.js';
 const normalise = (partition: number, epoch: number, replicas: readonly Replica[]): PartitionRecord => ({
   partition,
   epoch,
-  replicas: [...replicas].sort((a, b) => Number(b.role === 'leader') - Number(a.role === 'leader') || compareStrings(a.node, b.node)),
+  replicas: [...replicas].sort(
+    (a, b) => Number(b.role === 'leader') - Number(a.role === 'leader') || compareStrings(a.node, b.node),
+  ),
 });
 
 const refuse = (record: PartitionRecord, why: string, remedy: string): CadastreError =>
-  new CadastreError('FAILED_PRECONDITION', `partition ${record.partition} at epoch ${record.epoch}: ${why}`, { field: 'partition', remedy });
+  new CadastreError('FAILED_PRECONDITION', `partition ${record.partition} at epoch ${record.epoch}: ${why}`, {
+    field: 'partition',
+    remedy,
+  });
 
 /** A first record: all replicas are empty, hence in sync; the first node leads. */
 export const newRecord = (partition: number, nodes: readonly string[]): PartitionRecord =>
@@ -27,13 +32,20 @@ export const newRecord = (partition: number, nodes: readonly string[]): Partitio
 /** A learner counts for nothing, so the epoch stays: nobody is fenced by the beginning of a copy. */
 export const addLearner = (record: PartitionRecord, node: string): PartitionRecord => {
   if (replicaOn(record, node)) throw refuse(record, `${node} has a replica already`, 'choose another target');
-  return normalise(record.partition, record.epoch, [...record.replicas, { node, role: 'learner', state: 'initializing', inSync: false }]);
+  return normalise(record.partition, record.epoch, [
+    ...record.replicas,
+    { node, role: 'learner', state: 'initializing', inSync: false },
+  ]);
 };
 
 /** Raises the epoch: the leader may have asked to take the learner in, and that request must not reach a later learner on the same node. */
 export const dropLearner = (record: PartitionRecord, node: string): PartitionRecord => {
   if (replicaOn(record, node)?.role !== 'learner') throw refuse(record, `${node} is no learner`, 'read the map again');
-  return normalise(record.partition, record.epoch + 1, record.replicas.filter((r) => r.node !== node));
+  return normalise(
+    record.partition,
+    record.epoch + 1,
+    record.replicas.filter((r) => r.node !== node),
+  );
 };
 
 /** The leader vouches that `node` holds every acknowledged write and that nothing is acknowledged without it from now on. */
@@ -42,7 +54,11 @@ export const growInSync = (record: PartitionRecord, node: string): PartitionReco
   if (!replica) throw refuse(record, `${node} has no replica`, 'read the map again');
   if (replica.inSync) throw refuse(record, `${node} is in sync already`, 'read the map again');
   const joined: Replica = { node, role: 'follower', state: 'available', inSync: true };
-  return normalise(record.partition, record.epoch + 1, record.replicas.map((r) => (r.node === node ? joined : r)));
+  return normalise(
+    record.partition,
+    record.epoch + 1,
+    record.replicas.map((r) => (r.node === node ? joined : r)),
+  );
 };
 
 /** Never takes the last one: a partition without an in-sync replica could only be revived with loss (INV-4). */
@@ -50,10 +66,18 @@ export const shrinkInSync = (record: PartitionRecord, node: string): PartitionRe
   const replica = replicaOn(record, node);
   if (!replica?.inSync) throw refuse(record, `${node} is not in sync`, 'read the map again');
   if (record.replicas.filter((r) => r.inSync).length === 1) {
-    throw refuse(record, `${node} is the last in-sync replica`, 'bring the node back, or force another leader by name and accept the loss');
+    throw refuse(
+      record,
+      `${node} is the last in-sync replica`,
+      'bring the node back, or force another leader by name and accept the loss',
+    );
   }
   if (replica.role === 'leader') throw refuse(record, `${node} leads`, 'change the leader first');
-  return normalise(record.partition, record.epoch + 1, record.replicas.map((r) => (r.node === node ? { ...r, inSync: false } : r)));
+  return normalise(
+    record.partition,
+    record.epoch + 1,
+    record.replicas.map((r) => (r.node === node ? { ...r, inSync: false } : r)),
+  );
 };
 
 /** Hands leadership to an in-sync replica; the old leader stays as a follower. `oldInSync` is false when it is dead. */
@@ -76,7 +100,12 @@ export const removeReplica = (record: PartitionRecord, node: string, minInSync: 
   if (leaderOf(record) === node) throw refuse(record, `${node} leads`, 'change the leader first');
   const rest = record.replicas.filter((r) => r.node !== node);
   const left = rest.filter((r) => r.inSync).length;
-  if (left < Math.max(1, minInSync)) throw refuse(record, `only ${left} in-sync replicas would remain, ${minInSync} are required`, 'wait until a replica has caught up');
+  if (left < Math.max(1, minInSync))
+    throw refuse(
+      record,
+      `only ${left} in-sync replicas would remain, ${minInSync} are required`,
+      'wait until a replica has caught up',
+    );
   return normalise(record.partition, record.epoch + 1, rest);
 };
 

@@ -7,7 +7,8 @@ export interface Generation {
   readonly number: number;
 }
 
-export const compareGenerations = (a: Generation, b: Generation): number => a.incarnation - b.incarnation || a.number - b.number;
+export const compareGenerations = (a: Generation, b: Generation): number =>
+  a.incarnation - b.incarnation || a.number - b.number;
 
 export const nextGeneration = (g: Generation): Generation => ({ incarnation: g.incarnation, number: g.number + 1 });
 

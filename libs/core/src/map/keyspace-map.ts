@@ -58,7 +58,12 @@ export class KeyspaceMap implements MapColumns {
     private readonly partitioner: Partitioner,
   ) {}
 
-  static fromRecords(spec: KeyspaceSpec, generation: Generation, records: readonly PartitionRecord[], nodes: readonly NodeEntry[]): KeyspaceMap {
+  static fromRecords(
+    spec: KeyspaceSpec,
+    generation: Generation,
+    records: readonly PartitionRecord[],
+    nodes: readonly NodeEntry[],
+  ): KeyspaceMap {
     const partitioner = createPartitioner(spec.scheme);
     const stride = Math.max(spec.replicationFactor + 1, ...records.map((r) => r.replicas.length));
     const sorted = [...nodes].sort((a, b) => compareStrings(a.id, b.id));
@@ -84,12 +89,32 @@ export class KeyspaceMap implements MapColumns {
     const { spec, generation, nodes, partitions, stride, epochs, replicaNodes, replicaFlags } = columns;
     const partitioner = createPartitioner(spec.scheme);
     const cells = partitions * stride;
-    if (partitioner.partitions !== partitions || epochs.length !== partitions || replicaNodes.length !== cells || replicaFlags.length !== cells) {
-      throw new CadastreError('DATA_LOSS', `snapshot of ${spec.name}: columns of ${epochs.length}, ${replicaNodes.length} and ${replicaFlags.length} cells for ${partitions} partitions x ${stride}`, {
-        remedy: 'watch again without a known generation to be given a new snapshot',
-      });
+    if (
+      partitioner.partitions !== partitions ||
+      epochs.length !== partitions ||
+      replicaNodes.length !== cells ||
+      replicaFlags.length !== cells
+    ) {
+      throw new CadastreError(
+        'DATA_LOSS',
+        `snapshot of ${spec.name}: columns of ${epochs.length}, ${replicaNodes.length} and ${replicaFlags.length} cells for ${partitions} partitions x ${stride}`,
+        {
+          remedy: 'watch again without a known generation to be given a new snapshot',
+        },
+      );
     }
-    const map = new KeyspaceMap(spec, generation, nodes, indexById(nodes), partitions, stride, epochs, replicaNodes, replicaFlags, partitioner);
+    const map = new KeyspaceMap(
+      spec,
+      generation,
+      nodes,
+      indexById(nodes),
+      partitions,
+      stride,
+      epochs,
+      replicaNodes,
+      replicaFlags,
+      partitioner,
+    );
     map.check();
     return map;
   }
@@ -132,7 +157,12 @@ export class KeyspaceMap implements MapColumns {
       const node = this.replicaNodes[cell]!;
       if (node < 0) break;
       const flags = this.replicaFlags[cell]!;
-      replicas.push({ node: this.nodes[node]!.id, role: REPLICA_ROLES[flags & 3]!, state: REPLICA_STATES[(flags >> 2) & 3]!, inSync: (flags & 16) !== 0 });
+      replicas.push({
+        node: this.nodes[node]!.id,
+        role: REPLICA_ROLES[flags & 3]!,
+        state: REPLICA_STATES[(flags >> 2) & 3]!,
+        inSync: (flags & 16) !== 0,
+      });
     }
     return { partition, epoch: this.epochs[partition]!, replicas };
   }
@@ -147,10 +177,14 @@ export class KeyspaceMap implements MapColumns {
    */
   withDelta(delta: MapDelta): KeyspaceMap {
     if (compareGenerations(delta.from, this.generation) !== 0) {
-      throw new CadastreError('FAILED_PRECONDITION', `delta of ${delta.keyspace} begins at ${formatGeneration(delta.from)}, the map is at ${formatGeneration(this.generation)}`, {
-        field: 'from',
-        remedy: 'watch again from the generation that the map has',
-      });
+      throw new CadastreError(
+        'FAILED_PRECONDITION',
+        `delta of ${delta.keyspace} begins at ${formatGeneration(delta.from)}, the map is at ${formatGeneration(this.generation)}`,
+        {
+          field: 'from',
+          remedy: 'watch again from the generation that the map has',
+        },
+      );
     }
     const next = this.copy(delta.to, delta.records, delta.nodes);
     for (const record of delta.records) if (record.epoch >= next.epochs[record.partition]!) next.write(record);
@@ -165,12 +199,28 @@ export class KeyspaceMap implements MapColumns {
     return next;
   }
 
-  private copy(generation: Generation, records: readonly PartitionRecord[], changed: readonly NodeEntry[]): KeyspaceMap {
+  private copy(
+    generation: Generation,
+    records: readonly PartitionRecord[],
+    changed: readonly NodeEntry[],
+  ): KeyspaceMap {
     const nodes = mergeNodes(this.nodes, this.nodeIndex, changed);
     const stride = records.reduce((widest, r) => Math.max(widest, r.replicas.length), this.stride);
-    const [replicaNodes, replicaFlags] = stride === this.stride ? [this.replicaNodes.slice(), this.replicaFlags.slice()] : this.widened(stride);
+    const [replicaNodes, replicaFlags] =
+      stride === this.stride ? [this.replicaNodes.slice(), this.replicaFlags.slice()] : this.widened(stride);
     const index = nodes === this.nodes ? this.nodeIndex : indexById(nodes);
-    return new KeyspaceMap(this.spec, generation, nodes, index, this.partitions, stride, this.epochs.slice(), replicaNodes, replicaFlags, this.partitioner);
+    return new KeyspaceMap(
+      this.spec,
+      generation,
+      nodes,
+      index,
+      this.partitions,
+      stride,
+      this.epochs.slice(),
+      replicaNodes,
+      replicaFlags,
+      this.partitioner,
+    );
   }
 
   private widened(stride: number): [Int32Array, Uint8Array] {
@@ -185,7 +235,8 @@ export class KeyspaceMap implements MapColumns {
 
   /** Only for a value that nobody else has seen yet. */
   private write(record: PartitionRecord): void {
-    if (record.partition < 0 || record.partition >= this.partitions) throw this.damaged(record, 'a partition that the scheme does not have');
+    if (record.partition < 0 || record.partition >= this.partitions)
+      throw this.damaged(record, 'a partition that the scheme does not have');
     const wrong = checkRecord(record);
     if (wrong) throw this.damaged(record, wrong);
     const cell = record.partition * this.stride;
@@ -204,9 +255,13 @@ export class KeyspaceMap implements MapColumns {
       const node = this.replicaNodes[cell]!;
       const flags = this.replicaFlags[cell]!;
       if (node >= this.nodes.length || node < -1 || (flags & 3) === 3 || ((flags >> 2) & 3) === 3) {
-        throw new CadastreError('DATA_LOSS', `snapshot of ${this.spec.name}: cell ${cell} names node ${node} of ${this.nodes.length} with flags ${flags}`, {
-          remedy: 'watch again without a known generation to be given a new snapshot',
-        });
+        throw new CadastreError(
+          'DATA_LOSS',
+          `snapshot of ${this.spec.name}: cell ${cell} names node ${node} of ${this.nodes.length} with flags ${flags}`,
+          {
+            remedy: 'watch again without a known generation to be given a new snapshot',
+          },
+        );
       }
     }
     for (let p = 0; p < this.partitions; p += 1) {
@@ -216,16 +271,24 @@ export class KeyspaceMap implements MapColumns {
   }
 
   private damaged(record: PartitionRecord, why: string): CadastreError {
-    return new CadastreError('DATA_LOSS', `record of ${this.spec.name}/${record.partition} at epoch ${record.epoch} has ${why}`, {
-      remedy: 'the record is refused and the last good map kept; watch again to resynchronise',
-    });
+    return new CadastreError(
+      'DATA_LOSS',
+      `record of ${this.spec.name}/${record.partition} at epoch ${record.epoch} has ${why}`,
+      {
+        remedy: 'the record is refused and the last good map kept; watch again to resynchronise',
+      },
+    );
   }
 }
 
 const indexById = (nodes: readonly NodeEntry[]): Map<string, number> => new Map(nodes.map((n, i) => [n.id, i]));
 
 /** Known nodes keep their place, so that columns stay valid; new ones are appended. */
-const mergeNodes = (nodes: readonly NodeEntry[], index: ReadonlyMap<string, number>, changed: readonly NodeEntry[]): readonly NodeEntry[] => {
+const mergeNodes = (
+  nodes: readonly NodeEntry[],
+  index: ReadonlyMap<string, number>,
+  changed: readonly NodeEntry[],
+): readonly NodeEntry[] => {
   if (changed.length === 0) return nodes;
   const merged = [...nodes];
   for (const node of changed) {

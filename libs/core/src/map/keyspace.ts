@@ -9,10 +9,20 @@ export const checkKeyspaceSpec = (spec: KeyspaceSpec): KeyspaceSpec => {
   checkScheme(spec.scheme);
   const { replicationFactor: rf, minInSync } = spec;
   if (!Number.isInteger(rf) || rf < 1 || rf > LIMITS.replicationFactorMax) {
-    throw invalid('replicationFactor', `${rf} is not a count of copies`, 'use 3 to survive one loss without a gap', `1 to ${LIMITS.replicationFactorMax}`);
+    throw invalid(
+      'replicationFactor',
+      `${rf} is not a count of copies`,
+      'use 3 to survive one loss without a gap',
+      `1 to ${LIMITS.replicationFactorMax}`,
+    );
   }
   if (!Number.isInteger(minInSync) || minInSync < 1 || minInSync > rf) {
-    throw invalid('minInSync', `${minInSync} with ${rf} copies`, 'a write needs at least 1 and at most all copies; 2 of 3 is usual', `1 to ${rf}`);
+    throw invalid(
+      'minInSync',
+      `${minInSync} with ${rf} copies`,
+      'a write needs at least 1 and at most all copies; 2 of 3 is usual',
+      `1 to ${rf}`,
+    );
   }
   spec.spread.forEach(checkSpread);
   return spec;
@@ -20,9 +30,18 @@ export const checkKeyspaceSpec = (spec: KeyspaceSpec): KeyspaceSpec => {
 
 const checkSpread = (spread: SpreadConstraint, i: number): void => {
   if (!/^[a-z0-9]([a-z0-9./-]{0,125}[a-z0-9])?$/.test(spread.label)) {
-    throw invalid(`spread[${i}].label`, `"${spread.label}" is no label name`, 'use a label that the nodes carry, such as zone or rack');
+    throw invalid(
+      `spread[${i}].label`,
+      `"${spread.label}" is no label name`,
+      'use a label that the nodes carry, such as zone or rack',
+    );
   }
   if (!Number.isInteger(spread.maxPerDomain) || spread.maxPerDomain < 1) {
-    throw invalid(`spread[${i}].maxPerDomain`, `${spread.maxPerDomain} is not a count`, 'use 1 to keep copies apart', 'at least 1');
+    throw invalid(
+      `spread[${i}].maxPerDomain`,
+      `${spread.maxPerDomain} is not a count`,
+      'use 1 to keep copies apart',
+      'at least 1',
+    );
   }
 };

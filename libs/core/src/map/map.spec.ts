@@ -1,10 +1,25 @@
 import { describe, expect, it } from '@jest/globals';
-import { addLearner, changeLeader, checkRecord, dropLearner, growInSync, newRecord, removeReplica, shrinkInSync } from './changes.js';
+import {
+  addLearner,
+  changeLeader,
+  checkRecord,
+  dropLearner,
+  growInSync,
+  newRecord,
+  removeReplica,
+  shrinkInSync,
+} from './changes.js';
 import { isKnown, KeyspaceMap } from './keyspace-map.js';
 import type { KeyspaceSpec, NodeEntry, PartitionRecord } from './records.js';
 import { inSyncOf, leaderOf, replicaOn } from './records.js';
 
-const spec: KeyspaceSpec = { name: 'k', scheme: { kind: 'hash-slots', slots: 4, hash: 'murmur3', hashTags: false }, replicationFactor: 3, minInSync: 2, spread: [] };
+const spec: KeyspaceSpec = {
+  name: 'k',
+  scheme: { kind: 'hash-slots', slots: 4, hash: 'murmur3', hashTags: false },
+  replicationFactor: 3,
+  minInSync: 2,
+  spread: [],
+};
 const node = (id: string, address = `${id}:1`): NodeEntry => ({ id, address, labels: {}, weight: 1 });
 const nodes = ['a', 'b', 'c', 'd'].map((id) => node(id));
 const at = (number: number) => ({ incarnation: 1, number });
@@ -41,12 +56,19 @@ describe('changes of a record', () => {
   ])('refuses %s', (_what, change) => expect(change).toThrow(refused));
 
   // Plan: dropping a learner fences whatever its leader had asked for it.
-  it('raises the epoch when a learner is dropped', () => expect(dropLearner(addLearner(record, 'd'), 'd').epoch).toBe(2));
+  it('raises the epoch when a learner is dropped', () =>
+    expect(dropLearner(addLearner(record, 'd'), 'd').epoch).toBe(2));
 });
 
 describe('KeyspaceMap', () => {
   const map = KeyspaceMap.fromRecords(spec, at(1), records, nodes);
-  const delta = (from: number, to: number, changed: PartitionRecord[], more: NodeEntry[] = []) => ({ keyspace: 'k', from: at(from), to: at(to), records: changed, nodes: more });
+  const delta = (from: number, to: number, changed: PartitionRecord[], more: NodeEntry[] = []) => ({
+    keyspace: 'k',
+    from: at(from),
+    to: at(to),
+    records: changed,
+    nodes: more,
+  });
 
   // Plan: a delta makes a new map; the old value stays as it was.
   it('is replaced, never edited', () => {
@@ -91,11 +113,35 @@ describe('KeyspaceMap', () => {
   it.each<[string, PartitionRecord]>([
     ['an unknown node', newRecord(0, ['z'])],
     ['a partition too many', newRecord(9, ['a'])],
-    ['two leaders', { partition: 0, epoch: 1, replicas: ['a', 'b'].map((n) => ({ node: n, role: 'leader', state: 'available', inSync: true })) }],
-    ['a node twice', { partition: 0, epoch: 1, replicas: ['a', 'a'].map((n, i) => ({ node: n, role: i ? 'follower' : 'leader', state: 'available', inSync: true })) }],
-    ['no in-sync copy', { partition: 0, epoch: 1, replicas: [{ node: 'a', role: 'follower', state: 'available', inSync: false }] }],
+    [
+      'two leaders',
+      {
+        partition: 0,
+        epoch: 1,
+        replicas: ['a', 'b'].map((n) => ({ node: n, role: 'leader', state: 'available', inSync: true })),
+      },
+    ],
+    [
+      'a node twice',
+      {
+        partition: 0,
+        epoch: 1,
+        replicas: ['a', 'a'].map((n, i) => ({
+          node: n,
+          role: i ? 'follower' : 'leader',
+          state: 'available',
+          inSync: true,
+        })),
+      },
+    ],
+    [
+      'no in-sync copy',
+      { partition: 0, epoch: 1, replicas: [{ node: 'a', role: 'follower', state: 'available', inSync: false }] },
+    ],
     ['epoch 0', { ...newRecord(0, ['a']), epoch: 0 }],
   ])('refuses a record with %s', (_what, record) => {
-    expect(() => KeyspaceMap.fromRecords(spec, at(1), [record], nodes)).toThrow(expect.objectContaining({ code: 'DATA_LOSS' }));
+    expect(() => KeyspaceMap.fromRecords(spec, at(1), [record], nodes)).toThrow(
+      expect.objectContaining({ code: 'DATA_LOSS' }),
+    );
   });
 });

@@ -52,11 +52,15 @@ export interface KeyspaceGeneration {
   readonly generation: Generation;
 }
 
-export const leaderOf = (record: PartitionRecord): string | undefined => record.replicas.find((r) => r.role === 'leader')?.node;
+export const leaderOf = (record: PartitionRecord): string | undefined =>
+  record.replicas.find((r) => r.role === 'leader')?.node;
 
-export const inSyncOf = (record: PartitionRecord): string[] => record.replicas.filter((r) => r.inSync).map((r) => r.node);
+export const inSyncOf = (record: PartitionRecord): string[] =>
+  record.replicas.filter((r) => r.inSync).map((r) => r.node);
 
-export const replicaOn = (record: PartitionRecord, node: string): Replica | undefined => record.replicas.find((r) => r.node === node);
+export const replicaOn = (record: PartitionRecord, node: string): Replica | undefined =>
+  record.replicas.find((r) => r.node === node);
 
 /** Replicas that count: all but learners. */
-export const votersOf = (record: PartitionRecord): string[] => record.replicas.filter((r) => r.role !== 'learner').map((r) => r.node);
+export const votersOf = (record: PartitionRecord): string[] =>
+  record.replicas.filter((r) => r.role !== 'learner').map((r) => r.node);

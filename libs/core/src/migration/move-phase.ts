@@ -1,4 +1,15 @@
-export const MOVE_PHASES = ['pending', 'preparing', 'transferring', 'catching-up', 'handing-over', 'cutover', 'cleaning-up', 'done', 'failed', 'cancelled'] as const;
+export const MOVE_PHASES = [
+  'pending',
+  'preparing',
+  'transferring',
+  'catching-up',
+  'handing-over',
+  'cutover',
+  'cleaning-up',
+  'done',
+  'failed',
+  'cancelled',
+] as const;
 export type MovePhaseName = (typeof MOVE_PHASES)[number];
 
 /** How far a move is, each phase with what it knows. */

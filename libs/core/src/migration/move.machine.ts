@@ -74,7 +74,14 @@ const cut = (node: string): MoveDecision => ({ do: 'remove-replica', node, phase
  * @param record the current record. @param now ms. @param since ms at which the state of the target node last changed, as far as
  * the caller has seen it
  */
-export const decideMove = (move: PlanMove, record: PartitionRecord, observed: ObservedMove, control: MoveControl, now: number, since: number): MoveDecision => {
+export const decideMove = (
+  move: PlanMove,
+  record: PartitionRecord,
+  observed: ObservedMove,
+  control: MoveControl,
+  now: number,
+  since: number,
+): MoveDecision => {
   const situation: Situation = {
     move,
     record,
@@ -105,14 +112,19 @@ const decideCopy = (s: Situation): MoveDecision => {
   if (s.move.kind === 'replica' && !s.source) return decideCleanUp(s);
   if (s.control.cancelling) return decideReturn(s, 'cancelled');
   if (s.targetLost) return decideReturn(s, 'lost');
-  if (!s.target.inSync) return wait({ name: 'catching-up', to: s.move.to, appliedSeq: s.observed.learner?.appliedSeq ?? 0 }, `${s.move.to} is not in sync`);
+  if (!s.target.inSync)
+    return wait(
+      { name: 'catching-up', to: s.move.to, appliedSeq: s.observed.learner?.appliedSeq ?? 0 },
+      `${s.move.to} is not in sync`,
+    );
   return decideHandOver(s);
 };
 
 const decideStart = ({ move, record, observed, control, source, targetLost }: Situation): MoveDecision => {
   const { to, from } = move;
   if (control.cancelling) return cancelled('nothing of the move is in the map');
-  if (move.kind === 'replica' && (!source || source.role === 'learner')) return fail(`neither ${from} nor ${to} holds a copy of partition ${record.partition} at epoch ${record.epoch}`);
+  if (move.kind === 'replica' && (!source || source.role === 'learner'))
+    return fail(`neither ${from} nor ${to} holds a copy of partition ${record.partition} at epoch ${record.epoch}`);
   if (targetLost) return fail(`${to} has been down for too long; every copy is where it was`);
   const state = observed.nodeState(to);
   if (state === 'draining') return fail(`${to} is draining and takes no copies`);
@@ -128,7 +140,12 @@ const decideLearner = ({ move, observed, control, leader, targetLost }: Situatio
   if (control.cancelling || targetLost) return { do: 'drop-learner', node: to, phase };
   if (observed.nodeState(to) === 'down') return wait(phase, `${to} is down`);
   if (leader === undefined) return wait(phase, 'nobody leads the partition, so nobody can vouch for the copy');
-  return wait(phase, phase.name === 'transferring' ? `${leader} sends the copy to ${to}` : `${to} catches up until ${leader} takes it into the in-sync set`);
+  return wait(
+    phase,
+    phase.name === 'transferring'
+      ? `${leader} sends the copy to ${to}`
+      : `${to} catches up until ${leader} takes it into the in-sync set`,
+  );
 };
 
 const fillingPhase = (to: string, learner: ReplicaReportView | undefined): MovePhase => {
@@ -139,24 +156,31 @@ const fillingPhase = (to: string, learner: ReplicaReportView | undefined): MoveP
 /** Both copies are in sync. Leadership goes first, then the source; a paused plan still ends here, where nothing is half done. */
 const decideHandOver = (s: Situation): MoveDecision => {
   const { move, leader } = s;
-  if (leader === undefined) return wait({ name: 'handing-over', to: move.leaderAfter }, 'nobody leads the partition; failover is choosing');
+  if (leader === undefined)
+    return wait({ name: 'handing-over', to: move.leaderAfter }, 'nobody leads the partition; failover is choosing');
   const heir = heirOf(s, move.leaderAfter);
-  if (heir !== undefined && leader !== heir && (heir === move.leaderAfter || leader === move.from)) return handOver(heir);
-  if (leader === move.from) return wait({ name: 'handing-over', to: move.leaderAfter }, 'no other in-sync copy is on a node that is up');
+  if (heir !== undefined && leader !== heir && (heir === move.leaderAfter || leader === move.from))
+    return handOver(heir);
+  if (leader === move.from)
+    return wait({ name: 'handing-over', to: move.leaderAfter }, 'no other in-sync copy is on a node that is up');
   if (move.kind === 'add') return decideCleanUp(s);
   return cutIfSafe(s, move.from);
 };
 
 /** The one that was planned if it can lead, otherwise any other that stays, the target first. */
 const heirOf = ({ move, record, observed }: Situation, planned: string, leaving = move.from): string | undefined => {
-  const able = record.replicas.filter((r) => r.inSync && r.node !== leaving && observed.nodeState(r.node) === 'up').map((r) => r.node);
+  const able = record.replicas
+    .filter((r) => r.inSync && r.node !== leaving && observed.nodeState(r.node) === 'up')
+    .map((r) => r.node);
   return [planned, move.to].find((n) => able.includes(n)) ?? able[0];
 };
 
 const cutIfSafe = ({ record, control }: Situation, node: string): MoveDecision => {
   const left = record.replicas.filter((r) => r.inSync && r.node !== node).length;
   const least = Math.max(1, control.minInSync);
-  return left >= least ? cut(node) : wait({ name: 'cutover', node }, `${left} in-sync copies would remain, ${least} are required`);
+  return left >= least
+    ? cut(node)
+    : wait({ name: 'cutover', node }, `${left} in-sync copies would remain, ${least} are required`);
 };
 
 /** The way back before the cutover: the target leaves, the source stays whole. */
@@ -164,18 +188,29 @@ const decideReturn = (s: Situation, why: 'cancelled' | 'lost'): MoveDecision => 
   if (s.move.kind === 'add') return why === 'cancelled' ? decideHandOver(s) : fail(`${s.move.to} is down`);
   if (s.leader !== s.move.to) return cutIfSafe(s, s.move.to);
   const heir = heirOf(s, s.move.from, s.move.to);
-  return heir !== undefined ? handOver(heir) : wait({ name: 'handing-over', to: s.move.from }, `${s.move.to} leads and no other in-sync copy is on a node that is up`);
+  return heir !== undefined
+    ? handOver(heir)
+    : wait(
+        { name: 'handing-over', to: s.move.from },
+        `${s.move.to} leads and no other in-sync copy is on a node that is up`,
+      );
 };
 
 /** The golden rule's last part: the source's agent drops its copy by itself, once all concerned route to the target. */
 const decideCleanUp = ({ move, observed }: Situation): MoveDecision => {
-  if (!observed.agentsApplied) return wait({ name: 'cleaning-up', waitingFor: 'agents' }, 'not every agent has applied the new map');
-  if (move.kind === 'replica' && !observed.purged) return wait({ name: 'cleaning-up', waitingFor: 'source' }, `${move.from} still holds its old copy`);
+  if (!observed.agentsApplied)
+    return wait({ name: 'cleaning-up', waitingFor: 'agents' }, 'not every agent has applied the new map');
+  if (move.kind === 'replica' && !observed.purged)
+    return wait({ name: 'cleaning-up', waitingFor: 'source' }, `${move.from} still holds its old copy`);
   return done;
 };
 
 /** What an action does to the record; waiting and ends leave it as it is. @throws CadastreError FAILED_PRECONDITION */
-export const applyMoveAction = (record: PartitionRecord, action: MoveAction | MoveDecision, minInSync: number): PartitionRecord => {
+export const applyMoveAction = (
+  record: PartitionRecord,
+  action: MoveAction | MoveDecision,
+  minInSync: number,
+): PartitionRecord => {
   switch (action.do) {
     case 'add-learner':
       return addLearner(record, action.node);

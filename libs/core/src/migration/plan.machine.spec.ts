@@ -6,7 +6,19 @@ import { decidePlan } from './plan.machine.js';
 
 const limits = { perNodeIn: 2, perNodeOut: 2, cluster: 3 };
 const at = (index: number, step: number, phase: MovePhaseName, to = `t${index}`, from = `f${index}`): MoveProgress => ({
-  move: { index, step, keyspace: 'orders', partition: index, kind: 'replica', from, to, leaderAfter: to, baseEpoch: 1, reason: '', bytes: 0 } satisfies PlanMove,
+  move: {
+    index,
+    step,
+    keyspace: 'orders',
+    partition: index,
+    kind: 'replica',
+    from,
+    to,
+    leaderAfter: to,
+    baseEpoch: 1,
+    reason: '',
+    bytes: 0,
+  } satisfies PlanMove,
   phase,
   ...(phase === 'failed' ? { note: 'target down' } : {}),
 });
@@ -14,7 +26,14 @@ const at = (index: number, step: number, phase: MovePhaseName, to = `t${index}`,
 describe('a running plan', () => {
   it('begins the moves of the lowest unfinished step, under the limits', () => {
     // Five moves of step 1, three to the same node, cluster limit 3.
-    const moves = [at(0, 1, 'pending', 'x'), at(1, 1, 'pending', 'x'), at(2, 1, 'pending', 'x'), at(3, 1, 'pending'), at(4, 1, 'pending'), at(5, 2, 'pending')];
+    const moves = [
+      at(0, 1, 'pending', 'x'),
+      at(1, 1, 'pending', 'x'),
+      at(2, 1, 'pending', 'x'),
+      at(3, 1, 'pending'),
+      at(4, 1, 'pending'),
+      at(5, 2, 'pending'),
+    ];
     expect(decidePlan('executing', moves, {}, limits).start).toEqual([0, 1, 3]);
   });
 
@@ -26,15 +45,23 @@ describe('a running plan', () => {
 
   it('waits for a step to end before the next', () => {
     // One move of step 1 cleans up still.
-    expect(decidePlan('executing', [at(0, 1, 'cleaning-up'), at(1, 2, 'pending')], {}, limits)).toMatchObject({ start: [] });
+    expect(decidePlan('executing', [at(0, 1, 'cleaning-up'), at(1, 2, 'pending')], {}, limits)).toMatchObject({
+      start: [],
+    });
     expect(decidePlan('executing', [at(0, 1, 'done'), at(1, 2, 'pending')], {}, limits).start).toEqual([1]);
   });
 
-  it('lets the others of a failed move\'s step go on, and then fails with the list', () => {
+  it("lets the others of a failed move's step go on, and then fails with the list", () => {
     // Step 1 has a failure and a pending move; step 2 never begins.
-    expect(decidePlan('executing', [at(0, 1, 'failed'), at(1, 1, 'pending'), at(2, 2, 'pending')], {}, limits).start).toEqual([1]);
+    expect(
+      decidePlan('executing', [at(0, 1, 'failed'), at(1, 1, 'pending'), at(2, 2, 'pending')], {}, limits).start,
+    ).toEqual([1]);
     const end = decidePlan('executing', [at(0, 1, 'failed'), at(1, 1, 'done'), at(2, 2, 'pending')], {}, limits);
-    expect(end).toEqual({ start: [], finish: 'fail', why: '1 of 3 moves failed: move 0 (orders partition 0 to t0): target down' });
+    expect(end).toEqual({
+      start: [],
+      finish: 'fail',
+      why: '1 of 3 moves failed: move 0 (orders partition 0 to t0): target down',
+    });
   });
 
   it('completes when all are done', () => {
@@ -51,8 +78,12 @@ describe('a running plan', () => {
 
   it('cancels when nothing is in flight any more', () => {
     // First a move flies, then none.
-    expect(decidePlan('cancelling', [at(0, 1, 'transferring'), at(1, 1, 'pending')], {}, limits)).not.toHaveProperty('finish');
-    expect(decidePlan('cancelling', [at(0, 1, 'cancelled'), at(1, 1, 'pending')], {}, limits).finish).toBe('finishCancel');
+    expect(decidePlan('cancelling', [at(0, 1, 'transferring'), at(1, 1, 'pending')], {}, limits)).not.toHaveProperty(
+      'finish',
+    );
+    expect(decidePlan('cancelling', [at(0, 1, 'cancelled'), at(1, 1, 'pending')], {}, limits).finish).toBe(
+      'finishCancel',
+    );
   });
 
   it.each(['proposed', 'approved', 'completed', 'failed'] as const)('does nothing when it is %s', (state) => {

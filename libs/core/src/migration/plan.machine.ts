@@ -27,32 +27,49 @@ export interface PlanDecision {
  * What a running plan does next: moves of the lowest unfinished step begin, under the limits. A failed move does not stop the
  * others of its step; no later step begins, and the plan then fails with the list.
  */
-export const decidePlan = (state: PlanState, moves: readonly MoveProgress[], control: PlanControl, limits: PlanLimits): PlanDecision => {
-  if (state !== 'executing' && state !== 'paused' && state !== 'cancelling') return { start: [], why: `the plan is ${state}` };
+export const decidePlan = (
+  state: PlanState,
+  moves: readonly MoveProgress[],
+  control: PlanControl,
+  limits: PlanLimits,
+): PlanDecision => {
+  if (state !== 'executing' && state !== 'paused' && state !== 'cancelling')
+    return { start: [], why: `the plan is ${state}` };
   const flying = moves.filter((m) => isInFlight(m.phase));
   const unfinished = moves.filter((m) => !isEnded(m.phase));
   if (state === 'cancelling') return decideCancel(flying, moves);
   if (unfinished.length === 0) return decideEnd(moves);
   const failed = moves.filter((m) => m.phase === 'failed' || m.phase === 'cancelled');
   const step = Math.min(...unfinished.map((m) => m.move.step));
-  if (failed.some((m) => m.move.step < step)) return flying.length > 0 ? { start: [], why: 'a move failed; those in flight go on' } : decideEnd(moves);
+  if (failed.some((m) => m.move.step < step))
+    return flying.length > 0 ? { start: [], why: 'a move failed; those in flight go on' } : decideEnd(moves);
   if (state === 'paused') return { start: [], why: `paused; ${flying.length} moves in flight go on to a safe point` };
   if (control.frozen) return { start: [], why: 'automation is frozen' };
   const waiting = unfinished.filter((m) => m.move.step === step && m.phase === 'pending');
   const start = admit(waiting, flying, limits);
-  return { start, why: `step ${step}: ${start.length} begin, ${flying.length} in flight, ${waiting.length - start.length} wait for room` };
+  return {
+    start,
+    why: `step ${step}: ${start.length} begin, ${flying.length} in flight, ${waiting.length - start.length} wait for room`,
+  };
 };
 
 const decideCancel = (flying: readonly MoveProgress[], moves: readonly MoveProgress[]): PlanDecision => {
   if (flying.length > 0) return { start: [], why: `cancelling; ${flying.length} moves go to a safe point` };
   const ended = moves.filter((m) => m.phase === 'done').length;
-  return { start: [], finish: 'finishCancel', why: `cancelled; ${ended} of ${moves.length} moves had been made, every partition is whole` };
+  return {
+    start: [],
+    finish: 'finishCancel',
+    why: `cancelled; ${ended} of ${moves.length} moves had been made, every partition is whole`,
+  };
 };
 
 const decideEnd = (moves: readonly MoveProgress[]): PlanDecision => {
   const failed = moves.filter((m) => m.phase === 'failed' || m.phase === 'cancelled');
   if (failed.length === 0) return { start: [], finish: 'complete', why: `all ${moves.length} moves are done` };
-  const list = failed.map(({ move, note }) => `move ${move.index} (${move.keyspace} partition ${move.partition} to ${move.to})${note === undefined ? '' : `: ${note}`}`);
+  const list = failed.map(
+    ({ move, note }) =>
+      `move ${move.index} (${move.keyspace} partition ${move.partition} to ${move.to})${note === undefined ? '' : `: ${note}`}`,
+  );
   return { start: [], finish: 'fail', why: `${failed.length} of ${moves.length} moves failed: ${list.join('; ')}` };
 };
 
@@ -60,13 +77,20 @@ const admit = (waiting: readonly MoveProgress[], flying: readonly MoveProgress[]
   const into = new Map<string, number>();
   const outOf = new Map<string, number>();
   const raise = (counts: Map<string, number>, node: string): void => void counts.set(node, (counts.get(node) ?? 0) + 1);
-  const take = ({ from, to }: PlanMove): void => { raise(into, to); if (from !== '') raise(outOf, from); };
+  const take = ({ from, to }: PlanMove): void => {
+    raise(into, to);
+    if (from !== '') raise(outOf, from);
+  };
   flying.forEach((m) => take(m.move));
   let total = flying.length;
   const start: number[] = [];
   for (const { move } of waiting) {
     if (total >= Math.max(1, limits.cluster)) break;
-    if ((into.get(move.to) ?? 0) >= Math.max(1, limits.perNodeIn) || (outOf.get(move.from) ?? 0) >= Math.max(1, limits.perNodeOut)) continue;
+    if (
+      (into.get(move.to) ?? 0) >= Math.max(1, limits.perNodeIn) ||
+      (outOf.get(move.from) ?? 0) >= Math.max(1, limits.perNodeOut)
+    )
+      continue;
     take(move);
     total += 1;
     start.push(move.index);

@@ -39,11 +39,13 @@ describe('hash-slots', () => {
 
   // Plan: any bytes at all give a slot in range.
   it('takes any bytes as a key', () => {
-    fc.assert(fc.property(fc.uint8Array({ minLength: 1, maxLength: 70 }), (key) => {
-      const slot = redis.partitionOf(key);
-      expect(slot).toBeGreaterThanOrEqual(0);
-      expect(slot).toBeLessThan(16384);
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 70 }), (key) => {
+        const slot = redis.partitionOf(key);
+        expect(slot).toBeGreaterThanOrEqual(0);
+        expect(slot).toBeLessThan(16384);
+      }),
+    );
   });
 });
 
@@ -51,22 +53,40 @@ describe('range', () => {
   const ranges = createPartitioner({ kind: 'range', splitPoints: ['g', 'n', 't'].map(bytes) });
 
   // Plan: a split point belongs to the partition that it begins.
-  it.each([['a', 0], ['fzz', 0], ['g', 1], ['m', 1], ['n', 2], ['t', 3], ['zz', 3]])('places %j in partition %i', (key, partition) =>
-    expect(ranges.partitionOf(bytes(key))).toBe(partition),
-  );
+  it.each([
+    ['a', 0],
+    ['fzz', 0],
+    ['g', 1],
+    ['m', 1],
+    ['n', 2],
+    ['t', 3],
+    ['zz', 3],
+  ])('places %j in partition %i', (key, partition) => expect(ranges.partitionOf(bytes(key))).toBe(partition));
 
   // Plan: a range is asked of exactly the partitions that it touches; its end is exclusive.
-  it.each([['a', 'g', [0]], ['a', 'ga', [0, 1]], ['h', undefined, [1, 2, 3]], ['g', 'n', [1]], ['m', 'u', [1, 2, 3]]] as const)('asks %j to %j of %j', (start, end, expected) =>
+  it.each([
+    ['a', 'g', [0]],
+    ['a', 'ga', [0, 1]],
+    ['h', undefined, [1, 2, 3]],
+    ['g', 'n', [1]],
+    ['m', 'u', [1, 2, 3]],
+  ] as const)('asks %j to %j of %j', (start, end, expected) =>
     expect(ranges.partitionsFor(bytes(start), end === undefined ? undefined : bytes(end))).toEqual(expected),
   );
 
   // Plan: for random split points and keys, binary search agrees with counting.
   it('agrees with counting the split points that are not above the key', () => {
-    fc.assert(fc.property(fc.uniqueArray(fc.uint8Array({ minLength: 1, maxLength: 4 }), { selector: (b) => b.join() }), fc.uint8Array({ maxLength: 4 }), (points, key) => {
-      const splitPoints = [...points].sort(compareBytes);
-      const expected = splitPoints.filter((p) => compareBytes(p, key) <= 0).length;
-      expect(createPartitioner({ kind: 'range', splitPoints }).partitionOf(key)).toBe(expected);
-    }));
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.uint8Array({ minLength: 1, maxLength: 4 }), { selector: (b) => b.join() }),
+        fc.uint8Array({ maxLength: 4 }),
+        (points, key) => {
+          const splitPoints = [...points].sort(compareBytes);
+          const expected = splitPoints.filter((p) => compareBytes(p, key) <= 0).length;
+          expect(createPartitioner({ kind: 'range', splitPoints }).partitionOf(key)).toBe(expected);
+        },
+      ),
+    );
   });
 });
 
@@ -82,6 +102,8 @@ describe('a scheme that is wrong', () => {
     [{ kind: 'range', splitPoints: [bytes('')] }, 'scheme.splitPoints[0]'],
     [{ kind: 'mod-n' }, 'scheme.kind'],
   ])('refuses %j', (scheme, field) => {
-    expect(() => createPartitioner(scheme as never)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', field, remedy: expect.any(String) }));
+    expect(() => createPartitioner(scheme as never)).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', field, remedy: expect.any(String) }),
+    );
   });
 });

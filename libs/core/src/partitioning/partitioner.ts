@@ -25,20 +25,36 @@ export const checkScheme = (scheme: Scheme): Scheme => {
 
 const checkHashSlots = (scheme: HashSlotsScheme): Scheme => {
   if (!Number.isInteger(scheme.slots) || scheme.slots < 1 || scheme.slots > LIMITS.partitionsMax) {
-    throw invalid('scheme.slots', `${scheme.slots} is not a count of slots`, 'give a whole number; 16 to 100 partitions a node is usual', `1 to ${LIMITS.partitionsMax}`);
+    throw invalid(
+      'scheme.slots',
+      `${scheme.slots} is not a count of slots`,
+      'give a whole number; 16 to 100 partitions a node is usual',
+      `1 to ${LIMITS.partitionsMax}`,
+    );
   }
-  if (!SLOT_HASHES.includes(scheme.hash)) throw invalid('scheme.hash', `"${scheme.hash}" is unknown`, `use one of ${SLOT_HASHES.join(', ')}`);
+  if (!SLOT_HASHES.includes(scheme.hash))
+    throw invalid('scheme.hash', `"${scheme.hash}" is unknown`, `use one of ${SLOT_HASHES.join(', ')}`);
   return scheme;
 };
 
 const checkRange = (scheme: RangeScheme): Scheme => {
   if (scheme.splitPoints.length + 1 > LIMITS.partitionsMax) {
-    throw invalid('scheme.splitPoints', `${scheme.splitPoints.length} split points`, 'give fewer', `${LIMITS.partitionsMax - 1}`);
+    throw invalid(
+      'scheme.splitPoints',
+      `${scheme.splitPoints.length} split points`,
+      'give fewer',
+      `${LIMITS.partitionsMax - 1}`,
+    );
   }
   scheme.splitPoints.forEach((point, i) => {
-    if (point.length === 0) throw invalid(`scheme.splitPoints[${i}]`, 'is empty', 'the first partition begins at the empty key by itself');
+    if (point.length === 0)
+      throw invalid(`scheme.splitPoints[${i}]`, 'is empty', 'the first partition begins at the empty key by itself');
     if (i > 0 && compareBytes(scheme.splitPoints[i - 1]!, point) >= 0) {
-      throw invalid(`scheme.splitPoints[${i}]`, 'is not greater than the one before it', 'give split points in ascending order, each once');
+      throw invalid(
+        `scheme.splitPoints[${i}]`,
+        'is not greater than the one before it',
+        'give split points in ascending order, each once',
+      );
     }
   });
   return scheme;

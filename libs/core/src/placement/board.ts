@@ -18,7 +18,11 @@ export class Board {
   /** Slots of a partition that change. */
   private readonly changes: Uint8Array;
 
-  constructor(readonly domains: Domains, kept: readonly (readonly number[])[], order: Int32Array) {
+  constructor(
+    readonly domains: Domains,
+    kept: readonly (readonly number[])[],
+    order: Int32Array,
+  ) {
     this.was = kept.map((nodes) => [...nodes]);
     this.now = kept.map((nodes) => [...nodes]);
     this.count = new Int32Array(domains.size);
@@ -82,7 +86,8 @@ export class Board {
         for (const p of this.held[node]!) {
           const slot = this.now[p]!.indexOf(node);
           if (slot < 0 || this.costOf(p, slot, again) !== cost) continue;
-          for (let to = 0; to < seen.length; to += 1) if (seen[to] === 0 && this.canHold(p, to, slot) && visit(to, p, slot)) return;
+          for (let to = 0; to < seen.length; to += 1)
+            if (seen[to] === 0 && this.canHold(p, to, slot) && visit(to, p, slot)) return;
         }
       },
     };
@@ -108,7 +113,11 @@ export class Needs {
   private readonly need: Float64Array;
   private readonly start: Float64Array;
 
-  constructor(private readonly board: Board, private readonly want: Int32Array, private readonly seed: number) {
+  constructor(
+    private readonly board: Board,
+    private readonly want: Int32Array,
+    private readonly seed: number,
+  ) {
     this.need = new Float64Array(board.domains.groups);
     board.domains.pathOf.forEach((path, node) => {
       for (const group of path) this.need[group.id]! += Math.max(0, want[node]! - board.count[node]!);
@@ -139,7 +148,10 @@ export class Needs {
       const id = this.board.domains.pathOf[node]!.at(-1)!.id;
       if (this.need[id]! <= 0 || !this.board.canHold(p, node, slot)) continue;
       const score = this.score(id, p);
-      if (score > most) { most = score; best = node; }
+      if (score > most) {
+        most = score;
+        best = node;
+      }
     }
     return best;
   }
@@ -150,7 +162,11 @@ export class Needs {
     while (scores.size > 0) {
       let best = open[0]!;
       let most = -Infinity;
-      for (const [g, score] of scores) if (score > most) { most = score; best = g; }
+      for (const [g, score] of scores)
+        if (score > most) {
+          most = score;
+          best = g;
+        }
       scores.delete(best);
       const node = best.node >= 0 ? best.node : this.descend(best.children, p, rest);
       if (node >= 0) return node;

@@ -60,7 +60,13 @@ export const hardSpread = (spec: KeyspaceSpec): { spread: SpreadConstraint; inde
 const constraintOver = (nodes: readonly NodeEntry[], spread: SpreadConstraint, index: number): Constraint => {
   const names = [...new Set(nodes.map((n) => domainOf(n, spread.label)))].sort(compareStrings);
   const ids = new Map(names.map((name, i) => [name, i]));
-  return { label: spread.label, max: spread.maxPerDomain, index, of: Int32Array.from(nodes, (n) => ids.get(domainOf(n, spread.label))!), names };
+  return {
+    label: spread.label,
+    max: spread.maxPerDomain,
+    index,
+    of: Int32Array.from(nodes, (n) => ids.get(domainOf(n, spread.label))!),
+    names,
+  };
 };
 
 const liesWithin = (inner: Constraint, outer: Constraint): boolean => {
@@ -91,15 +97,40 @@ export const domainsOver = (spec: KeyspaceSpec, nodes: readonly NodeEntry[]): Do
   const chain = hierarchy(constraints);
   let groups = 0;
   const leaf = (node: number): Group => ({
-    id: groups++, node, constraint: -1, domain: -1, children: [], weight: Math.max(nodes[node]!.weight, LEAST_WEIGHT), slots: 1,
+    id: groups++,
+    node,
+    constraint: -1,
+    domain: -1,
+    children: [],
+    weight: Math.max(nodes[node]!.weight, LEAST_WEIGHT),
+    slots: 1,
   });
   const build = (members: readonly number[], level: number, constraint: number, domain: number, max: number): Group => {
     const next = chain[level];
-    const children = next ? partition(members, next).map((m) => build(m, level + 1, constraints.indexOf(next), next.of[m[0]!]!, next.max)) : members.map(leaf);
+    const children = next
+      ? partition(members, next).map((m) => build(m, level + 1, constraints.indexOf(next), next.of[m[0]!]!, next.max))
+      : members.map(leaf);
     const weight = children.reduce((sum, c) => sum + c.weight, 0);
-    return { id: groups++, node: -1, constraint, domain, children, weight, slots: Math.min(max, children.reduce((sum, c) => sum + c.slots, 0)) };
+    return {
+      id: groups++,
+      node: -1,
+      constraint,
+      domain,
+      children,
+      weight,
+      slots: Math.min(
+        max,
+        children.reduce((sum, c) => sum + c.slots, 0),
+      ),
+    };
   };
-  const root = build(nodes.map((_, i) => i), 0, -1, -1, Infinity);
+  const root = build(
+    nodes.map((_, i) => i),
+    0,
+    -1,
+    -1,
+    Infinity,
+  );
   return { size: nodes.length, constraints, root, groups, pathOf: paths(root, nodes.length) };
 };
 

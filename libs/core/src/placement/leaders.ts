@@ -20,7 +20,12 @@ const flat = (domains: Domains): Domains => {
 };
 
 /** Chooses a leader where there is none and evens the counts out with few transfers. Changes `leader` in place. */
-export const balanceLeaders = (domains: Domains, { candidates, leader }: Leaderships, order: Int32Array, seed: number): Aims => {
+export const balanceLeaders = (
+  domains: Domains,
+  { candidates, leader }: Leaderships,
+  order: Int32Array,
+  seed: number,
+): Aims => {
   const held = new Int32Array(domains.size);
   const count = new Int32Array(domains.size);
   const led: number[][] = Array.from({ length: domains.size }, () => []);
@@ -28,7 +33,10 @@ export const balanceLeaders = (domains: Domains, { candidates, leader }: Leaders
   for (const p of order) {
     if (candidates[p]!.length > 0) total += 1;
     for (const node of candidates[p]!) held[node]! += 1;
-    if (leader[p]! >= 0) { count[leader[p]!]! += 1; led[leader[p]!]!.push(p); }
+    if (leader[p]! >= 0) {
+      count[leader[p]!]! += 1;
+      led[leader[p]!]!.push(p);
+    }
   }
   const aims = leaderAims(flat(domains), total, held, count, seed);
   const lead = (p: number, node: number): void => {
@@ -38,10 +46,14 @@ export const balanceLeaders = (domains: Domains, { candidates, leader }: Leaders
     led[node]!.push(p);
   };
   const start = aims.want.map((want, node) => Math.max(1, want - count[node]!));
-  const score = (p: number, node: number): number => (aims.want[node]! - count[node]! - mix(seed, p, node)) / start[node]!;
+  const score = (p: number, node: number): number =>
+    (aims.want[node]! - count[node]! - mix(seed, p, node)) / start[node]!;
   for (const p of order) {
     if (leader[p]! >= 0 || candidates[p]!.length === 0) continue;
-    lead(p, candidates[p]!.reduce((a, b) => (score(p, b) > score(p, a) ? b : a)));
+    lead(
+      p,
+      candidates[p]!.reduce((a, b) => (score(p, b) > score(p, a) ? b : a)),
+    );
   }
   even(moversOf(candidates, leader, count, led, lead), aims);
   return aims;
@@ -52,7 +64,13 @@ const leaderAims = (domains: Domains, total: number, held: Int32Array, have: Int
   return wholeAims(domains, fairShares(domains, total, capOf), total, have, capOf, (node) => mix(seed, node, 3));
 };
 
-const moversOf = (candidates: Leaderships['candidates'], leader: Int32Array, count: Int32Array, led: readonly number[][], lead: (p: number, node: number) => void): Movers => ({
+const moversOf = (
+  candidates: Leaderships['candidates'],
+  leader: Int32Array,
+  count: Int32Array,
+  led: readonly number[][],
+  lead: (p: number, node: number) => void,
+): Movers => ({
   size: count.length,
   count,
   apply: (hop) => lead(hop.item, hop.to),

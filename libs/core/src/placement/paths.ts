@@ -13,7 +13,12 @@ export interface Movers {
   readonly size: number;
   readonly count: Int32Array;
   /** Calls `visit` for every item that may go from `node` to a node not yet `seen`, at this cost; stops when it returns true. */
-  readonly expand: (node: number, cost: 0 | 1, seen: Uint8Array, visit: (to: number, item: number, slot: number) => boolean) => void;
+  readonly expand: (
+    node: number,
+    cost: 0 | 1,
+    seen: Uint8Array,
+    visit: (to: number, item: number, slot: number) => boolean,
+  ) => void;
   readonly apply: (hop: Hop) => void;
 }
 
@@ -22,7 +27,13 @@ export interface Movers {
  * occurs twice in a chain, so that its changes stay valid together. `first` are hops to begin with, for an item that is nowhere
  * yet; with `free`, only chains that cost nothing count.
  */
-export const findPath = (movers: Movers, starts: readonly number[], isSink: (node: number) => boolean, first?: readonly Hop[], free = false): Hop[] | undefined => {
+export const findPath = (
+  movers: Movers,
+  starts: readonly number[],
+  isSink: (node: number) => boolean,
+  first?: readonly Hop[],
+  free = false,
+): Hop[] | undefined => {
   const seen = new Uint8Array(movers.size);
   const parent = new Array<Hop | undefined>(movers.size);
   for (const node of starts) seen[node] = 1;
@@ -43,7 +54,15 @@ export const findPath = (movers: Movers, starts: readonly number[], isSink: (nod
   return undefined;
 };
 
-const spread = (movers: Movers, from: number[], cost: 0 | 1, seen: Uint8Array, parent: (Hop | undefined)[], isSink: (node: number) => boolean, found: number[]): number | undefined => {
+const spread = (
+  movers: Movers,
+  from: number[],
+  cost: 0 | 1,
+  seen: Uint8Array,
+  parent: (Hop | undefined)[],
+  isSink: (node: number) => boolean,
+  found: number[],
+): number | undefined => {
   let sink: number | undefined;
   for (let i = 0; i < from.length && sink === undefined; i += 1) {
     const node = from[i]!;
@@ -60,7 +79,8 @@ const spread = (movers: Movers, from: number[], cost: 0 | 1, seen: Uint8Array, p
 };
 
 const occurs = (parent: (Hop | undefined)[], node: number, item: number): boolean => {
-  for (let hop = parent[node]; hop; hop = hop.from < 0 ? undefined : parent[hop.from]) if (hop.item === item) return true;
+  for (let hop = parent[node]; hop; hop = hop.from < 0 ? undefined : parent[hop.from])
+    if (hop.item === item) return true;
   return false;
 };
 
@@ -77,9 +97,19 @@ const trace = (parent: (Hop | undefined)[], sink: number): Hop[] => {
 export const even = (movers: Movers, aims: Aims): void => {
   const { count } = movers;
   const { lo, hi } = aims;
-  const over = (limit: Int32Array) => (node: number): boolean => count[node]! > limit[node]!;
-  const under = (limit: Int32Array) => (node: number): boolean => count[node]! < limit[node]!;
-  const rounds = [[over(hi), under(lo)], [over(hi), under(hi)], [over(lo), under(lo)]] as const;
+  const over =
+    (limit: Int32Array) =>
+    (node: number): boolean =>
+      count[node]! > limit[node]!;
+  const under =
+    (limit: Int32Array) =>
+    (node: number): boolean =>
+      count[node]! < limit[node]!;
+  const rounds = [
+    [over(hi), under(lo)],
+    [over(hi), under(hi)],
+    [over(lo), under(lo)],
+  ] as const;
   for (const [isSource, isSink] of rounds) {
     for (;;) {
       const nodes = [...count.keys()];

@@ -9,7 +9,8 @@ import { mixedOrder, seedOf } from './mix.js';
 import { rebalance, replicaAims, settle } from './replicas.js';
 import { checkSatisfiable } from './satisfiable.js';
 
-export const partitionsOf = (spec: KeyspaceSpec): number => (spec.scheme.kind === 'range' ? spec.scheme.splitPoints.length + 1 : spec.scheme.slots);
+export const partitionsOf = (spec: KeyspaceSpec): number =>
+  spec.scheme.kind === 'range' ? spec.scheme.splitPoints.length + 1 : spec.scheme.slots;
 
 /**
  * First placement of a new keyspace on the nodes that are up: replicas and leaders within one of each node's weighted share,
@@ -18,16 +19,28 @@ export const partitionsOf = (spec: KeyspaceSpec): number => (spec.scheme.kind ==
  */
 export const placeKeyspace = (spec: KeyspaceSpec, nodes: readonly PlannerNode[]): PartitionRecord[] => {
   checkSatisfiable(spec, nodes);
-  const entries = nodes.filter((n) => n.state === 'up').map((n) => n.entry).sort((a, b) => compareStrings(a.id, b.id));
+  const entries = nodes
+    .filter((n) => n.state === 'up')
+    .map((n) => n.entry)
+    .sort((a, b) => compareStrings(a.id, b.id));
   const domains = domainsOver(spec, entries);
   const count = partitionsOf(spec);
   const seed = seedOf(spec.name);
   const order = mixedOrder(count, seed);
-  const board = new Board(domains, Array.from({ length: count }, () => []), order);
+  const board = new Board(
+    domains,
+    Array.from({ length: count }, () => []),
+    order,
+  );
   const aims = replicaAims(domains, count, spec.replicationFactor, board.count, seed);
   settle(board, aims, new Uint8Array(count).fill(spec.replicationFactor), order, seed, true);
   rebalance(board, aims, seed, (_, partitions) => partitions);
   const leader = new Int32Array(count).fill(-1);
   balanceLeaders(domains, { candidates: board.now, leader }, order, seed);
-  return board.now.map((held, p) => newRecord(p, [leader[p]!, ...held.filter((n) => n !== leader[p])].map((n) => entries[n]!.id)));
+  return board.now.map((held, p) =>
+    newRecord(
+      p,
+      [leader[p]!, ...held.filter((n) => n !== leader[p])].map((n) => entries[n]!.id),
+    ),
+  );
 };

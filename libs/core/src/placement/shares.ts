@@ -46,7 +46,13 @@ const levelOf = (top: Group, total: number, full: ReadonlySet<Group>, capOf: (gr
   return weight > 0 ? Math.max(0, rest) / weight : 0;
 };
 
-const markFull = (group: Group, top: Group, level: number, full: Set<Group>, capOf: (group: Group) => number): number => {
+const markFull = (
+  group: Group,
+  top: Group,
+  level: number,
+  full: Set<Group>,
+  capOf: (group: Group) => number,
+): number => {
   let marked = 0;
   const demand = (g: Group): number => {
     if (full.has(g) && g !== top) return capOf(g);
@@ -64,13 +70,22 @@ const markFull = (group: Group, top: Group, level: number, full: Set<Group>, cap
  * Rounds shares to whole numbers of the given total. A node that has more than the floor keeps its extra one first, since each
  * such choice saves a move; rooms of domains bound the choice, and greedy is exact because nested rooms form a matroid.
  */
-export const wholeAims = (domains: Domains, share: Float64Array, total: number, have: Int32Array, capOf: (group: Group) => number, tie: (node: number) => number): Aims => {
+export const wholeAims = (
+  domains: Domains,
+  share: Float64Array,
+  total: number,
+  have: Int32Array,
+  capOf: (group: Group) => number,
+  tie: (node: number) => number,
+): Aims => {
   const lo = Int32Array.from(share, (s) => Math.floor(s + EPSILON));
   const hi = Int32Array.from(share, (s) => Math.ceil(s - EPSILON));
   const want = Int32Array.from(lo);
   let left = total - lo.reduce((sum, x) => sum + x, 0);
   const room = roomsOf(domains, lo, capOf);
-  const order = [...lo.keys()].filter((i) => hi[i]! > lo[i]!).sort((a, b) => preference(a, b, have, lo, share) || tie(a) - tie(b) || a - b);
+  const order = [...lo.keys()]
+    .filter((i) => hi[i]! > lo[i]!)
+    .sort((a, b) => preference(a, b, have, lo, share) || tie(a) - tie(b) || a - b);
   for (const node of order) {
     if (left === 0) break;
     const path = domains.pathOf[node]!;

@@ -33,7 +33,11 @@ export const solveKeyspace = (keyspace: PlanKeyspace, nodes: readonly PlannerNod
   const parts = records.filter((r) => hasSource(world, r)).map((r) => partOf(world, r));
   const seed = seedOf(spec.name);
   const order = mixedOrder(parts.length, seed);
-  const board = new Board(world.domains, parts.map((p) => p.kept), order);
+  const board = new Board(
+    world.domains,
+    parts.map((p) => p.kept),
+    order,
+  );
   const replicasBefore = board.count.slice();
   const leadersBefore = countLeaders(world, parts);
   const copies = Math.min(spec.replicationFactor, mostCopies(world.domains));
@@ -42,9 +46,25 @@ export const solveKeyspace = (keyspace: PlanKeyspace, nodes: readonly PlannerNod
   settle(board, aims, missing, order, seed, false);
   rebalance(board, aims, seed, leadersFirst(world, parts, leadersBefore));
   const leader = settledLeaders(world, parts, board);
-  const leaderAims = balanceLeaders(world.domains, { candidates: candidatesOf(world, parts, board), leader }, order, seed);
+  const leaderAims = balanceLeaders(
+    world.domains,
+    { candidates: candidatesOf(world, parts, board), leader },
+    order,
+    seed,
+  );
   const lowerBound = boundOf(world, parts, copies, seed);
-  return { world, parts, board, leader, replicaAims: aims, leaderAims, replicasBefore, leadersBefore, lowerBound, dead: records.length - parts.length };
+  return {
+    world,
+    parts,
+    board,
+    leader,
+    replicaAims: aims,
+    leaderAims,
+    replicasBefore,
+    leadersBefore,
+    lowerBound,
+    dead: records.length - parts.length,
+  };
 };
 
 /**
@@ -60,7 +80,10 @@ const boundOf = (world: World, parts: readonly Part[], copies: number, seed: num
     for (const { node, cause } of leavers) if (cause === 'spread') have[world.indexOf.get(node)!]! += 1;
   }
   const { want } = replicaAims(world.domains, parts.length, copies, have, seed);
-  return Math.max(missing, want.reduce((sum, aim, n) => sum + Math.max(0, aim - have[n]!), 0));
+  return Math.max(
+    missing,
+    want.reduce((sum, aim, n) => sum + Math.max(0, aim - have[n]!), 0),
+  );
 };
 
 const countLeaders = (world: World, parts: readonly Part[]): Int32Array => {
@@ -90,11 +113,14 @@ const candidatesOf = (world: World, parts: readonly Part[], board: Board): numbe
   parts.map((part, p) => {
     if (!board.changed(p) && isLeftToFailover(world, part)) return [];
     const inSync = new Set(part.record.replicas.filter((r) => r.inSync).map((r) => r.node));
-    return board.now[p]!.filter((node, slot) => board.was[p]![slot] !== node || inSync.has(world.ids[node]!)).sort((a, b) => a - b);
+    return board.now[p]!.filter((node, slot) => board.was[p]![slot] !== node || inSync.has(world.ids[node]!)).sort(
+      (a, b) => a - b,
+    );
   });
 
 /** A dead leader is replaced by failover, without a plan. */
-const isLeftToFailover = (world: World, part: Part): boolean => part.leader === undefined || world.stateOf(part.leader) === 'down';
+const isLeftToFailover = (world: World, part: Part): boolean =>
+  part.leader === undefined || world.stateOf(part.leader) === 'down';
 
 const settledLeaders = (world: World, parts: readonly Part[], board: Board): Int32Array =>
   Int32Array.from(parts, (part, p) => {

@@ -8,7 +8,13 @@ describe('life of a plan', () => {
       for (const verb of PLAN_VERBS) {
         const next = PLAN_TRANSITIONS[state][verb];
         if (next !== undefined) expect(transition(state, verb)).toBe(next);
-        else expect(() => transition(state, verb)).toThrow(expect.objectContaining({ code: 'ILLEGAL_TRANSITION', message: expect.stringMatching(`cannot ${verb} a plan that is ${state}; legal: `) }));
+        else
+          expect(() => transition(state, verb)).toThrow(
+            expect.objectContaining({
+              code: 'ILLEGAL_TRANSITION',
+              message: expect.stringMatching(`cannot ${verb} a plan that is ${state}; legal: `),
+            }),
+          );
       }
     }
   });

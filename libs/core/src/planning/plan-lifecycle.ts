@@ -1,13 +1,33 @@
 import { CadastreError } from '../errors.js';
 
 export const PLAN_STATES = [
-  'proposed', 'approved', 'executing', 'paused',
+  'proposed',
+  'approved',
+  'executing',
+  'paused',
   'cancelling', // moves in flight go on to a safe point
-  'completed', 'cancelled', 'failed', 'rejected', 'superseded', 'expired',
+  'completed',
+  'cancelled',
+  'failed',
+  'rejected',
+  'superseded',
+  'expired',
 ] as const;
 export type PlanState = (typeof PLAN_STATES)[number];
 
-export const PLAN_VERBS = ['approve', 'reject', 'supersede', 'expire', 'start', 'pause', 'resume', 'cancel', 'complete', 'fail', 'finishCancel'] as const;
+export const PLAN_VERBS = [
+  'approve',
+  'reject',
+  'supersede',
+  'expire',
+  'start',
+  'pause',
+  'resume',
+  'cancel',
+  'complete',
+  'fail',
+  'finishCancel',
+] as const;
 export type PlanVerb = (typeof PLAN_VERBS)[number];
 
 /** Verbs of a person; the others are the system's. In the order in which a surface shows them. */
@@ -37,9 +57,14 @@ export const transition = (state: PlanState, verb: PlanVerb): PlanState => {
   if (next !== undefined) return next;
   const legal = Object.keys(PLAN_TRANSITIONS[state]);
   const remedy = legal.length > 0 ? `from ${state}: ${legal.join(', ')}` : `${state} is an end; propose a new plan`;
-  throw new CadastreError('ILLEGAL_TRANSITION', `cannot ${verb} a plan that is ${state}; legal: ${legal.join(', ') || 'nothing'}`, { field: 'state', remedy });
+  throw new CadastreError(
+    'ILLEGAL_TRANSITION',
+    `cannot ${verb} a plan that is ${state}; legal: ${legal.join(', ') || 'nothing'}`,
+    { field: 'state', remedy },
+  );
 };
 
-export const allowedActions = (state: PlanState): OperatorVerb[] => OPERATOR_VERBS.filter((verb) => PLAN_TRANSITIONS[state][verb] !== undefined);
+export const allowedActions = (state: PlanState): OperatorVerb[] =>
+  OPERATOR_VERBS.filter((verb) => PLAN_TRANSITIONS[state][verb] !== undefined);
 
 export const isFinal = (state: PlanState): boolean => Object.keys(PLAN_TRANSITIONS[state]).length === 0;

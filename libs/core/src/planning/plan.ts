@@ -85,4 +85,5 @@ export interface PlanBody extends PlanDraft {
 
 export type Proposal =
   /** `notes` say what the plan leaves undone, and why. */
-  { readonly kind: 'plan'; readonly plan: PlanDraft; readonly notes: readonly string[] } | { readonly kind: 'nothing'; readonly because: string };
+  | { readonly kind: 'plan'; readonly plan: PlanDraft; readonly notes: readonly string[] }
+  | { readonly kind: 'nothing'; readonly because: string };

@@ -2,7 +2,19 @@ import { describe, expect, it } from '@jest/globals';
 import { leaderOf, votersOf } from '../map/records.js';
 import { newRecord } from '../map/changes.js';
 import { placeKeyspace } from '../placement/place.js';
-import { broken, dealt, grid, hard, keyspaceOf, leadersOf, nodeOf, planOf, playedAll, replicasOf, specOf } from './planning-fixtures.js';
+import {
+  broken,
+  dealt,
+  grid,
+  hard,
+  keyspaceOf,
+  leadersOf,
+  nodeOf,
+  planOf,
+  playedAll,
+  replicasOf,
+  specOf,
+} from './planning-fixtures.js';
 import { proposePlan } from './propose.js';
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, i) => `n${String(i).padStart(3, '0')}`);
@@ -11,12 +23,21 @@ describe('plans with one copy of each partition', () => {
   it('A node joins three: three moves, three partitions each', () => {
     // 12 partitions on A, B and C, then D: only D gains, and leads what it holds.
     const records = dealt(12, ['a', 'b', 'c']);
-    const plan = planOf({ keyspaces: [keyspaceOf(specOf(12, 1), records)], nodes: ['a', 'b', 'c', 'd'].map((n) => nodeOf(n)) });
+    const plan = planOf({
+      keyspaces: [keyspaceOf(specOf(12, 1), records)],
+      nodes: ['a', 'b', 'c', 'd'].map((n) => nodeOf(n)),
+    });
     expect(plan.moves.map((m) => [m.kind, m.to, m.leaderAfter])).toEqual([1, 2, 3].map(() => ['replica', 'd', 'd']));
     expect(replicasOf(playedAll(records, plan))).toEqual({ a: 3, b: 3, c: 3, d: 3 });
     expect(plan.cost).toMatchObject({ replicaMoves: 3, lowerBoundMoves: 3, leaderTransfers: 3 });
     expect(plan.moves[0]!.reason).toMatch(/^d has 0 of its share of 3 replicas; [abc] has 4, share 3$/);
-    expect(plan.nodes.find((n) => n.node === 'd')).toEqual({ node: 'd', replicasBefore: 0, replicasAfter: 3, leadersBefore: 0, leadersAfter: 3 });
+    expect(plan.nodes.find((n) => n.node === 'd')).toEqual({
+      node: 'd',
+      replicasBefore: 0,
+      replicasAfter: 3,
+      leadersBefore: 0,
+      leadersAfter: 3,
+    });
   });
 
   it('A node of four leaves: its three partitions move, four each', () => {
@@ -28,10 +49,16 @@ describe('plans with one copy of each partition', () => {
     expect(replicasOf(playedAll(records, plan))).toEqual({ a: 4, c: 4, d: 4 });
   });
 
-  it.each([[10, 2, 166], [100, 10, 90]])('1,000 partitions on %i nodes and %i more: %i moves, all to new nodes', (before, more, moves) => {
+  it.each([
+    [10, 2, 166],
+    [100, 10, 90],
+  ])('1,000 partitions on %i nodes and %i more: %i moves, all to new nodes', (before, more, moves) => {
     // Count moves against the known minimum and look at their targets.
     const records = dealt(1000, ids(before));
-    const plan = planOf({ keyspaces: [keyspaceOf(specOf(1000, 1), records)], nodes: ids(before + more).map((n) => nodeOf(n)) });
+    const plan = planOf({
+      keyspaces: [keyspaceOf(specOf(1000, 1), records)],
+      nodes: ids(before + more).map((n) => nodeOf(n)),
+    });
     expect(plan.moves).toHaveLength(moves);
     expect(plan.cost.lowerBoundMoves).toBe(moves);
     expect(plan.moves.every((m) => Number(m.to.slice(1)) >= before)).toBe(true);
@@ -73,18 +100,30 @@ describe('plans with three zones', () => {
     const records = placeKeyspace(spec, nodes);
     const half = nodes.map((n) => (n.entry.labels['zone'] === 'z2' ? { ...n, state: 'down' as const } : n));
     const proposal = proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes: half });
-    expect(proposal).toEqual({ kind: 'nothing', because: 'keyspace orders: needs 3 zones, 2 exist; 12 copies stay on n0002 (down), n0005 (down)' });
+    expect(proposal).toEqual({
+      kind: 'nothing',
+      because: 'keyspace orders: needs 3 zones, 2 exist; 12 copies stay on n0002 (down), n0005 (down)',
+    });
   });
 
   it('a dead node is repaired within its zone before anything else moves', () => {
     // n0000 is down, a new node in z1 asks for its share: steps of repair come first.
     const records = placeKeyspace(spec, nodes);
-    const world = [...nodes.map((n) => (n.entry.id === 'n0000' ? { ...n, state: 'down' as const } : n)), nodeOf('n9', { zone: 'z1', rack: 'r9' })];
-    const plan = planOf({ keyspaces: [keyspaceOf(spec, records)], nodes: world, limits: { perNodeIn: 9, perNodeOut: 9, cluster: 3 } });
+    const world = [
+      ...nodes.map((n) => (n.entry.id === 'n0000' ? { ...n, state: 'down' as const } : n)),
+      nodeOf('n9', { zone: 'z1', rack: 'r9' }),
+    ];
+    const plan = planOf({
+      keyspaces: [keyspaceOf(spec, records)],
+      nodes: world,
+      limits: { perNodeIn: 9, perNodeOut: 9, cluster: 3 },
+    });
     const repairs = plan.moves.filter((m) => m.from === 'n0000');
     expect(repairs).toHaveLength(6);
     expect(repairs.every((m) => m.to === 'n0003' && m.reason.startsWith('n0000 is down; its copy'))).toBe(true);
-    expect(Math.max(...repairs.map((m) => m.index))).toBeLessThan(Math.min(...plan.moves.filter((m) => m.to === 'n9').map((m) => m.index)));
+    expect(Math.max(...repairs.map((m) => m.index))).toBeLessThan(
+      Math.min(...plan.moves.filter((m) => m.to === 'n9').map((m) => m.index)),
+    );
   });
 
   it('builds missing copies', () => {
@@ -109,7 +148,9 @@ describe('plans with three zones', () => {
   it('swaps two copies of one partition in different steps, spread intact in between', () => {
     // A node of z0 and one of z1 drain together; partitions on both move twice.
     const records = placeKeyspace(spec, nodes);
-    const world = nodes.map((n) => (n.entry.id === 'n0000' || n.entry.id === 'n0001' ? { ...n, state: 'draining' as const } : n));
+    const world = nodes.map((n) =>
+      n.entry.id === 'n0000' || n.entry.id === 'n0001' ? { ...n, state: 'draining' as const } : n,
+    );
     const plan = planOf({ keyspaces: [keyspaceOf(spec, records)], nodes: world });
     const steps = new Map<number, number[]>();
     for (const m of plan.moves) steps.set(m.partition, [...(steps.get(m.partition) ?? []), m.step]);
@@ -143,21 +184,34 @@ describe('worlds without room', () => {
   it('says so when no node is up', () => {
     // Every node drains: no target is left.
     const nodes = grid(3, 2, 1).map((n) => ({ ...n, state: 'draining' as const }));
-    expect(proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes })).toMatchObject({ kind: 'nothing', because: expect.stringContaining('needs 3 nodes, 0 are up; 36 copies stay on') });
+    expect(proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes })).toMatchObject({
+      kind: 'nothing',
+      because: expect.stringContaining('needs 3 nodes, 0 are up; 36 copies stay on'),
+    });
   });
 
   it('says so when nothing is left to copy from', () => {
     // Every node is down or forgotten.
-    expect(proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes: [] })).toMatchObject({ kind: 'nothing', because: expect.stringContaining('12 partitions have no in-sync copy') });
+    expect(proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes: [] })).toMatchObject({
+      kind: 'nothing',
+      because: expect.stringContaining('12 partitions have no in-sync copy'),
+    });
   });
 
   it('drains what it can, and notes what stays', () => {
     // z2 drains whole and has no other place; a node of z0 drains too and has one.
-    const nodes = grid(3, 2, 1).map((n) => (n.entry.labels['zone'] === 'z2' || n.entry.id === 'n0000' ? { ...n, state: 'draining' as const } : n));
+    const nodes = grid(3, 2, 1).map((n) =>
+      n.entry.labels['zone'] === 'z2' || n.entry.id === 'n0000' ? { ...n, state: 'draining' as const } : n,
+    );
     const proposal = proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes });
-    expect(proposal).toMatchObject({ kind: 'plan', notes: ['keyspace orders: needs 3 zones, 2 exist; 12 copies stay on n0002 (draining), n0005 (draining)'] });
+    expect(proposal).toMatchObject({
+      kind: 'plan',
+      notes: ['keyspace orders: needs 3 zones, 2 exist; 12 copies stay on n0002 (draining), n0005 (draining)'],
+    });
     const plan = proposal.kind === 'plan' ? proposal.plan : planOf({ keyspaces: [], nodes });
-    expect(plan.moves.filter((m) => m.kind === 'replica').every((m) => m.from === 'n0000' && m.to === 'n0003')).toBe(true);
+    expect(plan.moves.filter((m) => m.kind === 'replica').every((m) => m.from === 'n0000' && m.to === 'n0003')).toBe(
+      true,
+    );
     // Leadership leaves the draining nodes even where the copies cannot.
     expect(Object.keys(leadersOf(playedAll(records, plan))).sort()).toEqual(['n0001', 'n0003', 'n0004']);
   });

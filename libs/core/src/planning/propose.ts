@@ -28,16 +28,33 @@ export const proposePlan = (input: PlanInput): Proposal => {
     return { keyspace, solution, changes: solution.parts.flatMap((_, p) => changesOf(solution, p)) };
   });
   const notes = solved.flatMap((s) => notesOf(s.solution, s.changes));
-  const drafts = solved.flatMap(({ keyspace, solution, changes }) => changes.map((change) => ({ keyspace, solution, change })));
+  const drafts = solved.flatMap(({ keyspace, solution, changes }) =>
+    changes.map((change) => ({ keyspace, solution, change })),
+  );
   if (drafts.length === 0) return { kind: 'nothing', because: becauseOf(notes) };
   const moves = movesOf(drafts, input.limits ?? DEFAULT_PLAN_LIMITS);
   const base = keyspaces.map((k) => ({ keyspace: k.spec.name, generation: k.generation }));
   const nodes = nodeChanges(input, moves);
-  return { kind: 'plan', plan: { base, moves, nodes, cost: costOf(solved.map((s) => s.solution), drafts, moves) }, notes };
+  return {
+    kind: 'plan',
+    plan: {
+      base,
+      moves,
+      nodes,
+      cost: costOf(
+        solved.map((s) => s.solution),
+        drafts,
+        moves,
+      ),
+    },
+    notes,
+  };
 };
 
 const becauseOf = (notes: readonly string[]): string =>
-  notes.length > 0 ? notes.join('; ') : 'every partition has its copies where the constraints allow, and every node holds and leads within one of its share';
+  notes.length > 0
+    ? notes.join('; ')
+    : 'every partition has its copies where the constraints allow, and every node holds and leads within one of its share';
 
 const movesOf = (drafts: readonly Draft[], limits: PlanLimits): PlanMove[] => {
   const rank = (d: Draft): number => MOVE_CAUSES.indexOf(d.change.cause);
@@ -50,11 +67,15 @@ const movesOf = (drafts: readonly Draft[], limits: PlanLimits): PlanMove[] => {
   const steps = assignSteps(copies.map(scheduled), limits, 1);
   const last = steps.reduce((max, s) => Math.max(max, s), 0);
   const after = assignSteps(transfers.map(scheduled), limits, last + 1);
-  const placed = [...copies.map((d, i) => ({ d, step: steps[i]! })), ...transfers.map((d, i) => ({ d, step: after[i]! }))];
+  const placed = [
+    ...copies.map((d, i) => ({ d, step: steps[i]! })),
+    ...transfers.map((d, i) => ({ d, step: after[i]! })),
+  ];
   return placed.sort((a, b) => a.step - b.step).map(({ d, step }, index) => moveOf(d, step, index));
 };
 
-const keyOf = ({ keyspace, solution, change }: Draft): string => `${keyspace.spec.name}/${solution.parts[change.part]!.record.partition}`;
+const keyOf = ({ keyspace, solution, change }: Draft): string =>
+  `${keyspace.spec.name}/${solution.parts[change.part]!.record.partition}`;
 
 const scheduled = (draft: Draft) => {
   const { from, to } = draft.change;
@@ -68,7 +89,19 @@ const moveOf = ({ keyspace, solution, change }: Draft, step: number, index: numb
   const bytes = change.kind === 'leader' ? 0 : (keyspace.bytesOf?.(record.partition) ?? 0);
   const { kind, from, to, leaderAfter } = change;
   const reason = reasonOf(solution, change);
-  return { index, step, keyspace: keyspace.spec.name, partition: record.partition, kind, from, to, leaderAfter, baseEpoch: record.epoch, reason, bytes };
+  return {
+    index,
+    step,
+    keyspace: keyspace.spec.name,
+    partition: record.partition,
+    kind,
+    from,
+    to,
+    leaderAfter,
+    baseEpoch: record.epoch,
+    reason,
+    bytes,
+  };
 };
 
 const nodeChanges = (input: PlanInput, moves: readonly PlanMove[]): NodeChange[] => {
@@ -82,7 +115,10 @@ const nodeChanges = (input: PlanInput, moves: readonly PlanMove[]): NodeChange[]
   const finalLeader = new Map(moves.map((m) => [`${m.keyspace}/${m.partition}`, m.leaderAfter]));
   for (const { spec, records } of input.keyspaces) {
     for (const record of records) {
-      for (const node of votersOf(record)) { of(node).replicasBefore += 1; of(node).replicasAfter += 1; }
+      for (const node of votersOf(record)) {
+        of(node).replicasBefore += 1;
+        of(node).replicasAfter += 1;
+      }
       const leader = record.replicas.find((r) => r.role === 'leader')?.node;
       if (leader !== undefined) of(leader).leadersBefore += 1;
       const after = finalLeader.get(`${spec.name}/${record.partition}`) ?? leader;
@@ -100,9 +136,17 @@ const nodeChanges = (input: PlanInput, moves: readonly PlanMove[]): NodeChange[]
 const costOf = (solutions: readonly Solution[], drafts: readonly Draft[], moves: readonly PlanMove[]): PlanCost => {
   const replicaMoves = moves.filter((m) => m.kind !== 'leader').length;
   const lowerBoundMoves = solutions.reduce((sum, s) => sum + s.lowerBound, 0);
-  const changed = new Set(drafts.filter((d) => d.change.leaderAfter !== (d.solution.parts[d.change.part]!.leader ?? '')).map(keyOf));
+  const changed = new Set(
+    drafts.filter((d) => d.change.leaderAfter !== (d.solution.parts[d.change.part]!.leader ?? '')).map(keyOf),
+  );
   const bytes = moves.reduce((sum, m) => sum + m.bytes, 0);
-  return { replicaMoves, leaderTransfers: changed.size, bytes, lowerBoundMoves, boundBecause: boundReason(replicaMoves, lowerBoundMoves) };
+  return {
+    replicaMoves,
+    leaderTransfers: changed.size,
+    bytes,
+    lowerBoundMoves,
+    boundBecause: boundReason(replicaMoves, lowerBoundMoves),
+  };
 };
 
 const boundReason = (moves: number, bound: number): string => {

@@ -22,7 +22,9 @@ export const reasonOf = (solution: Solution, change: Change): string => {
     case 'balance':
       return compare(solution, change, solution.replicasBefore, solution.replicaAims, 'replicas');
     case 'leaders':
-      return world.stateOf(change.from) === 'draining' ? `${change.from} is draining` : compare(solution, change, solution.leadersBefore, solution.leaderAims, 'leaders');
+      return world.stateOf(change.from) === 'draining'
+        ? `${change.from} is draining`
+        : compare(solution, change, solution.leadersBefore, solution.leaderAims, 'leaders');
   }
 };
 

@@ -38,7 +38,10 @@ export const changesOf = (solution: Solution, part: number): Change[] => {
   const { record, leader: led } = parts[part]!;
   const final = leader[part]! >= 0 ? world.ids[leader[part]!]! : '';
   const exchanges = board.changed(part) ? exchangesOf(solution, part) : [];
-  if (exchanges.length === 0) return final === '' || final === led ? [] : [{ kind: 'leader', part, nth: 0, from: led ?? '', to: final, leaderAfter: final, cause: 'leaders' }];
+  if (exchanges.length === 0)
+    return final === '' || final === led
+      ? []
+      : [{ kind: 'leader', part, nth: 0, from: led ?? '', to: final, leaderAfter: final, cause: 'leaders' }];
   const canLead = new Set(record.replicas.filter((r) => r.inSync).map((r) => r.node));
   let now = led ?? '';
   return exchanges.map(({ from, to, cause }, nth) => {
@@ -57,18 +60,32 @@ const exchangesOf = (solution: Solution, part: number): Exchange[] => {
   const final = new Set(board.now[part]!.map((node) => world.ids[node]!));
   // A copy that had to leave may be let back when another one has made room: then it stays.
   const arriving = [...final].filter((node) => !voters.includes(node));
-  const moved = board.was[part]!.flatMap((was, slot) => (was !== NOWHERE && was !== board.now[part]![slot] ? [world.ids[was]!] : []));
+  const moved = board.was[part]!.flatMap((was, slot) =>
+    was !== NOWHERE && was !== board.now[part]![slot] ? [world.ids[was]!] : [],
+  );
   const leaving: Leaving[] = moved.filter((node) => !final.has(node)).map((node) => ({ node, cause: 'balance' }));
   const able = leavers.filter((l) => !final.has(l.node));
-  const staying = stayers(able, able.length - (arriving.length - leaving.length), final, (nodes) => violations(world, nodes));
+  const staying = stayers(able, able.length - (arriving.length - leaving.length), final, (nodes) =>
+    violations(world, nodes),
+  );
   const out = [...able.filter((l) => !staying.has(l.node)), ...leaving];
   const causes = new Map(out.map((l) => [l.node, l.cause]));
-  const ordered = arrange(voters, out.map((l) => l.node), arriving, (nodes) => violations(world, nodes));
+  const ordered = arrange(
+    voters,
+    out.map((l) => l.node),
+    arriving,
+    (nodes) => violations(world, nodes),
+  );
   return ordered.map(({ from, to }) => ({ from, to, cause: from === '' ? 'short' : causes.get(from)! }));
 };
 
 /** Where not all can leave, those stay whose place no newcomer takes, the least urgent first. */
-const stayers = (leavers: readonly Leaver[], count: number, final: ReadonlySet<string>, broken: (nodes: readonly string[]) => number): Set<string> => {
+const stayers = (
+  leavers: readonly Leaver[],
+  count: number,
+  final: ReadonlySet<string>,
+  broken: (nodes: readonly string[]) => number,
+): Set<string> => {
   const stay = new Set<string>();
   const least = [...leavers].reverse();
   for (const { node } of least) {
@@ -86,7 +103,12 @@ type Pair = Pick<Exchange, 'from' | 'to'>;
  * without a source come last, when room has been made. A pairing exists for nested labels (exchange property of matroids); the
  * search is bounded by the replication factor, and falls back to plain order for labels that cut across each other.
  */
-export const arrange = (voters: readonly string[], out: readonly string[], into: readonly string[], broken: (nodes: readonly string[]) => number): Pair[] => {
+export const arrange = (
+  voters: readonly string[],
+  out: readonly string[],
+  into: readonly string[],
+  broken: (nodes: readonly string[]) => number,
+): Pair[] => {
   const pairs: Pair[] = [];
   let budget = 20_000;
   const search = (now: readonly string[], leave: readonly string[], arrive: readonly string[]): boolean => {
@@ -98,7 +120,14 @@ export const arrange = (voters: readonly string[], out: readonly string[], into:
         const next = [...now.filter((n) => n !== from), to];
         if (broken(next) > before) continue;
         pairs.push({ from, to });
-        if (search(next, leave.filter((n) => n !== from), arrive.filter((n) => n !== to))) return true;
+        if (
+          search(
+            next,
+            leave.filter((n) => n !== from),
+            arrive.filter((n) => n !== to),
+          )
+        )
+          return true;
         pairs.pop();
       }
     }

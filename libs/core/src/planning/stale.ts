@@ -32,7 +32,8 @@ const changeOf = (move: PlanMove, record: PartitionRecord | undefined): string |
     return `was at epoch ${move.baseEpoch} and is at epoch ${record.epoch}, on ${votersOf(record).join(', ')}, led by ${leaderOf(record) ?? 'nobody'}`;
   }
   if (move.kind === 'leader') return leaderChange(move, record);
-  if (move.from !== '' && !votersOf(record).includes(move.from)) return `was on ${move.from} and is on ${votersOf(record).join(', ')}`;
+  if (move.from !== '' && !votersOf(record).includes(move.from))
+    return `was on ${move.from} and is on ${votersOf(record).join(', ')}`;
   // A learner that an interrupted move left there is no obstacle: the new move goes on with it.
   if (votersOf(record).includes(move.to)) return `had no copy on ${move.to} and has one now`;
   return undefined;

@@ -24,7 +24,10 @@ export interface World {
 }
 
 export const worldOf = (spec: KeyspaceSpec, nodes: readonly PlannerNode[]): World => {
-  const up = nodes.filter((n) => n.state === 'up').map((n) => n.entry).sort((a, b) => compareStrings(a.id, b.id));
+  const up = nodes
+    .filter((n) => n.state === 'up')
+    .map((n) => n.entry)
+    .sort((a, b) => compareStrings(a.id, b.id));
   const states = new Map(nodes.map((n) => [n.entry.id, n.state]));
   return {
     ids: up.map((n) => n.id),
@@ -46,7 +49,8 @@ export interface Part {
 }
 
 /** Nothing can be copied where no in-sync copy is on a node that runs. */
-export const hasSource = (world: World, record: PartitionRecord): boolean => record.replicas.some((r) => r.inSync && world.stateOf(r.node) !== 'down');
+export const hasSource = (world: World, record: PartitionRecord): boolean =>
+  record.replicas.some((r) => r.inSync && world.stateOf(r.node) !== 'down');
 
 /** Keeps the leader's copy first, then those in sync, as far as the hard constraints allow. */
 export const partOf = (world: World, record: PartitionRecord): Part => {

@@ -86,7 +86,8 @@ export class FollowerRole {
 
   truncate(seq: number, now: number): void {
     if (this.core.state !== 'active') return;
-    if (seq < this.core.appliedSeq) return this.cannotGoOn(`the leader's log ends at ${seq}, before what is applied here (${this.core.appliedSeq})`);
+    if (seq < this.core.appliedSeq)
+      return this.cannotGoOn(`the leader's log ends at ${seq}, before what is applied here (${this.core.appliedSeq})`);
     this.core.truncate(seq);
     this.ask(now);
   }
@@ -131,6 +132,13 @@ export class FollowerRole {
     if (this.trouble) return;
     this.askedAt = now;
     const { log, appliedSeq } = this.core;
-    this.core.act({ type: 'send-follow', to: this.leader, epoch: this.epoch, lastSeq: log.lastSeq, lastEpoch: log.lastEpoch, appliedSeq });
+    this.core.act({
+      type: 'send-follow',
+      to: this.leader,
+      epoch: this.epoch,
+      lastSeq: log.lastSeq,
+      lastEpoch: log.lastEpoch,
+      appliedSeq,
+    });
   }
 }

@@ -88,7 +88,8 @@ export class LeaderRole {
   write({ token, requestId, ops }: Extract<ReplicaEvent, { type: 'write' }>): void {
     if (this.phase !== 'serving' || this.fenced) return this.core.reply(token, { kind: 'not-leader' });
     const known = this.core.recent.find(requestId);
-    if (known && known.seq <= this.commitSeq) return this.core.reply(token, { kind: 'done', epoch: known.epoch, seq: known.seq });
+    if (known && known.seq <= this.commitSeq)
+      return this.core.reply(token, { kind: 'done', epoch: known.epoch, seq: known.seq });
     if (known) return this.wait(known.seq, token);
     const inSync = inSyncOf(this.record).length;
     if (inSync < this.minInSync) return this.core.reply(token, { kind: 'too-few', inSync, minInSync: this.minInSync });
@@ -103,11 +104,14 @@ export class LeaderRole {
 
   follow(event: FollowEvent): void {
     const peer = this.peers.get(event.from);
-    if (!peer) return this.core.act({ type: 'send-refused', to: event.from, epoch: this.epoch, reason: 'not a replica' });
+    if (!peer)
+      return this.core.act({ type: 'send-refused', to: event.from, epoch: this.epoch, reason: 'not a replica' });
     this.detach(peer);
     const verdict = this.compareLogs(event);
-    if (verdict === 'need-snapshot') return this.core.act({ type: 'send-need-snapshot', to: peer.node, epoch: this.epoch });
-    if (verdict !== 'equal') return this.core.act({ type: 'send-truncate', to: peer.node, epoch: this.epoch, seq: verdict });
+    if (verdict === 'need-snapshot')
+      return this.core.act({ type: 'send-need-snapshot', to: peer.node, epoch: this.epoch });
+    if (verdict !== 'equal')
+      return this.core.act({ type: 'send-truncate', to: peer.node, epoch: this.epoch, seq: verdict });
     peer.attached = true;
     peer.copyFloor = undefined;
     peer.nextSeq = event.lastSeq + 1;
@@ -130,7 +134,8 @@ export class LeaderRole {
 
   ack(event: Extract<ReplicaEvent, { type: 'ack' }>, now: number): void {
     const peer = this.peers.get(event.from);
-    if (!peer?.attached) return this.core.act({ type: 'send-refused', to: event.from, epoch: this.epoch, reason: 'follow first' });
+    if (!peer?.attached)
+      return this.core.act({ type: 'send-refused', to: event.from, epoch: this.epoch, reason: 'follow first' });
     if (event.durableSeq <= peer.acked) return undefined;
     peer.acked = Math.min(event.durableSeq, this.core.log.lastSeq);
     peer.owesSince = now;
@@ -161,7 +166,14 @@ export class LeaderRole {
     const toSeq = Math.max(peer.nextSeq - 1, this.limitOf(peer));
     if (toSeq < peer.nextSeq && peer.sentCommit >= this.commitSeq) return undefined;
     const entries = toSeq >= peer.nextSeq;
-    return { epoch: this.epoch, fromSeq: peer.nextSeq, toSeq, commitSeq: this.commitSeq, mark: entries && peer.join?.stage === 'marking', urgent: entries || peer.sentCommit < 0 };
+    return {
+      epoch: this.epoch,
+      fromSeq: peer.nextSeq,
+      toSeq,
+      commitSeq: this.commitSeq,
+      mark: entries && peer.join?.stage === 'marking',
+      urgent: entries || peer.sentCommit < 0,
+    };
   }
 
   /** What of a pull really went out: entries up to `seq`, the commit, and the mark if there was one. */
@@ -225,7 +237,15 @@ export class LeaderRole {
   }
 
   private startJoin(peer: Peer, now: number): void {
-    if (peer.inSync || peer.join || !peer.attached || this.phase !== 'serving' || this.fenced || now < peer.joinNotBefore) return;
+    if (
+      peer.inSync ||
+      peer.join ||
+      !peer.attached ||
+      this.phase !== 'serving' ||
+      this.fenced ||
+      now < peer.joinNotBefore
+    )
+      return;
     if (peer.acked < this.core.log.lastSeq - this.core.options.joinLagEntries || peer.acked < 0) return;
     peer.join = { stage: 'catching', from: this.core.log.lastSeq };
     this.progressJoin(peer, now);
@@ -243,17 +263,35 @@ export class LeaderRole {
   }
 
   private nextChange(now: number): void {
-    const late = [...this.peers.values()].filter((p) => p.inSync && now - p.owesSince > this.core.options.inSyncTimeoutMs && (!p.attached || p.acked < this.core.log.lastSeq));
-    if (late.length > 0) return this.propose({ remove: late.map((p) => p.node), reason: `no acknowledgement for ${this.core.options.inSyncTimeoutMs} ms` });
+    const late = [...this.peers.values()].filter(
+      (p) =>
+        p.inSync &&
+        now - p.owesSince > this.core.options.inSyncTimeoutMs &&
+        (!p.attached || p.acked < this.core.log.lastSeq),
+    );
+    if (late.length > 0)
+      return this.propose({
+        remove: late.map((p) => p.node),
+        reason: `no acknowledgement for ${this.core.options.inSyncTimeoutMs} ms`,
+      });
     for (const peer of this.peers.values()) {
-      if (peer.join?.stage === 'asking') return this.propose({ add: { node: peer.node, ...peer.join.mark }, remove: [], reason: 'caught up, same content' });
+      if (peer.join?.stage === 'asking')
+        return this.propose({
+          add: { node: peer.node, ...peer.join.mark },
+          remove: [],
+          reason: 'caught up, same content',
+        });
     }
     return undefined;
   }
 
   private propose(what: Pick<Change['action'], 'add' | 'remove' | 'reason'>): void {
     this.changes += 1;
-    this.change = { action: { type: 'change-in-sync', id: this.changes, epoch: this.epoch, ...what }, unknown: false, retryAt: 0 };
+    this.change = {
+      action: { type: 'change-in-sync', id: this.changes, epoch: this.epoch, ...what },
+      unknown: false,
+      retryAt: 0,
+    };
     this.sendChange();
   }
 

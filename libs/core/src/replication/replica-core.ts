@@ -1,6 +1,14 @@
 import { LogIndex } from './log-index.js';
 import { RecentRequests } from './recent-requests.js';
-import type { CallToken, CopyState, ReplicaAction, ReplicaStart, ReplicatedEntry, ReplicationOptions, WriteOutcome } from './replication-types.js';
+import type {
+  CallToken,
+  CopyState,
+  ReplicaAction,
+  ReplicaStart,
+  ReplicatedEntry,
+  ReplicationOptions,
+  WriteOutcome,
+} from './replication-types.js';
 
 const bytesOf = (entry: ReplicatedEntry): number =>
   entry.ops.reduce((sum, op) => sum + op.key.length + (op.kind === 'put' ? op.value.length : 0) + 16, 64);

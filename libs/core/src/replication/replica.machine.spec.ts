@@ -29,11 +29,22 @@ interface Disk {
   state: 'active' | 'filling' | 'absent';
 }
 
-const emptyDisk = (state: Disk['state']): Disk => ({ promised: 0, base: { seq: 0, epoch: 0 }, log: [], applied: 0, data: new Map(), state });
+const emptyDisk = (state: Disk['state']): Disk => ({
+  promised: 0,
+  base: { seq: 0, epoch: 0 },
+  log: [],
+  applied: 0,
+  data: new Map(),
+  state,
+});
 const cloneDisk = (d: Disk): Disk => ({ ...d, base: { ...d.base }, log: [...d.log], data: new Map(d.data) });
 const textOf = (bytes: Uint8Array) => String.fromCharCode(...bytes);
 const bytesOf = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
-const digestOf = (data: Map<string, string>) => [...data].map(([k, v]) => `${k}=${v}`).sort().join(',');
+const digestOf = (data: Map<string, string>) =>
+  [...data]
+    .map(([k, v]) => `${k}=${v}`)
+    .sort()
+    .join(',');
 
 class SimNode {
   machine!: ReplicaMachine;
@@ -112,7 +123,16 @@ class World {
     const { memory: m } = node;
     const lastSeq = m.base.seq + m.log.length;
     node.machine = new ReplicaMachine(
-      { node: id, state: m.state, promisedEpoch: m.promised, firstSeq: m.base.seq + 1, lastSeq, lastEpoch: m.log.at(-1)?.epoch ?? m.base.epoch, appliedSeq: m.applied, log: m.log },
+      {
+        node: id,
+        state: m.state,
+        promisedEpoch: m.promised,
+        firstSeq: m.base.seq + 1,
+        lastSeq,
+        lastEpoch: m.log.at(-1)?.epoch ?? m.base.epoch,
+        appliedSeq: m.applied,
+        log: m.log,
+      },
       { inSyncTimeoutMs: 300, refollowMs: 50, changeRetryMs: 20, keepEntries: 64, keepBytes: 16 * 1024 },
     );
     this.ticking(node, node.life);
@@ -130,7 +150,10 @@ class World {
   tell(node: SimNode) {
     const record = this.record;
     const { life } = node;
-    this.after(this.delay(40), () => node.life === life && node.up && this.feed(node, { type: 'record', record, minInSync: this.minInSync }));
+    this.after(
+      this.delay(40),
+      () => node.life === life && node.up && this.feed(node, { type: 'record', record, minInSync: this.minInSync }),
+    );
   }
 
   publish(record: PartitionRecord) {
@@ -146,7 +169,10 @@ class World {
   }
 
   cut(a: string, b: string) {
-    for (const [from, to] of [[a, b], [b, a]] as const) {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       const link = `${from}>${to}`; // follower > leader
       this.links.set(link, (this.links.get(link) ?? 0) + 1);
       const follower = this.nodes.get(from)!;
@@ -186,7 +212,8 @@ class World {
     const queue = [event];
     const streams = new Set<string>();
     for (let e = queue.shift(); e; e = queue.shift()) {
-      for (const action of node.machine.onEvent(e, this.now)) action.type === 'stream' ? streams.add(action.to) : this.perform(node, action, queue);
+      for (const action of node.machine.onEvent(e, this.now))
+        action.type === 'stream' ? streams.add(action.to) : this.perform(node, action, queue);
     }
     for (const to of streams) this.stream(node, to);
   }
@@ -208,25 +235,43 @@ class World {
       case 'promise':
         expect(a.epoch).toBeGreaterThan(node.disk.promised);
         m.promised = a.epoch;
-        return this.durable(node, (d) => (d.promised = a.epoch), () => this.feed(node, { type: 'promised', epoch: a.epoch }));
+        return this.durable(
+          node,
+          (d) => (d.promised = a.epoch),
+          () => this.feed(node, { type: 'promised', epoch: a.epoch }),
+        );
       case 'append': {
         expect(a.entries[0]!.seq).toBe(m.base.seq + m.log.length + 1);
         m.log.push(...a.entries);
         const last = a.entries.at(-1)!.seq;
-        return this.durable(node, (d) => d.log.push(...a.entries), () => this.feed(node, { type: 'durable', seq: last, cut: a.cut }));
+        return this.durable(
+          node,
+          (d) => d.log.push(...a.entries),
+          () => this.feed(node, { type: 'durable', seq: last, cut: a.cut }),
+        );
       }
       case 'apply': {
         const entries = m.log.slice(m.applied - m.base.seq, a.uptoSeq - m.base.seq);
         expect(entries.length).toBe(a.uptoSeq - m.applied);
-        for (const e of entries) for (const op of e.ops) op.kind === 'put' ? m.data.set(textOf(op.key), textOf(op.value)) : m.data.delete(textOf(op.key));
+        for (const e of entries)
+          for (const op of e.ops)
+            op.kind === 'put' ? m.data.set(textOf(op.key), textOf(op.value)) : m.data.delete(textOf(op.key));
         m.applied = a.uptoSeq;
         const data = new Map(m.data);
-        return this.durable(node, (d) => ((d.applied = a.uptoSeq), (d.data = data)), () => undefined);
+        return this.durable(
+          node,
+          (d) => ((d.applied = a.uptoSeq), (d.data = data)),
+          () => undefined,
+        );
       }
       case 'truncate': {
         expect(a.seq).toBeGreaterThanOrEqual(m.applied);
         m.log.length = a.seq - m.base.seq;
-        return this.durable(node, (d) => (d.log.length = Math.min(d.log.length, a.seq - d.base.seq)), () => undefined);
+        return this.durable(
+          node,
+          (d) => (d.log.length = Math.min(d.log.length, a.seq - d.base.seq)),
+          () => undefined,
+        );
       }
       case 'trim': {
         const cut = (d: Disk) => {
@@ -272,7 +317,14 @@ class World {
       const entries = m.log.slice(pull.fromSeq - 1 - m.base.seq, upto - m.base.seq);
       const mark = pull.mark ? { seq: m.applied, records: m.data.size, digest: digestOf(m.data) } : undefined;
       if (mark) expect(mark.seq).toBe(pull.commitSeq);
-      this.send(to, node.id, to, { type: 'entries', from: node.id, epoch: pull.epoch, entries, commitSeq: pull.commitSeq, ...(mark && { mark }) });
+      this.send(to, node.id, to, {
+        type: 'entries',
+        from: node.id,
+        epoch: pull.epoch,
+        entries,
+        commitSeq: pull.commitSeq,
+        ...(mark && { mark }),
+      });
       node.machine.sent(to, pull.epoch, pull.fromSeq + entries.length - 1, pull.commitSeq, mark);
     }
   }
@@ -291,7 +343,11 @@ class World {
       const data = new Map(s.data);
       const promised = node.memory.promised;
       node.memory = { promised, base: { ...base }, log: [], applied: base.seq, data, state: 'active' };
-      return this.durable(node, () => (node.disk = cloneDisk(node.memory)), () => this.feed(node, { type: 'filled', ...base }));
+      return this.durable(
+        node,
+        () => (node.disk = cloneDisk(node.memory)),
+        () => this.feed(node, { type: 'filled', ...base }),
+      );
     };
     this.after(this.delay(50), attempt);
   }
@@ -299,7 +355,11 @@ class World {
   /** The active controller: compares the epoch; its answer, or the request, may be lost. */
   private change(node: SimNode, a: Extract<ReplicaAction, { type: 'change-in-sync' }>) {
     const { life } = node;
-    const answer = (outcome: 'refused' | 'unknown') => this.after(this.delay(), () => node.life === life && this.feed(node, { type: 'change-answered', id: a.id, outcome }));
+    const answer = (outcome: 'refused' | 'unknown') =>
+      this.after(
+        this.delay(),
+        () => node.life === life && this.feed(node, { type: 'change-answered', id: a.id, outcome }),
+      );
     const lostAnswer = this.chaos && this.random() < 0.3;
     this.after(this.delay(60), () => {
       if (this.record.epoch !== a.epoch || leaderOf(this.record) !== node.id) return answer('refused');
@@ -324,7 +384,12 @@ class World {
     if (!node.up) return;
     this.token += 1;
     this.tokens.set(this.token, id);
-    this.feed(node, { type: 'write', token: this.token, requestId: id, ops: [{ kind: 'put', key: bytesOf(key), value: bytesOf(value) }] });
+    this.feed(node, {
+      type: 'write',
+      token: this.token,
+      requestId: id,
+      ops: [{ kind: 'put', key: bytesOf(key), value: bytesOf(value) }],
+    });
   }
 
   private onReply(a: Extract<ReplicaAction, { type: 'reply' }>) {
@@ -338,7 +403,10 @@ class World {
   }
 
   describe(): string {
-    const nodes = [...this.nodes.values()].map((n) => `${n.id}:${n.machine.phase} e${n.machine.record?.epoch} p${n.machine.promisedEpoch} ${n.machine.appliedSeq}/${n.machine.lastSeq}`);
+    const nodes = [...this.nodes.values()].map(
+      (n) =>
+        `${n.id}:${n.machine.phase} e${n.machine.record?.epoch} p${n.machine.promisedEpoch} ${n.machine.appliedSeq}/${n.machine.lastSeq}`,
+    );
     return `e${this.record.epoch} ${this.record.replicas.map((r) => `${r.node}:${r.role}:${r.inSync}`).join(' ')} | ${nodes.join(' ')}`;
   }
 
@@ -376,7 +444,8 @@ const oneRun = (seed: number) => {
       const retry = ids.length > 0 && random() < 0.3;
       const id = retry ? ids.at(-1 - Math.floor(random() * Math.min(20, ids.length)))! : `w${(n += 1)}`;
       if (!retry) ids.push(id);
-      for (const node of world.nodes.values()) if (node.up && node.machine.phase === 'serving') world.write(id, `k${id.length}${id.slice(-1)}`, id, node.id);
+      for (const node of world.nodes.values())
+        if (node.up && node.machine.phase === 'serving') world.write(id, `k${id.length}${id.slice(-1)}`, id, node.id);
     }
   }
   world.chaos = false;
@@ -384,7 +453,13 @@ const oneRun = (seed: number) => {
   const calm = world.runUntil(() => {
     world.failover();
     const leader = world.nodes.get(leaderOf(world.record)!)!;
-    return inSyncOf(world.record).length === 4 && leader.machine.phase === 'serving' && [...world.nodes.values()].every((x) => x.machine.appliedSeq === leader.machine.lastSeq && x.machine.record?.epoch === world.record.epoch);
+    return (
+      inSyncOf(world.record).length === 4 &&
+      leader.machine.phase === 'serving' &&
+      [...world.nodes.values()].every(
+        (x) => x.machine.appliedSeq === leader.machine.lastSeq && x.machine.record?.epoch === world.record.epoch,
+      )
+    );
   }, 20_000);
   return { world, calm };
 };
@@ -401,7 +476,8 @@ describe('ReplicaMachine', () => {
         if (!calm) throw new Error(`not calm: ${world.describe()}`);
         const copies = [...world.nodes.values()].map((x) => x.memory);
         for (const copy of copies) expect(digestOf(copy.data)).toBe(digestOf(copies[0]!.data));
-        for (const { log } of copies) for (const e of log) if (world.ackedSeqs.has(e.seq)) expect(e.requestId).toBe(world.ackedSeqs.get(e.seq));
+        for (const { log } of copies)
+          for (const e of log) if (world.ackedSeqs.has(e.seq)) expect(e.requestId).toBe(world.ackedSeqs.get(e.seq));
         // A write of which nothing remains: no copy's log begins so late that it could be hidden by trimming alone.
         const known = new Set(copies.flatMap((c) => c.log.map((e) => e.requestId)));
         const base = Math.min(...copies.map((c) => c.base.seq));

@@ -3,7 +3,16 @@ import { leaderOf, replicaOn } from '../map/records.js';
 import { FollowerRole } from './follower-role.js';
 import { LeaderRole } from './leader-role.js';
 import { ReplicaCore } from './replica-core.js';
-import type { CallToken, ContentMark, Pull, ReplicaAction, ReplicaEvent, ReplicaPhase, ReplicaStart, ReplicationOptions } from './replication-types.js';
+import type {
+  CallToken,
+  ContentMark,
+  Pull,
+  ReplicaAction,
+  ReplicaEvent,
+  ReplicaPhase,
+  ReplicaStart,
+  ReplicationOptions,
+} from './replication-types.js';
 import { REPLICATION_DEFAULTS } from './replication-types.js';
 import { RECENT_REQUESTS } from './recent-requests.js';
 
@@ -98,7 +107,9 @@ export class ReplicaMachine {
       case 'tick':
         return this.role?.tick(now);
       case 'write':
-        return this.role?.kind === 'leader' ? this.role.write(event) : this.core.reply(event.token, { kind: 'not-leader' });
+        return this.role?.kind === 'leader'
+          ? this.role.write(event)
+          : this.core.reply(event.token, { kind: 'not-leader' });
       case 'ack':
       case 'unfollow':
       case 'follower-gone':
@@ -108,7 +119,9 @@ export class ReplicaMachine {
       case 'compared':
         return this.role?.kind === 'follower' ? this.role.comparison(event.equal, now) : undefined;
       case 'link':
-        return this.role?.kind === 'follower' && this.role.leader === event.to ? this.role.link(event.up, now) : undefined;
+        return this.role?.kind === 'follower' && this.role.leader === event.to
+          ? this.role.link(event.up, now)
+          : undefined;
       case 'entries':
       case 'truncate':
       case 'need-snapshot':
@@ -117,7 +130,10 @@ export class ReplicaMachine {
     }
   }
 
-  private toLeader(event: Extract<ReplicaEvent, { type: 'ack' | 'unfollow' | 'follower-gone' | 'copying' | 'change-answered' }>, now: number): void {
+  private toLeader(
+    event: Extract<ReplicaEvent, { type: 'ack' | 'unfollow' | 'follower-gone' | 'copying' | 'change-answered' }>,
+    now: number,
+  ): void {
     const { role } = this;
     if (event.type === 'follower-gone') this.early.delete(event.from);
     if (role?.kind !== 'leader') return;
@@ -128,13 +144,17 @@ export class ReplicaMachine {
     else if (event.type === 'ack' && event.epoch === role.epoch) role.ack(event, now);
   }
 
-  private toFollower(event: Extract<ReplicaEvent, { type: 'entries' | 'truncate' | 'need-snapshot' | 'refused' }>, now: number): void {
+  private toFollower(
+    event: Extract<ReplicaEvent, { type: 'entries' | 'truncate' | 'need-snapshot' | 'refused' }>,
+    now: number,
+  ): void {
     if (event.type === 'refused') {
       if (this.role?.kind === 'follower' && this.role.leader === event.from) this.role.refused(now);
       return;
     }
     // INV-3: nothing of an older epoch is taken once a newer one is promised; the sender is told which.
-    if (event.epoch < this.promised) return this.core.act({ type: 'send-unfollow', to: event.from, epoch: this.promised });
+    if (event.epoch < this.promised)
+      return this.core.act({ type: 'send-unfollow', to: event.from, epoch: this.promised });
     const { role } = this;
     if (role?.kind !== 'follower' || role.epoch !== event.epoch || role.leader !== event.from) return;
     if (event.type === 'entries') role.entries(event, now);
@@ -194,7 +214,8 @@ export class ReplicaMachine {
     if (this.role?.kind === 'follower' && this.core.state !== 'active') this.core.act({ type: 'stop-fill' });
     this.role = undefined;
     if (this.leads()) return;
-    for (const tokens of this.waiting.values()) for (const token of tokens) this.core.reply(token, { kind: 'not-leader' });
+    for (const tokens of this.waiting.values())
+      for (const token of tokens) this.core.reply(token, { kind: 'not-leader' });
     this.waiting.clear();
   }
 

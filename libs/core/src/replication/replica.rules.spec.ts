@@ -12,15 +12,24 @@ const write: Extract<ReplicaEvent, { type: 'write' }> = { type: 'write', token: 
 class Bench {
   readonly machine: ReplicaMachine;
   now = 0;
-  constructor(node: string, state: CopyState = 'active', readonly minInSync = 1) {
-    this.machine = new ReplicaMachine({ node, state, promisedEpoch: 0, firstSeq: 1, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, log: [] }, { inSyncTimeoutMs: 300, changeRetryMs: 20 });
+  constructor(
+    node: string,
+    state: CopyState = 'active',
+    readonly minInSync = 1,
+  ) {
+    this.machine = new ReplicaMachine(
+      { node, state, promisedEpoch: 0, firstSeq: 1, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, log: [] },
+      { inSyncTimeoutMs: 300, changeRetryMs: 20 },
+    );
   }
   feed(event: ReplicaEvent): ReplicaAction[] {
     return this.machine.onEvent(event, this.now);
   }
   record(record: PartitionRecord): ReplicaAction[] {
     const actions = this.feed({ type: 'record', record, minInSync: this.minInSync });
-    return actions.some((a) => a.type === 'promise') ? [...actions, ...this.feed({ type: 'promised', epoch: record.epoch })] : actions;
+    return actions.some((a) => a.type === 'promise')
+      ? [...actions, ...this.feed({ type: 'promised', epoch: record.epoch })]
+      : actions;
   }
   follow(from: string, epoch: number, lastSeq = 0, lastEpoch = 0): ReplicaAction[] {
     return this.feed({ type: 'follow', from, epoch, lastSeq, lastEpoch, appliedSeq: 0 });
@@ -69,13 +78,17 @@ describe('a leader', () => {
     expect(typesOf(bench.feed({ ...write, token: 2 }))).toEqual([]);
     bench.feed({ type: 'durable', seq: 1, cut: 0 });
     expect(repliesOf(bench.ack('b', 1, 1))).toEqual(['done', 'done']);
-    expect(bench.feed({ ...write, token: 3 })).toEqual([{ type: 'reply', token: 3, outcome: { kind: 'done', epoch: 1, seq: 1 } }]);
+    expect(bench.feed({ ...write, token: 3 })).toEqual([
+      { type: 'reply', token: 3, outcome: { kind: 'done', epoch: 1, seq: 1 } },
+    ]);
   });
 
   it('takes no write when fewer are in sync than the keyspace asks for', () => {
     const bench = new Bench('a', 'active', 2);
     bench.record(shrinkInSync(record, 'b'));
-    expect(bench.feed(write)).toEqual([{ type: 'reply', token: 1, outcome: { kind: 'too-few', inSync: 1, minInSync: 2 } }]);
+    expect(bench.feed(write)).toEqual([
+      { type: 'reply', token: 1, outcome: { kind: 'too-few', inSync: 1, minInSync: 2 } },
+    ]);
   });
 
   it('proposes to remove a silent follower and keeps waiting for it until the map says so', () => {
@@ -133,7 +146,18 @@ describe('comparing logs', () => {
   const leader = (): Bench => {
     const bench = new Bench('a');
     const log = [1, 1, 2, 2, 4].map((epoch) => ({ epoch, requestId: '' }));
-    Object.assign(bench, { machine: new ReplicaMachine({ node: 'a', state: 'active', promisedEpoch: 5, firstSeq: 11, lastSeq: 15, lastEpoch: 4, appliedSeq: 15, log }) });
+    Object.assign(bench, {
+      machine: new ReplicaMachine({
+        node: 'a',
+        state: 'active',
+        promisedEpoch: 5,
+        firstSeq: 11,
+        lastSeq: 15,
+        lastEpoch: 4,
+        appliedSeq: 15,
+        log,
+      }),
+    });
     bench.record({ ...record, epoch: 5 });
     return bench;
   };
@@ -207,7 +231,13 @@ describe('a follower', () => {
     bench.record({ ...record, epoch: 3 });
     return bench;
   };
-  const entries = (epoch: number, seqs: number[], commitSeq = 0): ReplicaEvent => ({ type: 'entries', from: 'a', epoch, entries: seqs.map((seq) => ({ epoch, seq, requestId: `${epoch}:${seq}`, ops: [] })), commitSeq });
+  const entries = (epoch: number, seqs: number[], commitSeq = 0): ReplicaEvent => ({
+    type: 'entries',
+    from: 'a',
+    epoch,
+    entries: seqs.map((seq) => ({ epoch, seq, requestId: `${epoch}:${seq}`, ops: [] })),
+    commitSeq,
+  });
 
   it('follows only once its promise is durable', () => {
     const bench = new Bench('b');
@@ -225,7 +255,9 @@ describe('a follower', () => {
     bench.feed({ type: 'truncate', from: 'a', epoch: 3, seq: 1 });
     bench.feed(entries(3, [2]));
     expect(typesOf(bench.feed({ type: 'durable', seq: 2, cut: 0 }))).toEqual([]);
-    expect(bench.feed({ type: 'durable', seq: 2, cut: 1 })).toEqual([{ type: 'send-ack', to: 'a', epoch: 3, durableSeq: 2 }]);
+    expect(bench.feed({ type: 'durable', seq: 2, cut: 1 })).toEqual([
+      { type: 'send-ack', to: 'a', epoch: 3, durableSeq: 2 },
+    ]);
   });
 
   it('asks again when entries are missing between', () => {
@@ -244,7 +276,10 @@ describe('a follower', () => {
   it('does not append what came with a mark that it does not match', () => {
     const bench = new Bench('c');
     bench.record(addLearner(record, 'c'));
-    const marked: ReplicaEvent = { ...(entries(1, [1]) as Extract<ReplicaEvent, { type: 'entries' }>), mark: { seq: 0, records: 9, digest: 'x' } };
+    const marked: ReplicaEvent = {
+      ...(entries(1, [1]) as Extract<ReplicaEvent, { type: 'entries' }>),
+      mark: { seq: 0, records: 9, digest: 'x' },
+    };
     expect(typesOf(bench.feed(marked))).toEqual(['compare']);
     expect(typesOf(bench.feed({ type: 'compared', equal: false }))).toEqual(['send-unfollow', 'trouble', 'fill']);
   });

@@ -74,10 +74,24 @@ export type ReplicaEvent =
   /** The stream to the node that leads is up or down. */
   | { readonly type: 'link'; readonly to: string; readonly up: boolean }
   | { readonly type: 'follower-gone'; readonly from: string }
-  | { readonly type: 'follow'; readonly from: string; readonly epoch: number; readonly lastSeq: number; readonly lastEpoch: number; readonly appliedSeq: number }
+  | {
+      readonly type: 'follow';
+      readonly from: string;
+      readonly epoch: number;
+      readonly lastSeq: number;
+      readonly lastEpoch: number;
+      readonly appliedSeq: number;
+    }
   | { readonly type: 'ack'; readonly from: string; readonly epoch: number; readonly durableSeq: number }
   | { readonly type: 'unfollow'; readonly from: string; readonly epoch: number }
-  | { readonly type: 'entries'; readonly from: string; readonly epoch: number; readonly entries: readonly ReplicatedEntry[]; readonly commitSeq: number; readonly mark?: ContentMark }
+  | {
+      readonly type: 'entries';
+      readonly from: string;
+      readonly epoch: number;
+      readonly entries: readonly ReplicatedEntry[];
+      readonly commitSeq: number;
+      readonly mark?: ContentMark;
+    }
   | { readonly type: 'truncate'; readonly from: string; readonly epoch: number; readonly seq: number }
   | { readonly type: 'need-snapshot'; readonly from: string; readonly epoch: number }
   | { readonly type: 'refused'; readonly from: string; readonly epoch: number; readonly reason: string }
@@ -103,7 +117,14 @@ export type ReplicaAction =
   | { readonly type: 'reply'; readonly token: CallToken; readonly outcome: WriteOutcome }
   /** `pull(to)` has something; ask when the other actions of this turn are done and the stream has room. */
   | { readonly type: 'stream'; readonly to: string }
-  | { readonly type: 'send-follow'; readonly to: string; readonly epoch: number; readonly lastSeq: number; readonly lastEpoch: number; readonly appliedSeq: number }
+  | {
+      readonly type: 'send-follow';
+      readonly to: string;
+      readonly epoch: number;
+      readonly lastSeq: number;
+      readonly lastEpoch: number;
+      readonly appliedSeq: number;
+    }
   | { readonly type: 'send-ack'; readonly to: string; readonly epoch: number; readonly durableSeq: number }
   | { readonly type: 'send-unfollow'; readonly to: string; readonly epoch: number }
   | { readonly type: 'send-truncate'; readonly to: string; readonly epoch: number; readonly seq: number }
@@ -113,7 +134,14 @@ export type ReplicaAction =
   | { readonly type: 'stop-fill' }
   /** Answer at once with `compared`: is the applied content equal to this mark? */
   | { readonly type: 'compare'; readonly mark: ContentMark }
-  | { readonly type: 'change-in-sync'; readonly id: number; readonly epoch: number; readonly add?: ContentMark & { readonly node: string }; readonly remove: readonly string[]; readonly reason: string }
+  | {
+      readonly type: 'change-in-sync';
+      readonly id: number;
+      readonly epoch: number;
+      readonly add?: ContentMark & { readonly node: string };
+      readonly remove: readonly string[];
+      readonly reason: string;
+    }
   | { readonly type: 'trouble'; readonly reason: string };
 
 /** What to send to a follower next. */

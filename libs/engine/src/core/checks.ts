@@ -16,23 +16,31 @@ export const checkKey = (key: Uint8Array): void => {
 
 export const checkPair = (key: Uint8Array, value: Uint8Array): void => {
   checkKey(key);
-  if (value.length > MAX_VALUE_BYTES) throw invalid('value', `has ${value.length} bytes`, 'split the value', `${MAX_VALUE_BYTES} bytes`);
+  if (value.length > MAX_VALUE_BYTES)
+    throw invalid('value', `has ${value.length} bytes`, 'split the value', `${MAX_VALUE_BYTES} bytes`);
 };
 
 export const checkNumber = (field: string, value: number, least = 0): void => {
-  if (!Number.isSafeInteger(value) || value < least) throw invalid(field, `is ${value}`, `give a whole number from ${least} up`);
+  if (!Number.isSafeInteger(value) || value < least)
+    throw invalid(field, `is ${value}`, `give a whole number from ${least} up`);
 };
 
 export const checkId = (id: PartitionId): void => {
   const length = Buffer.byteLength(id.keyspace);
-  if (length < 1 || length > 255) throw invalid('keyspace', `has ${length} bytes`, 'use a name within the limit', '1 to 255 bytes');
+  if (length < 1 || length > 255)
+    throw invalid('keyspace', `has ${length} bytes`, 'use a name within the limit', '1 to 255 bytes');
   checkNumber('partition', id.partition);
 };
 
 export const checkEntries = (partition: Partition, entries: readonly LogEntry[]): void => {
   entries.forEach((entry, index) => {
     const wanted = partition.lastSeq + 1 + index;
-    if (entry.seq !== wanted) throw refuse('seq', `${nameOf(partition.id)}: entry ${entry.seq} where ${wanted} is next`, 'append in order, without gaps');
+    if (entry.seq !== wanted)
+      throw refuse(
+        'seq',
+        `${nameOf(partition.id)}: entry ${entry.seq} where ${wanted} is next`,
+        'append in order, without gaps',
+      );
     checkNumber('epoch', entry.epoch);
     if (Buffer.byteLength(entry.requestId) > MAX_REQUEST_ID_BYTES)
       throw invalid('requestId', 'is too long', 'shorten it', `${MAX_REQUEST_ID_BYTES} bytes`);
@@ -42,5 +50,9 @@ export const checkEntries = (partition: Partition, entries: readonly LogEntry[])
 
 export const checkState = (partition: Partition, ...wanted: readonly PartitionState[]): void => {
   if (wanted.includes(partition.state)) return;
-  throw refuse('state', `${nameOf(partition.id)} is ${partition.state}, not ${wanted.join(' or ')}`, `bring it to state ${wanted[0]} first`);
+  throw refuse(
+    'state',
+    `${nameOf(partition.id)} is ${partition.state}, not ${wanted.join(' or ')}`,
+    `bring it to state ${wanted[0]} first`,
+  );
 };

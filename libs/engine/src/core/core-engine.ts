@@ -1,12 +1,31 @@
 import { CadastreError } from '@cadastre/core';
 import type { Cancellable, Clock } from '@cadastre/runtime';
-import type { ContentDigest, LogEntry, Pair, PartitionId, PartitionMeta, PartitionState, ScanRange, ScanResult, Snapshot, StorageEngine } from '../engine.js';
+import type {
+  ContentDigest,
+  LogEntry,
+  Pair,
+  PartitionId,
+  PartitionMeta,
+  PartitionState,
+  ScanRange,
+  ScanResult,
+  Snapshot,
+  StorageEngine,
+} from '../engine.js';
 import type { Backing, ReadSnapshot, Write } from './backing.js';
 import { checkEntries, checkId, checkKey, checkNumber, checkPair, checkState, nameOf, refuse } from './checks.js';
 import { pairWrites } from './data-space.js';
 import { GroupCommit, newGroup, type Group, type Turn } from './group-commit.js';
 import { encodeLogEntry, logKey } from './log-entry.codec.js';
-import { ALL_RECORDS, decodeRecord, doomedKey, encodeRecord, isDoomedKey, liveKey, numberOfKey } from './partition-record.codec.js';
+import {
+  ALL_RECORDS,
+  decodeRecord,
+  doomedKey,
+  encodeRecord,
+  isDoomedKey,
+  liveKey,
+  numberOfKey,
+} from './partition-record.codec.js';
 import { Partition } from './partition.js';
 import { endOfLog, epochAt, readApplied, readEntries, scanApplied } from './reading.js';
 import { digestOf, snapshotOf } from './slices.js';
@@ -56,9 +75,14 @@ export class CoreEngine implements StorageEngine {
   // --- life ---
 
   async open(): Promise<void> {
-    if (this.group !== undefined) throw new CadastreError('FAILED_PRECONDITION', 'the engine is open already', { remedy: 'close it first' });
+    if (this.group !== undefined)
+      throw new CadastreError('FAILED_PRECONDITION', 'the engine is open already', { remedy: 'close it first' });
     await this.backing.open();
-    const group = new GroupCommit({ turn: this.options.turn, commit: (writes) => this.backing.commit(writes), assemble: (writes, done) => this.assemble(writes, done) });
+    const group = new GroupCommit({
+      turn: this.options.turn,
+      commit: (writes) => this.backing.commit(writes),
+      assemble: (writes, done) => this.assemble(writes, done),
+    });
     this.sweeper = new Sweeper(this.backing, (writes) => group.request(writes));
     this.group = group;
     this.recover(this.sweeper);
@@ -145,7 +169,11 @@ export class CoreEngine implements StorageEngine {
       checkId(id);
       checkNumber('epoch', epoch);
       this.commits().assertOpen();
-      if (this.byName.has(nameOf(id))) throw new CadastreError('ALREADY_EXISTS', `${nameOf(id)} exists`, { field: 'partition', remedy: 'purge it first' });
+      if (this.byName.has(nameOf(id)))
+        throw new CadastreError('ALREADY_EXISTS', `${nameOf(id)} exists`, {
+          field: 'partition',
+          remedy: 'purge it first',
+        });
       const partition = this.born(id);
       partition.promisedEpoch = epoch;
       return this.save(partition);
@@ -157,7 +185,11 @@ export class CoreEngine implements StorageEngine {
       checkNumber('epoch', epoch);
       const partition = this.writable(id, 'active', 'filling', 'quarantined');
       if (epoch < partition.promisedEpoch)
-        throw refuse('epoch', `${nameOf(id)}: epoch ${epoch} is older than the promised ${partition.promisedEpoch}`, 'learn the current epoch from the map');
+        throw refuse(
+          'epoch',
+          `${nameOf(id)}: epoch ${epoch} is older than the promised ${partition.promisedEpoch}`,
+          'learn the current epoch from the map',
+        );
       if (epoch === partition.promisedEpoch) return this.commits().settled();
       partition.promisedEpoch = epoch;
       return this.save(partition);
@@ -182,7 +214,11 @@ export class CoreEngine implements StorageEngine {
     return attempt(() => {
       const partition = this.writable(id, 'active');
       if (uptoSeq > partition.lastSeq)
-        throw refuse('uptoSeq', `${nameOf(id)}: the log ends at ${partition.lastSeq}, before ${uptoSeq}`, 'append the entries first');
+        throw refuse(
+          'uptoSeq',
+          `${nameOf(id)}: the log ends at ${partition.lastSeq}, before ${uptoSeq}`,
+          'append the entries first',
+        );
       if (uptoSeq <= partition.appliedSeq) return this.lazy?.done.done ?? this.commits().settled();
       for (const { entry } of readEntries(this.backing, partition, partition.appliedSeq + 1)) {
         if (entry.seq > uptoSeq) break;
@@ -205,10 +241,18 @@ export class CoreEngine implements StorageEngine {
     this.flush().catch((error: unknown) => this.lazy?.done.reject(CadastreError.from(error)));
   }
 
-  readLog(id: PartitionId, fromSeq: number, { maxEntries, maxBytes }: { maxEntries: number; maxBytes: number }): LogEntry[] {
+  readLog(
+    id: PartitionId,
+    fromSeq: number,
+    { maxEntries, maxBytes }: { maxEntries: number; maxBytes: number },
+  ): LogEntry[] {
     const partition = this.known(id);
     if (fromSeq <= partition.baseSeq)
-      throw refuse('fromSeq', `${nameOf(id)}: the log begins at ${partition.baseSeq + 1}, after ${fromSeq}`, 'fill from a snapshot instead');
+      throw refuse(
+        'fromSeq',
+        `${nameOf(id)}: the log begins at ${partition.baseSeq + 1}, after ${fromSeq}`,
+        'fill from a snapshot instead',
+      );
     const entries: LogEntry[] = [];
     let sum = 0;
     for (const { entry, bytes } of readEntries(this.backing, partition, fromSeq)) {
@@ -223,9 +267,15 @@ export class CoreEngine implements StorageEngine {
     return attempt(() => {
       const partition = this.writable(id, 'active', 'filling');
       const least = Math.max(partition.appliedSeq, partition.baseSeq);
-      if (seq < least) throw refuse('seq', `${nameOf(id)}: cannot truncate after ${seq}, ${least} is applied`, `truncate after ${least} or later`);
+      if (seq < least)
+        throw refuse(
+          'seq',
+          `${nameOf(id)}: cannot truncate after ${seq}, ${least} is applied`,
+          `truncate after ${least} or later`,
+        );
       const writes: Write[] = [];
-      for (let last = partition.lastSeq; last > seq; last -= 1) writes.push({ table: 'log', key: logKey(partition.number, last), value: undefined });
+      for (let last = partition.lastSeq; last > seq; last -= 1)
+        writes.push({ table: 'log', key: logKey(partition.number, last), value: undefined });
       if (writes.length === 0) return this.commits().settled();
       partition.lastEpoch = epochAt(this.backing, partition, seq);
       partition.truncated(seq);
@@ -237,7 +287,11 @@ export class CoreEngine implements StorageEngine {
     for (;;) {
       const partition = this.writable(id, 'active', 'filling');
       if (seq > partition.appliedSeq + 1)
-        throw refuse('seq', `${nameOf(id)}: cannot trim before ${seq}, only ${partition.appliedSeq} is applied`, 'apply first');
+        throw refuse(
+          'seq',
+          `${nameOf(id)}: cannot trim before ${seq}, only ${partition.appliedSeq} is applied`,
+          'apply first',
+        );
       if (seq <= partition.baseSeq + 1) return this.commits().settled();
       await this.trimBatch(partition, Math.min(seq - 1, partition.baseSeq + TRIM_BATCH));
     }
@@ -245,7 +299,8 @@ export class CoreEngine implements StorageEngine {
 
   private trimBatch(partition: Partition, baseSeq: number): Promise<void> {
     const writes: Write[] = [];
-    for (let seq = partition.baseSeq + 1; seq <= baseSeq; seq += 1) writes.push({ table: 'log', key: logKey(partition.number, seq), value: undefined });
+    for (let seq = partition.baseSeq + 1; seq <= baseSeq; seq += 1)
+      writes.push({ table: 'log', key: logKey(partition.number, seq), value: undefined });
     partition.baseEpoch = epochAt(this.backing, partition, baseSeq);
     partition.baseSeq = baseSeq;
     return this.save(partition, writes);
@@ -362,7 +417,8 @@ export class CoreEngine implements StorageEngine {
     return attempt(() => {
       const partition = this.writable(id, 'active', 'filling', 'quarantined');
       if (partition.state === 'quarantined') return this.commits().settled();
-      if (partition.state === 'filling') throw refuse('state', `${nameOf(id)} is still filling`, 'purge it: it was never whole');
+      if (partition.state === 'filling')
+        throw refuse('state', `${nameOf(id)} is still filling`, 'purge it: it was never whole');
       partition.state = 'quarantined';
       partition.quarantinedAt = this.options.clock.wallMs();
       return this.save(partition);
@@ -414,7 +470,11 @@ export class CoreEngine implements StorageEngine {
   private known(id: PartitionId): Partition {
     this.commits();
     const partition = this.byName.get(nameOf(id));
-    if (partition === undefined) throw new CadastreError('NOT_FOUND', `${nameOf(id)} is not stored here`, { field: 'partition', remedy: 'create or fill it first' });
+    if (partition === undefined)
+      throw new CadastreError('NOT_FOUND', `${nameOf(id)} is not stored here`, {
+        field: 'partition',
+        remedy: 'create or fill it first',
+      });
     return partition;
   }
 

@@ -28,10 +28,12 @@ const bucketKey = (number: number, key: Uint8Array): Uint8Array => {
   return bucket;
 };
 
-const longValueKey = (number: number, key: Uint8Array): Uint8Array => prefixed(number, Buffer.from(sha256Hex(key), 'hex'));
+const longValueKey = (number: number, key: Uint8Array): Uint8Array =>
+  prefixed(number, Buffer.from(sha256Hex(key), 'hex'));
 
 /** Physical place at which a walk that is bounded by `key` has to begin or end. */
-const boundKey = (number: number, key: Uint8Array): Uint8Array => (isLong(key) ? bucketKey(number, key) : prefixed(number, key));
+const boundKey = (number: number, key: Uint8Array): Uint8Array =>
+  isLong(key) ? bucketKey(number, key) : prefixed(number, key);
 
 export const readPair = (view: ReadView, number: number, key: Uint8Array): Uint8Array | undefined =>
   isLong(key) ? view.get('long', longValueKey(number, key)) : view.get('data', prefixed(number, key));
@@ -50,11 +52,22 @@ export function* walkPairs(view: ReadView, number: number, range: UserRange): Ge
 const physicalRange = (number: number, { start, end, reverse = false }: UserRange): KeyRange => ({
   start: start === undefined ? prefixed(number, new Uint8Array(0)) : boundKey(number, start),
   // A bucket that `end` lies within belongs to the walk; its members are filtered one by one.
-  end: end === undefined ? prefixed(number + 1, new Uint8Array(0)) : isLong(end) ? Buffer.concat([bucketKey(number, end), Buffer.of(0)]) : prefixed(number, end),
+  end:
+    end === undefined
+      ? prefixed(number + 1, new Uint8Array(0))
+      : isLong(end)
+        ? Buffer.concat([bucketKey(number, end), Buffer.of(0)])
+        : prefixed(number, end),
   reverse,
 });
 
-function* bucketPairs(view: ReadView, number: number, bucket: Uint8Array, list: Uint8Array, range: UserRange): Generator<Pair> {
+function* bucketPairs(
+  view: ReadView,
+  number: number,
+  bucket: Uint8Array,
+  list: Uint8Array,
+  range: UserRange,
+): Generator<Pair> {
   const tails = decodeTails(list);
   if (range.reverse) tails.reverse();
   for (const tail of tails) {
@@ -67,7 +80,12 @@ function* bucketPairs(view: ReadView, number: number, bucket: Uint8Array, list: 
 }
 
 /** The writes that bring `changes` to disk. `view` has to be what the disk holds now: buckets are read and rewritten. */
-export const pairWrites = (view: ReadView, number: number, changes: ReadonlyMap<string, Applied>, out: Write[]): void => {
+export const pairWrites = (
+  view: ReadView,
+  number: number,
+  changes: ReadonlyMap<string, Applied>,
+  out: Write[],
+): void => {
   const buckets = new Map<string, Map<string, boolean>>();
   for (const [name, value] of changes) {
     const key = fromBinary(name);
@@ -83,7 +101,12 @@ export const pairWrites = (view: ReadView, number: number, changes: ReadonlyMap<
   for (const [head, members] of buckets) out.push(bucketWrite(view, number, fromBinary(head), members));
 };
 
-const bucketWrite = (view: ReadView, number: number, head: Uint8Array, members: ReadonlyMap<string, boolean>): Write => {
+const bucketWrite = (
+  view: ReadView,
+  number: number,
+  head: Uint8Array,
+  members: ReadonlyMap<string, boolean>,
+): Write => {
   const key = bucketKey(number, head);
   const stored = view.get('data', key);
   const tails = new Set(stored === undefined ? [] : decodeTails(stored).map(toBinary));
@@ -96,7 +119,7 @@ const encodeTails = (tails: readonly string[]): Uint8Array =>
 
 const decodeTails = (list: Uint8Array): Uint8Array[] => {
   const tails: Uint8Array[] = [];
-  for (let at = 0; at < list.length; ) {
+  for (let at = 0; at < list.length;) {
     const end = at + 2 + (((list[at] ?? 0) << 8) | (list[at + 1] ?? 0));
     tails.push(list.subarray(at + 2, end));
     at = end;

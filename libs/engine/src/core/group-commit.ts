@@ -60,10 +60,14 @@ export class GroupCommit {
 
   assertOpen(): void {
     if (this.failure === undefined) return;
-    throw new CadastreError('FAILED_PRECONDITION', `the engine refuses writes since a flush failed: ${this.failure.message}`, {
-      remedy: 'remove the cause, then close and open the engine',
-      cause: this.failure,
-    });
+    throw new CadastreError(
+      'FAILED_PRECONDITION',
+      `the engine refuses writes since a flush failed: ${this.failure.message}`,
+      {
+        remedy: 'remove the cause, then close and open the engine',
+        cause: this.failure,
+      },
+    );
   }
 
   /** Refuses everything from now on; promises of what was not flushed are rejected. */

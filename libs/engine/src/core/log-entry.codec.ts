@@ -46,14 +46,18 @@ const encodeOp = (out: Buffer, start: number, op: Op): number => {
   return at + op.value.length;
 };
 
-export const epochOfLogEntry = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(0);
+export const epochOfLogEntry = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(0);
 
 /** @throws CadastreError DATA_LOSS */
 export const decodeLogEntry = (seq: number, bytes: Uint8Array): LogEntry => {
   try {
     return decode(seq, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (cause) {
-    throw new CadastreError('DATA_LOSS', `log entry ${seq} cannot be read`, { remedy: 'fill this replica anew from another one', cause });
+    throw new CadastreError('DATA_LOSS', `log entry ${seq} cannot be read`, {
+      remedy: 'fill this replica anew from another one',
+      cause,
+    });
   }
 };
 

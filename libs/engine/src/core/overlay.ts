@@ -44,7 +44,10 @@ export class Overlay {
   /** Keys within [start, end), in the order asked for. */
   range(start: Uint8Array | undefined, end: Uint8Array | undefined, reverse: boolean): OverlayItem[] {
     const items: OverlayItem[] = [];
-    for (const [map, hiddenBy] of [[this.young, undefined], [this.flushing, this.young]] as const) {
+    for (const [map, hiddenBy] of [
+      [this.young, undefined],
+      [this.flushing, this.young],
+    ] as const) {
       for (const [name, value] of map) {
         if (hiddenBy?.has(name)) continue;
         const key = fromBinary(name);

@@ -51,7 +51,11 @@ function* merge(walk: Generator<Pair>, covers: readonly OverlayItem[], sign: 1 |
 }
 
 /** Entries from `fromSeq` (at least `firstSeq`) up to `lastSeq`, from disk and then from memory. */
-export function* readEntries(view: ReadView, partition: Partition, fromSeq: number): Generator<{ entry: LogEntry; bytes: number }> {
+export function* readEntries(
+  view: ReadView,
+  partition: Partition,
+  fromSeq: number,
+): Generator<{ entry: LogEntry; bytes: number }> {
   const { number, tail, lastSeq } = partition;
   const diskEnd = Math.min(tail.firstSeq, lastSeq + 1);
   if (fromSeq < diskEnd) {
@@ -75,6 +79,7 @@ export const epochAt = (view: ReadView, partition: Partition, seq: number): numb
 /** Where the log of a stored partition ends; recovery needs nothing else of it. */
 export const endOfLog = (view: ReadView, number: number): { seq: number; epoch: number } | undefined => {
   const range = { start: logKey(number, 0), end: logKey(number, Number.MAX_SAFE_INTEGER), reverse: true };
-  for (const { key, value } of view.range('log', range)) return { seq: seqOfLogKey(key), epoch: epochOfLogEntry(value) };
+  for (const { key, value } of view.range('log', range))
+    return { seq: seqOfLogKey(key), epoch: epochOfLogEntry(value) };
   return undefined;
 };

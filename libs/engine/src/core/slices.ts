@@ -20,7 +20,13 @@ export interface Pace {
 const nextTurn = (pace: Pace): Promise<void> => new Promise((resolve) => pace.turn(resolve));
 
 /** Next pairs after `afterKey`, bounded by bytes and by time; empty = the end. */
-const slice = (view: ReadSnapshot, number: number, afterKey: Uint8Array | undefined, maxBytes: number, clock: Clock): Pair[] => {
+const slice = (
+  view: ReadSnapshot,
+  number: number,
+  afterKey: Uint8Array | undefined,
+  maxBytes: number,
+  clock: Clock,
+): Pair[] => {
   const pairs: Pair[] = [];
   const deadline = clock.monotonicMs() + SLICE_MS;
   let bytes = 0;
@@ -34,7 +40,13 @@ const slice = (view: ReadSnapshot, number: number, afterKey: Uint8Array | undefi
   return pairs;
 };
 
-async function* slices(view: ReadSnapshot, number: number, after: Uint8Array | undefined, maxBytes: number, pace: Pace): AsyncGenerator<SnapshotChunk> {
+async function* slices(
+  view: ReadSnapshot,
+  number: number,
+  after: Uint8Array | undefined,
+  maxBytes: number,
+  pace: Pace,
+): AsyncGenerator<SnapshotChunk> {
   let afterKey = after;
   for (;;) {
     const pairs = slice(view, number, afterKey, maxBytes, pace.clock);
@@ -58,7 +70,12 @@ export const digestOf = async (view: ReadSnapshot, stored: Partition, pace: Pace
 };
 
 /** `stored` is the partition's record as the view holds it. */
-export const snapshotOf = (view: ReadSnapshot, stored: Partition, afterKey: Uint8Array | undefined, pace: Pace): Snapshot => ({
+export const snapshotOf = (
+  view: ReadSnapshot,
+  stored: Partition,
+  afterKey: Uint8Array | undefined,
+  pace: Pace,
+): Snapshot => ({
   seq: stored.appliedSeq,
   epoch: stored.appliedEpoch,
   count: stored.count,

@@ -41,7 +41,7 @@ export class Sweeper {
   private async sweep(number: number): Promise<void> {
     const range = { start: prefixOf(number), end: prefixOf(number + 1) };
     for (const table of SWEPT) {
-      for (let more = true; more && !this.stopped; ) {
+      for (let more = true; more && !this.stopped;) {
         const keys = this.backing.keys(table, range, BATCH_KEYS);
         more = keys.length > 0;
         if (more) await this.request(keys.map((key) => ({ table, key, value: undefined })));

@@ -57,7 +57,8 @@ export class LmdbBacking implements Backing {
       eventTurnBatching: false,
     });
     this.root = root;
-    const table = (name: Table): Store => root.openDB<Uint8Array, Uint8Array>(name, { keyEncoding: 'binary', encoding: 'binary' });
+    const table = (name: Table): Store =>
+      root.openDB<Uint8Array, Uint8Array>(name, { keyEncoding: 'binary', encoding: 'binary' });
     this.tables = { partitions: table('partitions'), log: table('log'), data: table('data'), long: table('long') };
   }
 
@@ -129,9 +130,18 @@ class LmdbSnapshot implements ReadSnapshot {
 }
 
 /** The binding's reverse walk begins AT its start and ends before its end; ours is the mirror image, so the bounds swap their sides. */
-const rangeOf = (store: Store, { start, end, reverse }: KeyRange, extra: RangeOptions): Iterable<{ key: Uint8Array; value: Uint8Array }> =>
-  reverse ? skipping(store.getRange({ start: end, end: start, reverse: true, inclusiveEnd: true, ...extra }), end) : store.getRange({ start, end, ...extra });
+const rangeOf = (
+  store: Store,
+  { start, end, reverse }: KeyRange,
+  extra: RangeOptions,
+): Iterable<{ key: Uint8Array; value: Uint8Array }> =>
+  reverse
+    ? skipping(store.getRange({ start: end, end: start, reverse: true, inclusiveEnd: true, ...extra }), end)
+    : store.getRange({ start, end, ...extra });
 
-function* skipping(items: Iterable<{ key: Uint8Array; value: Uint8Array }>, excluded: Uint8Array): Iterable<{ key: Uint8Array; value: Uint8Array }> {
+function* skipping(
+  items: Iterable<{ key: Uint8Array; value: Uint8Array }>,
+  excluded: Uint8Array,
+): Iterable<{ key: Uint8Array; value: Uint8Array }> {
   for (const item of items) if (compareBytes(item.key, excluded) < 0) yield item;
 }

@@ -15,10 +15,22 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 /** Kills the child with SIGKILL as soon as it has acknowledged `enough` appends. */
 const killAfter = (directory: string, enough: number): Promise<number> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', here('../testing/ts-hooks.mjs'), here('../testing/append-until-killed.ts'), directory]);
+    const child = spawn(process.execPath, [
+      '--import',
+      here('../testing/ts-hooks.mjs'),
+      here('../testing/append-until-killed.ts'),
+      directory,
+    ]);
     let output = '';
     let errors = '';
-    const acknowledged = () => Math.max(0, ...output.slice(0, output.lastIndexOf('\n') + 1).split('\n').map(Number));
+    const acknowledged = () =>
+      Math.max(
+        0,
+        ...output
+          .slice(0, output.lastIndexOf('\n') + 1)
+          .split('\n')
+          .map(Number),
+      );
     child.stderr.on('data', (data) => (errors += String(data)));
     child.stdout.on('data', (data) => {
       output += String(data);
@@ -37,7 +49,10 @@ const lmdbHarness = async (): Promise<EngineHarness> => {
     storedKeys: async () => {
       const backing = new LmdbBacking({ directory });
       await backing.open();
-      const count = TABLES.reduce((sum, table) => sum + backing.keys(table, { start: Buffer.of(0), end: Buffer.alloc(9, 0xff) }, 1e6).length, 0);
+      const count = TABLES.reduce(
+        (sum, table) => sum + backing.keys(table, { start: Buffer.of(0), end: Buffer.alloc(9, 0xff) }, 1e6).length,
+        0,
+      );
       await backing.close();
       return count;
     },
@@ -87,7 +102,9 @@ describe('lmdb engine', () => {
       await engine.apply(P0, 1);
       const snapshot = await engine.snapshot(P0);
       for (let seq = 2; seq <= 25; seq += 1) {
-        await engine.append(P0, [entry(seq, { kind: 'put', key: bytes(`k${seq}`), value: Buffer.alloc(1024 * 1024, seq) })]);
+        await engine.append(P0, [
+          entry(seq, { kind: 'put', key: bytes(`k${seq}`), value: Buffer.alloc(1024 * 1024, seq) }),
+        ]);
         await engine.apply(P0, seq);
       }
       let seen = 0;

@@ -38,6 +38,12 @@ export const toCadastreError = async (error: unknown, directory: string): Promis
   const code = (cause as { code?: unknown } | undefined)?.code;
   const full = FULL.has(code) || FULL_TEXT.test(message) || (code === EIO && (await isNearlyFull(directory)));
   return full
-    ? new CadastreError('RESOURCE_EXHAUSTED', `the disk is full: ${message}`, { remedy: 'free space, then restart the agent', cause })
-    : new CadastreError('INTERNAL', `the disk failed: ${message}`, { remedy: 'check the disk, then restart the agent', cause });
+    ? new CadastreError('RESOURCE_EXHAUSTED', `the disk is full: ${message}`, {
+        remedy: 'free space, then restart the agent',
+        cause,
+      })
+    : new CadastreError('INTERNAL', `the disk failed: ${message}`, {
+        remedy: 'check the disk, then restart the agent',
+        cause,
+      });
 };

@@ -60,7 +60,12 @@ export interface MemoryDiskOptions {
 
 /** What survives a crash of a memory engine: give it to the next one. Commits are whole or not at all. */
 export class MemoryDisk {
-  private tables: Record<Table, SortedTable> = { partitions: new SortedTable(), log: new SortedTable(), data: new SortedTable(), long: new SortedTable() };
+  private tables: Record<Table, SortedTable> = {
+    partitions: new SortedTable(),
+    log: new SortedTable(),
+    data: new SortedTable(),
+    long: new SortedTable(),
+  };
   private readonly shared = new Set<Table>();
   private failures: CadastreError[] = [];
   /** Whether an engine has it open. */
@@ -70,7 +75,11 @@ export class MemoryDisk {
   constructor(private readonly options: MemoryDiskOptions = {}) {}
 
   /** The next commit changes nothing and rejects with `error`, as a full or broken disk would. */
-  failNext(error = new CadastreError('RESOURCE_EXHAUSTED', 'the disk is full', { remedy: 'free space, then restart the agent' })): void {
+  failNext(
+    error = new CadastreError('RESOURCE_EXHAUSTED', 'the disk is full', {
+      remedy: 'free space, then restart the agent',
+    }),
+  ): void {
     this.failures.push(error);
   }
 
@@ -99,7 +108,8 @@ export class MemoryDisk {
     if (!wanted()) return false;
     const failure = this.failures.shift();
     if (failure !== undefined) throw failure;
-    for (const { table, key, value } of writes) this.own(table).set(toBinary(key), value === undefined ? undefined : Uint8Array.from(value));
+    for (const { table, key, value } of writes)
+      this.own(table).set(toBinary(key), value === undefined ? undefined : Uint8Array.from(value));
     this.commits += 1;
     return true;
   }

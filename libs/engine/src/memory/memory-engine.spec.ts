@@ -12,7 +12,11 @@ const memoryHarness = async (): Promise<EngineHarness> => {
   return {
     create: again,
     again,
-    storedKeys: async () => TABLES.reduce((sum, table) => sum + [...disk.range(table, { start: Buffer.of(0), end: Buffer.alloc(9, 0xff) })].length, 0),
+    storedKeys: async () =>
+      TABLES.reduce(
+        (sum, table) => sum + [...disk.range(table, { start: Buffer.of(0), end: Buffer.alloc(9, 0xff) })].length,
+        0,
+      ),
     killDuringAppends: async (id) => {
       const engine = again();
       await engine.open();
@@ -48,25 +52,28 @@ describe('memory engine', () => {
     await next.close();
   });
 
-  it.each(['RESOURCE_EXHAUSTED', 'INTERNAL'] as const)('refuses writes after a flush failed with %s, until it is opened again', async (code) => {
-    // Plan: fail one flush that two callers share; both reject with the cause, later writes with FAILED_PRECONDITION; reads go on; reopen heals.
-    const engine = new MemoryEngine();
-    await engine.open();
-    await engine.create(P0);
-    await engine.append(P0, [entry(1, put('a', '1'))]);
-    await engine.apply(P0, 1);
-    engine.disk.failNext(new CadastreError(code, 'broken'));
-    const both = await Promise.allSettled([engine.append(P0, [entry(2)]), engine.promise(P0, 9)]);
-    expect(both.map((result) => (result as PromiseRejectedResult).reason.code)).toEqual([code, code]);
-    await expect(engine.append(P0, [entry(3)])).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
-    await expect(engine.purge(P0)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
-    expect(engine.get(P0, bytes('a'))).toBeDefined();
-    await engine.close();
-    await engine.open();
-    expect(engine.meta(P0)).toMatchObject({ lastSeq: 1, promisedEpoch: 0 });
-    await engine.append(P0, [entry(2)]);
-    await engine.close();
-  });
+  it.each(['RESOURCE_EXHAUSTED', 'INTERNAL'] as const)(
+    'refuses writes after a flush failed with %s, until it is opened again',
+    async (code) => {
+      // Plan: fail one flush that two callers share; both reject with the cause, later writes with FAILED_PRECONDITION; reads go on; reopen heals.
+      const engine = new MemoryEngine();
+      await engine.open();
+      await engine.create(P0);
+      await engine.append(P0, [entry(1, put('a', '1'))]);
+      await engine.apply(P0, 1);
+      engine.disk.failNext(new CadastreError(code, 'broken'));
+      const both = await Promise.allSettled([engine.append(P0, [entry(2)]), engine.promise(P0, 9)]);
+      expect(both.map((result) => (result as PromiseRejectedResult).reason.code)).toEqual([code, code]);
+      await expect(engine.append(P0, [entry(3)])).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+      await expect(engine.purge(P0)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+      expect(engine.get(P0, bytes('a'))).toBeDefined();
+      await engine.close();
+      await engine.open();
+      expect(engine.meta(P0)).toMatchObject({ lastSeq: 1, promisedEpoch: 0 });
+      await engine.append(P0, [entry(2)]);
+      await engine.close();
+    },
+  );
 
   it('shares one commit among all writes of a turn and among those that arrive during a flush', async () => {
     // Plan: 100 appends and a promise in one turn make one commit; 50 more during it make one more.
@@ -87,7 +94,9 @@ describe('memory engine', () => {
     // Plan: a hand-moved clock; applied writes stay in memory over an append, go to disk when the delay has passed, or on flush().
     const timers: (() => void)[] = [];
     const after = (_ms: number, task: () => void) => (timers.push(task), { cancel: () => undefined });
-    const engine = new MemoryEngine({ clock: { monotonicMs: () => 0, wallMs: () => 0, after, every: () => ({ cancel: () => undefined }) } });
+    const engine = new MemoryEngine({
+      clock: { monotonicMs: () => 0, wallMs: () => 0, after, every: () => ({ cancel: () => undefined }) },
+    });
     const stored = async () => (await engine.recomputeDigest(P0)).seq;
     await engine.open();
     await engine.create(P0);

@@ -19,7 +19,11 @@ class MemoryBacking implements Backing {
   constructor(readonly disk: MemoryDisk) {}
 
   async open(): Promise<void> {
-    if (this.disk.inUse) throw new CadastreError('FAILED_PRECONDITION', 'the disk is in use', { field: 'directory', remedy: 'close the other engine' });
+    if (this.disk.inUse)
+      throw new CadastreError('FAILED_PRECONDITION', 'the disk is in use', {
+        field: 'directory',
+        remedy: 'close the other engine',
+      });
     this.disk.inUse = true;
     this.alive = true;
   }
@@ -65,9 +69,18 @@ export class MemoryEngine extends CoreEngine {
   readonly disk: MemoryDisk;
   private readonly memory: MemoryBacking;
 
-  constructor({ disk = new MemoryDisk(), clock = systemClock, turn = queueMicrotask, applyFlushDelayMs }: MemoryEngineOptions = {}) {
+  constructor({
+    disk = new MemoryDisk(),
+    clock = systemClock,
+    turn = queueMicrotask,
+    applyFlushDelayMs,
+  }: MemoryEngineOptions = {}) {
     const memory = new MemoryBacking(disk);
-    super(memory, { clock, turn: (task) => turn(task), ...(applyFlushDelayMs === undefined ? {} : { applyFlushDelayMs }) });
+    super(memory, {
+      clock,
+      turn: (task) => turn(task),
+      ...(applyFlushDelayMs === undefined ? {} : { applyFlushDelayMs }),
+    });
     this.disk = disk;
     this.memory = memory;
   }

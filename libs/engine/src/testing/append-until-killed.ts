@@ -8,7 +8,14 @@ let seq = 0;
 const caller = async (): Promise<void> => {
   for (;;) {
     const mine = (seq += 1);
-    await engine.append(id, [{ epoch: 1, seq: mine, requestId: '', ops: [{ kind: 'put', key: Buffer.from(`key-${mine}`), value: Buffer.alloc(100, mine) }] }]);
+    await engine.append(id, [
+      {
+        epoch: 1,
+        seq: mine,
+        requestId: '',
+        ops: [{ kind: 'put', key: Buffer.from(`key-${mine}`), value: Buffer.alloc(100, mine) }],
+      },
+    ]);
     if (mine % 2 === 0) void engine.apply(id, mine);
     process.stdout.write(`${mine}\n`);
   }

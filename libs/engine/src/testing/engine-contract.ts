@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { MAX_KEY_BYTES, MAX_VALUE_BYTES, type LogEntry, type Op, type PartitionId, type StorageEngine } from '../engine.js';
+import {
+  MAX_KEY_BYTES,
+  MAX_VALUE_BYTES,
+  type LogEntry,
+  type Op,
+  type PartitionId,
+  type StorageEngine,
+} from '../engine.js';
 
 export interface EngineHarness {
   /** A fresh engine, not opened. */
@@ -22,13 +29,15 @@ const ALL = { limit: 1_000_000, maxBytes: 1e9 };
 const LOG = { maxEntries: 1e6, maxBytes: 1e9 };
 
 export const bytes = (text: string): Uint8Array => Buffer.from(text);
-const text = (value: Uint8Array | undefined): string | undefined => (value === undefined ? undefined : Buffer.from(value).toString());
+const text = (value: Uint8Array | undefined): string | undefined =>
+  value === undefined ? undefined : Buffer.from(value).toString();
 export const put = (key: string, value: string): Op => ({ kind: 'put', key: bytes(key), value: bytes(value) });
 const del = (key: string): Op => ({ kind: 'delete', key: bytes(key) });
 export const entry = (seq: number, ...ops: Op[]): LogEntry => ({ epoch: 1, seq, requestId: `r${seq}`, ops });
 const scanText = (engine: StorageEngine, id: PartitionId, range = {}): string[] =>
   engine.scan(id, { ...ALL, ...range }).entries.map(([key, value]) => `${text(key)}=${text(value)}`);
-const failing = (code: string, field?: string) => expect.objectContaining(field === undefined ? { code } : { code, field });
+const failing = (code: string, field?: string) =>
+  expect.objectContaining(field === undefined ? { code } : { code, field });
 
 /** What every engine must do, whatever it is made of. */
 export const describeEngine = (name: string, makeHarness: () => Promise<EngineHarness>): void => {
@@ -69,8 +78,21 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
         const before = engine.partitions();
         await reopen();
         expect(engine.partitions()).toEqual(before);
-        expect(engine.meta(P0)).toMatchObject({ promisedEpoch: 9, firstSeq: 3, lastSeq: 6, lastEpoch: 1, appliedSeq: 5, count: 5, state: 'active' });
-        expect(engine.readLog(P0, 3, LOG).map((e) => [e.seq, e.requestId])).toEqual([[3, 'r3'], [4, 'r4'], [5, 'r5'], [6, 'r6']]);
+        expect(engine.meta(P0)).toMatchObject({
+          promisedEpoch: 9,
+          firstSeq: 3,
+          lastSeq: 6,
+          lastEpoch: 1,
+          appliedSeq: 5,
+          count: 5,
+          state: 'active',
+        });
+        expect(engine.readLog(P0, 3, LOG).map((e) => [e.seq, e.requestId])).toEqual([
+          [3, 'r3'],
+          [4, 'r4'],
+          [5, 'r5'],
+          [6, 'r6'],
+        ]);
         expect(scanText(engine, P0)).toEqual(['k1=v1', 'k2=v2', 'k3=v3', 'k4=v4', 'k5=v5']);
         expect(engine.sizeBytes(P0)).toBe(20);
       });
@@ -150,11 +172,20 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
 
       it('trims long logs in batches and goes on from an empty one', async () => {
         // Plan: 5000 entries, trimmed to nothing; the end of the log is still known after reopening.
-        await engine.append(P0, Array.from({ length: 5000 }, (_, i) => entry(i + 1, put(`k${i % 10}`, `${i}`))));
+        await engine.append(
+          P0,
+          Array.from({ length: 5000 }, (_, i) => entry(i + 1, put(`k${i % 10}`, `${i}`))),
+        );
         await engine.apply(P0, 5000);
         await engine.trimBefore(P0, 5001);
         await reopen();
-        expect(engine.meta(P0)).toMatchObject({ firstSeq: 5001, lastSeq: 5000, lastEpoch: 1, appliedSeq: 5000, count: 10 });
+        expect(engine.meta(P0)).toMatchObject({
+          firstSeq: 5001,
+          lastSeq: 5000,
+          lastEpoch: 1,
+          appliedSeq: 5000,
+          count: 10,
+        });
         await engine.append(P0, [entry(5001)]);
         expect(engine.readLog(P0, 5001, LOG)).toHaveLength(1);
       });
@@ -187,7 +218,13 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
         expect(text(page.next)).toBe('k5');
         const back = engine.scan(P0, { start: bytes('k2'), end: bytes('k9'), limit: 3, maxBytes: 1e6, reverse: true });
         expect(back.entries.map(([key]) => text(key))).toEqual(['k8', 'k7', 'k6']);
-        const rest = engine.scan(P0, { start: bytes('k2'), end: back.next ?? bytes(''), limit: 9, maxBytes: 1e6, reverse: true });
+        const rest = engine.scan(P0, {
+          start: bytes('k2'),
+          end: back.next ?? bytes(''),
+          limit: 9,
+          maxBytes: 1e6,
+          reverse: true,
+        });
         expect(rest.entries.map(([key]) => text(key))).toEqual(['k5', 'k4', 'k3', 'k2']);
         expect(rest.next).toBeUndefined();
         expect(engine.scan(P0, { limit: 9, maxBytes: 1 }).entries).toHaveLength(1);
@@ -202,9 +239,16 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
           { kind: 'put', key: Buffer.alloc(length, 'z'), value: bytes(`z${length}`) },
         ]);
         ops.push({ kind: 'put', key: Buffer.concat([Buffer.alloc(4000, 'm'), Buffer.of(0)]), value: bytes('zero') });
-        ops.push({ kind: 'put', key: bytes('large'), value: Buffer.alloc(MAX_VALUE_BYTES, 7) }, { kind: 'put', key: bytes('empty'), value: Buffer.alloc(0) });
-        const wanted = ops.map((op) => op.key).sort(Buffer.compare).map((key) => Buffer.from(key).toString('hex'));
-        const keys = (range = {}) => engine.scan(P0, { ...ALL, ...range }).entries.map(([key]) => Buffer.from(key).toString('hex'));
+        ops.push(
+          { kind: 'put', key: bytes('large'), value: Buffer.alloc(MAX_VALUE_BYTES, 7) },
+          { kind: 'put', key: bytes('empty'), value: Buffer.alloc(0) },
+        );
+        const wanted = ops
+          .map((op) => op.key)
+          .sort(Buffer.compare)
+          .map((key) => Buffer.from(key).toString('hex'));
+        const keys = (range = {}) =>
+          engine.scan(P0, { ...ALL, ...range }).entries.map(([key]) => Buffer.from(key).toString('hex'));
         await write(P0, ...ops);
         expect(keys()).toEqual(wanted);
         await engine.flush();
@@ -213,10 +257,17 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
         expect(keys({ reverse: true })).toEqual([...wanted].reverse());
         for (const bound of wanted) {
           expect(keys({ start: Buffer.from(bound, 'hex') })).toEqual(wanted.slice(wanted.indexOf(bound)));
-          expect(keys({ end: Buffer.from(bound, 'hex'), reverse: true })).toEqual(wanted.slice(0, wanted.indexOf(bound)).reverse());
+          expect(keys({ end: Buffer.from(bound, 'hex'), reverse: true })).toEqual(
+            wanted.slice(0, wanted.indexOf(bound)).reverse(),
+          );
         }
         for (const op of ops) expect(engine.get(P0, op.key)).toHaveLength((op as { value: Uint8Array }).value.length);
-        await write(P0, ...ops.filter((op) => op.key.length > 4000 && op.key[4000] !== 0).map((op): Op => ({ kind: 'delete', key: op.key })));
+        await write(
+          P0,
+          ...ops
+            .filter((op) => op.key.length > 4000 && op.key[4000] !== 0)
+            .map((op): Op => ({ kind: 'delete', key: op.key })),
+        );
         await engine.flush();
         expect(keys()).toHaveLength(wanted.length - 6);
         expect(await engine.recomputeDigest(P0)).toEqual(engine.digestAt(P0));
@@ -225,9 +276,13 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
       it('refuses keys and values that are too long or empty, and takes nothing of such an entry', async () => {
         // Plan: each bad op gives INVALID_ARGUMENT with its field; the log stays where it was.
         const bad = (op: Op) => engine.append(P0, [entry(1, put('good', 'x'), op)]);
-        await expect(bad({ kind: 'put', key: Buffer.alloc(MAX_KEY_BYTES + 1), value: bytes('') })).rejects.toEqual(failing('INVALID_ARGUMENT', 'key'));
+        await expect(bad({ kind: 'put', key: Buffer.alloc(MAX_KEY_BYTES + 1), value: bytes('') })).rejects.toEqual(
+          failing('INVALID_ARGUMENT', 'key'),
+        );
         await expect(bad(del(''))).rejects.toEqual(failing('INVALID_ARGUMENT', 'key'));
-        await expect(bad({ kind: 'put', key: bytes('k'), value: Buffer.alloc(MAX_VALUE_BYTES + 1) })).rejects.toEqual(failing('INVALID_ARGUMENT', 'value'));
+        await expect(bad({ kind: 'put', key: bytes('k'), value: Buffer.alloc(MAX_VALUE_BYTES + 1) })).rejects.toEqual(
+          failing('INVALID_ARGUMENT', 'value'),
+        );
         expect(() => engine.get(P0, bytes(''))).toThrow('key');
         expect(engine.meta(P0)).toMatchObject({ lastSeq: 0 });
       });
@@ -248,7 +303,8 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
     describe('snapshot and fill', () => {
       const pairsOf = async (snapshot: Awaited<ReturnType<StorageEngine['snapshot']>>, maxBytes = 64) => {
         const pairs: string[] = [];
-        for await (const chunk of snapshot.chunks({ maxBytes })) for (const [key, value] of chunk.pairs) pairs.push(`${text(key)}=${text(value)}`);
+        for await (const chunk of snapshot.chunks({ maxBytes }))
+          for (const [key, value] of chunk.pairs) pairs.push(`${text(key)}=${text(value)}`);
         return pairs;
       };
       beforeEach(async () => {
@@ -295,7 +351,13 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
         for await (const chunk of second.chunks()) await engine.fillChunk(P1, chunk.pairs, chunk.lastKey);
         second.close();
         expect(await engine.finishFill(P1)).toMatchObject({ seq: 1 });
-        expect(engine.meta(P1)).toMatchObject({ state: 'active', firstSeq: 2, lastSeq: 1, lastEpoch: 1, appliedSeq: 1 });
+        expect(engine.meta(P1)).toMatchObject({
+          state: 'active',
+          firstSeq: 2,
+          lastSeq: 1,
+          lastEpoch: 1,
+          appliedSeq: 1,
+        });
         await engine.append(P1, engine.readLog(P0, 2, LOG));
         await engine.apply(P1, 3);
         expect(engine.digestAt(P1)).toEqual(engine.digestAt(P0));
@@ -307,7 +369,15 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
         // Plan: fill over a partition with data and log; nothing of it shows, the promised epoch stays, the bytes go.
         await engine.promise(P0, 8);
         await engine.beginFill(P0, { snapshotSeq: 40, epoch: 2 });
-        expect(engine.meta(P0)).toMatchObject({ state: 'filling', promisedEpoch: 8, count: 0, firstSeq: 41, lastSeq: 40, lastEpoch: 2, filling: { snapshotSeq: 40 } });
+        expect(engine.meta(P0)).toMatchObject({
+          state: 'filling',
+          promisedEpoch: 8,
+          count: 0,
+          firstSeq: 41,
+          lastSeq: 40,
+          lastEpoch: 2,
+          filling: { snapshotSeq: 40 },
+        });
         expect(scanText(engine, P0)).toEqual([]);
         await engine.drain();
         expect(await engine.finishFill(P0)).toEqual({ seq: 40, count: 0, digest: '0'.repeat(32) });

@@ -14,7 +14,11 @@ const digestOfModel = (model: ReadonlyMap<string, string>): string => {
   for (const [key, value] of model) {
     const length = Buffer.alloc(4);
     length.writeUInt32BE(key.length / 2);
-    const hash = createHash('sha256').update(length).update(Buffer.from(key, 'hex')).update(Buffer.from(value, 'hex')).digest();
+    const hash = createHash('sha256')
+      .update(length)
+      .update(Buffer.from(key, 'hex'))
+      .update(Buffer.from(value, 'hex'))
+      .digest();
     sum += BigInt(`0x${hash.subarray(0, 16).toString('hex')}`);
   }
   return (sum % (1n << 128n)).toString(16).padStart(32, '0');
@@ -22,17 +26,34 @@ const digestOfModel = (model: ReadonlyMap<string, string>): string => {
 
 const key = fc.oneof(
   { weight: 6, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 2, max: 3 }) },
-  { weight: 1, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 96, max: 1 }).map((tail) => Buffer.concat([Buffer.alloc(4000, 1), tail])) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .uint8Array({ minLength: 1, maxLength: 96, max: 1 })
+      .map((tail) => Buffer.concat([Buffer.alloc(4000, 1), tail])),
+  },
 );
 const op: fc.Arbitrary<Op> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('put' as const), key, value: fc.uint8Array({ maxLength: 8 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('put' as const), key, value: fc.uint8Array({ maxLength: 8 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), key }) },
 );
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('write' as const), ops: fc.array(op, { maxLength: 6 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('flush' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('scan' as const), start: key, end: key, reverse: fc.boolean(), limit: fc.integer({ min: 1, max: 5 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('scan' as const),
+      start: key,
+      end: key,
+      reverse: fc.boolean(),
+      limit: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -40,9 +61,14 @@ const play = (model: Map<string, string>, ops: readonly Op[]): void => {
   for (const each of ops) each.kind === 'put' ? model.set(hex(each.key), hex(each.value)) : model.delete(hex(each.key));
 };
 
-const sorted = (model: ReadonlyMap<string, string>): [string, string][] => [...model].sort(([a], [b]) => (a < b ? -1 : 1));
+const sorted = (model: ReadonlyMap<string, string>): [string, string][] =>
+  [...model].sort(([a], [b]) => (a < b ? -1 : 1));
 
-const checkScan = (engine: StorageEngine, model: ReadonlyMap<string, string>, at: Extract<Step, { do: 'scan' }>): void => {
+const checkScan = (
+  engine: StorageEngine,
+  model: ReadonlyMap<string, string>,
+  at: Extract<Step, { do: 'scan' }>,
+): void => {
   const [low, high] = [hex(at.start), hex(at.end)];
   const inside = sorted(model).filter(([name]) => name >= low && name < high);
   if (at.reverse) inside.reverse();
@@ -77,7 +103,12 @@ export const itMatchesTheModel = (makeHarness: () => Promise<EngineHarness>, num
   }, 60_000);
 };
 
-const take = async (at: Step, engine: StorageEngine, harness: EngineHarness, model: Map<string, string>): Promise<StorageEngine> => {
+const take = async (
+  at: Step,
+  engine: StorageEngine,
+  harness: EngineHarness,
+  model: Map<string, string>,
+): Promise<StorageEngine> => {
   if (at.do === 'scan') checkScan(engine, model, at);
   if (at.do === 'flush') await engine.flush();
   if (at.do === 'reopen') {
@@ -91,10 +122,15 @@ const take = async (at: Step, engine: StorageEngine, harness: EngineHarness, mod
     void engine.append(ID, [{ epoch: 1, seq, requestId: '', ops: at.ops }]);
     void engine.apply(ID, seq);
     play(model, at.ops);
-    for (const each of at.ops) expect(engine.get(ID, each.key)?.length).toBe(model.has(hex(each.key)) ? (model.get(hex(each.key)) ?? '').length / 2 : undefined);
+    for (const each of at.ops)
+      expect(engine.get(ID, each.key)?.length).toBe(
+        model.has(hex(each.key)) ? (model.get(hex(each.key)) ?? '').length / 2 : undefined,
+      );
   }
   expect(engine.digestAt(ID)).toMatchObject({ count: model.size, digest: digestOfModel(model) });
-  expect(engine.scan(ID, { limit: 1e6, maxBytes: 1e9 }).entries.map(([k, v]) => [hex(k), hex(v)])).toEqual(sorted(model));
+  expect(engine.scan(ID, { limit: 1e6, maxBytes: 1e9 }).entries.map(([k, v]) => [hex(k), hex(v)])).toEqual(
+    sorted(model),
+  );
   expect(engine.sizeBytes(ID)).toBe(sorted(model).reduce((sum, [k, v]) => sum + (k.length + v.length) / 2, 0));
   return engine;
 };

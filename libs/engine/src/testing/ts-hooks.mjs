@@ -22,5 +22,9 @@ export const resolve = (specifier, context, next) => {
 export const load = async (url, context, next) => {
   if (!url.endsWith('.ts')) return next(url, context);
   const { transformSync } = await import('@swc/core');
-  return { format: 'module', source: transformSync(readFileSync(fileURLToPath(url), 'utf8'), SWC).code, shortCircuit: true };
+  return {
+    format: 'module',
+    source: transformSync(readFileSync(fileURLToPath(url), 'utf8'), SWC).code,
+    shortCircuit: true,
+  };
 };

@@ -94,7 +94,11 @@ export class EtcdConnection {
   private closed = false;
 
   constructor(private readonly options: ConnectionOptions) {
-    this.endpoints = options.endpoints.map((address) => ({ address, pool: makePool(address, options), services: new Map() }));
+    this.endpoints = options.endpoints.map((address) => ({
+      address,
+      pool: makePool(address, options),
+      services: new Map(),
+    }));
   }
 
   /** Calls start at the next endpoint from now on, unless another caller has moved on already. */
@@ -126,7 +130,11 @@ export class EtcdConnection {
   }
 
   /** Opens a bidirectional stream on a connected endpoint. @throws CadastreError UNAVAILABLE */
-  async stream(service: ServiceName, method: string, deadlineMs: number): Promise<{ endpoint: Endpoint; stream: RpcStream }> {
+  async stream(
+    service: ServiceName,
+    method: string,
+    deadlineMs: number,
+  ): Promise<{ endpoint: Endpoint; stream: RpcStream }> {
     const endpoint = await this.ready(service, this.options.clock.monotonicMs() + deadlineMs);
     const { client, metadata } = await this.open(endpoint, service, true);
     const stream = (client[method] as (metadata: Metadata) => RpcStream).call(client, metadata);
@@ -135,7 +143,13 @@ export class EtcdConnection {
 
   /** The server version of one member. */
   async versionOf(endpoint: Endpoint): Promise<string> {
-    const attempt = { endpoint, service: 'Maintenance' as const, method: 'status', payload: {}, timeoutMs: READ_ATTEMPT_MS };
+    const attempt = {
+      endpoint,
+      service: 'Maintenance' as const,
+      method: 'status',
+      payload: {},
+      timeoutMs: READ_ATTEMPT_MS,
+    };
     return (await this.attempt<{ version: string }>(attempt)).version;
   }
 
@@ -160,7 +174,12 @@ export class EtcdConnection {
       throw asRpcError(error);
     });
     return new Promise((resolve, reject) => {
-      const run = client[method] as (payload: object, metadata: Metadata, options: object, callback: UnaryCallback) => { cancel(): void };
+      const run = client[method] as (
+        payload: object,
+        metadata: Metadata,
+        options: object,
+        callback: UnaryCallback,
+      ) => { cancel(): void };
       const call = run.call(client, payload, metadata, {}, (error, reply) => {
         timer.cancel();
         if (error) reject(asRpcError(error));
@@ -182,7 +201,10 @@ export class EtcdConnection {
   }
 
   private async openService(endpoint: Endpoint, service: ServiceName): Promise<Opened> {
-    const opened = await endpoint.pool.withConnection(service, ({ client, metadata }) => ({ client: client as unknown as RawClient, metadata: metadata as Metadata }));
+    const opened = await endpoint.pool.withConnection(service, ({ client, metadata }) => ({
+      client: client as unknown as RawClient,
+      metadata: metadata as Metadata,
+    }));
     // A member that has lost its leader refuses at once instead of letting us hang.
     opened.metadata.set('hasleader', 'true');
     endpoint.services.set(service, opened);
@@ -191,7 +213,13 @@ export class EtcdConnection {
 
   private login(endpoint: Endpoint): Promise<string> {
     const { username, password } = this.options.auth as { username: string; password: string };
-    const attempt = { endpoint, service: 'Auth' as const, method: 'authenticate', payload: { name: username, password }, timeoutMs: READ_ATTEMPT_MS };
+    const attempt = {
+      endpoint,
+      service: 'Auth' as const,
+      method: 'authenticate',
+      payload: { name: username, password },
+      timeoutMs: READ_ATTEMPT_MS,
+    };
     this.token ??= this.send<{ token: string }>(attempt, false).then(({ token }) => token);
     const { token } = this;
     token.catch(() => {
@@ -229,7 +257,11 @@ export class EtcdConnection {
 }
 
 function makePool(address: string, { tls }: ConnectionOptions): ConnectionPool {
-  const host = { hosts: address, grpcOptions: CHANNEL_OPTIONS, faultHandling: { global: noPolicy, host: () => noPolicy } };
+  const host = {
+    hosts: address,
+    grpcOptions: CHANNEL_OPTIONS,
+    faultHandling: { global: noPolicy, host: () => noPolicy },
+  };
   const credentials = tls && {
     credentials: {
       rootCertificate: Buffer.from(tls.rootCertificate),

@@ -2,7 +2,17 @@ import { CadastreError } from '@cadastre/core';
 import { compacted, unavailable, unknownOutcome } from '../store-errors.js';
 
 /** gRPC status codes that are looked at (grpc/grpc, doc/statuscodes.md). */
-const STATUS = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, ALREADY_EXISTS: 6, PERMISSION_DENIED: 7, RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9, OUT_OF_RANGE: 11, UNIMPLEMENTED: 12, UNAUTHENTICATED: 16 } as const;
+const STATUS = {
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  UNAUTHENTICATED: 16,
+} as const;
 
 export interface RpcError {
   readonly code: number;
@@ -16,7 +26,9 @@ export const asRpcError = (error: unknown): RpcError => {
 
 /** The server turned the token away before it looked at the request: log in again and resend. */
 export const isStaleToken = ({ code, details }: RpcError): boolean =>
-  /invalid auth token/.test(details) || /revision of auth store is old/.test(details) || (code === STATUS.UNAUTHENTICATED && !/user name is empty/.test(details));
+  /invalid auth token/.test(details) ||
+  /revision of auth store is old/.test(details) ||
+  (code === STATUS.UNAUTHENTICATED && !/user name is empty/.test(details));
 
 /** Translates a failed call. What is not known to have been refused counts as "may have happened" for a mutation. */
 export function toStoreError(error: RpcError, endpoint: string, mutates: boolean): CadastreError {

@@ -29,7 +29,9 @@ describe('parts of the etcd store', () => {
     // etcd's three ways to say "log in again", and one that is not.
     expect(isStaleToken({ code: 16, details: 'etcdserver: invalid auth token' })).toBe(true);
     expect(isStaleToken({ code: 3, details: 'etcdserver: revision of auth store is old' })).toBe(true);
-    expect(isStaleToken({ code: 3, details: 'etcdserver: authentication failed, invalid user ID or password' })).toBe(false);
+    expect(isStaleToken({ code: 3, details: 'etcdserver: authentication failed, invalid user ID or password' })).toBe(
+      false,
+    );
   });
 
   it('refuses another cluster and a register that went back', () => {
@@ -37,7 +39,10 @@ describe('parts of the etcd store', () => {
     const guard = new RegisterGuard();
     const header = (cluster_id: string, revision: string) => ({ cluster_id, member_id: '1', revision });
     guard.checkLinearizable(header('1', '10'), guard.floor);
-    const attempts = [() => guard.checkCluster(header('2', '11')), () => guard.checkLinearizable(header('1', '9'), guard.floor)];
+    const attempts = [
+      () => guard.checkCluster(header('2', '11')),
+      () => guard.checkLinearizable(header('1', '9'), guard.floor),
+    ];
     for (const attempt of attempts) {
       let thrown: unknown;
       try {
@@ -50,7 +55,16 @@ describe('parts of the etcd store', () => {
     expect(() => guard.checkLinearizable(header('1', '9'), 8n)).not.toThrow();
   });
 
-  it.each([['3.4.23', false], ['3.4.26', true], ['3.5.9', false], ['3.5.16', true], ['3.6.0', true], ['4.0.0', true], ['', false], ['unknown', false]])('believes progress of %s: %s', (version, expected) => {
+  it.each([
+    ['3.4.23', false],
+    ['3.4.26', true],
+    ['3.5.9', false],
+    ['3.5.16', true],
+    ['3.6.0', true],
+    ['4.0.0', true],
+    ['', false],
+    ['unknown', false],
+  ])('believes progress of %s: %s', (version, expected) => {
     // Table of versions.
     expect(isProgressExactIn(version)).toBe(expected);
   });

@@ -4,7 +4,21 @@ import type { Clock, Logger, Random } from '@cadastre/runtime';
 import { KeptLease } from '../lease.js';
 import { compacted, isCompacted, leaseGone, unavailable } from '../store-errors.js';
 import { checkTxn } from '../txn-limits.js';
-import type { CallOptions, KeyValue, Lease, LeaseId, RangeOptions, RangeResult, Revision, Store, StoreStatus, Txn, TxnOutcome, Watch, WatchOptions } from '../store.js';
+import type {
+  CallOptions,
+  KeyValue,
+  Lease,
+  LeaseId,
+  RangeOptions,
+  RangeResult,
+  Revision,
+  Store,
+  StoreStatus,
+  Txn,
+  TxnOutcome,
+  Watch,
+  WatchOptions,
+} from '../store.js';
 import { EtcdConnection } from './connection.js';
 import type { Endpoint, EtcdTls, UnaryCall } from './connection.js';
 import { EtcdCodec } from './etcd.codec.js';
@@ -12,7 +26,14 @@ import { EtcdWatch } from './etcd-watch.driver.js';
 import { KeepAliveStream } from './keepalive-stream.js';
 import { RegisterGuard } from './register-guard.js';
 import { isProgressExactIn } from './version.js';
-import type { WireAlarmResponse, WireHeader, WireLeaseGrantResponse, WireRangeResponse, WireStatusResponse, WireTxnResponse } from './wire.js';
+import type {
+  WireAlarmResponse,
+  WireHeader,
+  WireLeaseGrantResponse,
+  WireRangeResponse,
+  WireStatusResponse,
+  WireTxnResponse,
+} from './wire.js';
 
 export interface EtcdStoreOptions {
   /** `host:port` or `http(s)://host:port`, tried in turn. */
@@ -69,7 +90,12 @@ export class EtcdStore implements Store {
   async txn(txn: Txn, options?: CallOptions): Promise<TxnOutcome> {
     checkTxn(txn, this.namespace);
     const mutates = [...txn.success, ...(txn.failure ?? [])].some((change) => change.kind !== 'get');
-    const reply = await this.linearizable<WireTxnResponse>({ ...this.call(options), method: 'txn', payload: this.codec.txn(txn), mutates });
+    const reply = await this.linearizable<WireTxnResponse>({
+      ...this.call(options),
+      method: 'txn',
+      payload: this.codec.txn(txn),
+      mutates,
+    });
     return this.codec.outcome(reply);
   }
 
@@ -141,16 +167,23 @@ export class EtcdStore implements Store {
 
   async revokeLease(id: LeaseId, options?: CallOptions): Promise<void> {
     // Counted as a read: a second revocation of the same lease changes nothing.
-    const call = { ...this.call(options), service: 'Lease' as const, method: 'leaseRevoke', payload: { ID: id.toString() } };
+    const call = {
+      ...this.call(options),
+      service: 'Lease' as const,
+      method: 'leaseRevoke',
+      payload: { ID: id.toString() },
+    };
     await this.connection.unary(call).catch((error: { code?: string }) => {
       if (error.code !== 'NOT_FOUND') throw error;
     });
   }
 
   async compact(revision: Revision, options?: CallOptions): Promise<void> {
-    await this.connection.unary({ ...this.call(options), method: 'compact', payload: { revision: revision.toString() } }).catch((error: { cause?: unknown }) => {
-      throw isCompacted(error) ? compacted(revision, error.cause) : error;
-    });
+    await this.connection
+      .unary({ ...this.call(options), method: 'compact', payload: { revision: revision.toString() } })
+      .catch((error: { cause?: unknown }) => {
+        throw isCompacted(error) ? compacted(revision, error.cause) : error;
+      });
   }
 
   async status(options?: CallOptions): Promise<StoreStatus> {
@@ -183,7 +216,15 @@ export class EtcdStore implements Store {
     let { revision } = options;
     for (;;) {
       const limit = Math.min(PAGE_KEYS, wanted - kvs.length);
-      const page = await this.read(this.codec.range(prefix, { ...options, ...(revision !== undefined && { revision }), limit, after: kvs.at(-1)?.key }), options);
+      const page = await this.read(
+        this.codec.range(prefix, {
+          ...options,
+          ...(revision !== undefined && { revision }),
+          limit,
+          after: kvs.at(-1)?.key,
+        }),
+        options,
+      );
       revision ??= BigInt(page.header.revision);
       for (const kv of page.kvs) kvs.push(this.codec.keyValue(kv));
       if (!page.more || kvs.length >= wanted) return { revision, kvs };

@@ -65,7 +65,11 @@ export class EtcdWatch implements Watch {
         if (!signal.aborted) await this.follow();
       } catch (error) {
         if (isFinal(error)) return this.fail(error as Error);
-        this.host.logger.debug('watch: interrupted', { prefix: this.prefix, error: errorMessage(error), resumeFrom: `${this.assembler.resumeFrom}` });
+        this.host.logger.debug('watch: interrupted', {
+          prefix: this.prefix,
+          error: errorMessage(error),
+          resumeFrom: `${this.assembler.resumeFrom}`,
+        });
         await delay(this.host.clock, this.backoff.nextMs(), signal);
       }
     }
@@ -117,7 +121,8 @@ export class EtcdWatch implements Watch {
         else reject(error);
       };
       const tick = () => {
-        if (clock.monotonicMs() - heardAt > 2 * progressPeriodMs) return end(new Error('silent for two progress periods'));
+        if (clock.monotonicMs() - heardAt > 2 * progressPeriodMs)
+          return end(new Error('silent for two progress periods'));
         stream.write({ progress_request: {} });
       };
       const ticker: Cancellable = clock.every(progressPeriodMs, tick);
@@ -174,11 +179,16 @@ export class EtcdWatch implements Watch {
   private onCanceled(message: WireWatchResponse): boolean {
     const reason = message.cancel_reason || 'no reason given';
     if (message.compact_revision !== '0' || /compacted/.test(reason)) {
-      this.host.logger.info('watch: compacted, reading anew', { prefix: this.prefix, from: `${this.assembler.resumeFrom}`, compacted: message.compact_revision });
+      this.host.logger.info('watch: compacted, reading anew', {
+        prefix: this.prefix,
+        from: `${this.assembler.resumeFrom}`,
+        compacted: message.compact_revision,
+      });
       this.missing = 'compacted';
       return true;
     }
-    if (/permission denied/i.test(reason)) throw new CadastreError('PERMISSION_DENIED', `watch ${this.prefix}: ${reason}`);
+    if (/permission denied/i.test(reason))
+      throw new CadastreError('PERMISSION_DENIED', `watch ${this.prefix}: ${reason}`);
     this.host.connection.forgetToken();
     throw new Error(`watch canceled: ${reason}`);
   }
@@ -208,4 +218,6 @@ export class EtcdWatch implements Watch {
 }
 
 const isFinal = (error: unknown): boolean =>
-  isRegisterChanged(error) || (error instanceof CadastreError && (error.code === 'PERMISSION_DENIED' || error.code === 'INTERNAL' || error.code === 'INVALID_ARGUMENT'));
+  isRegisterChanged(error) ||
+  (error instanceof CadastreError &&
+    (error.code === 'PERMISSION_DENIED' || error.code === 'INTERNAL' || error.code === 'INVALID_ARGUMENT'));

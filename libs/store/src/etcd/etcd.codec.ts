@@ -1,5 +1,15 @@
 import { CadastreError } from '@cadastre/core';
-import type { Compare, CompareOperator, KeyValue, Op, OpResult, RangeOptions, Txn, TxnOutcome, WatchEvent } from '../store.js';
+import type {
+  Compare,
+  CompareOperator,
+  KeyValue,
+  Op,
+  OpResult,
+  RangeOptions,
+  Txn,
+  TxnOutcome,
+  WatchEvent,
+} from '../store.js';
 import type { WireEvent, WireKeyValue, WireOpResponse, WireTxnResponse } from './wire.js';
 
 // Enum values go out as numbers: the loader turns a name that it does not know into 0 without a word.
@@ -29,7 +39,12 @@ export class EtcdCodec {
   /** `[key, range_end)` of all keys that begin with `prefix`; `after` continues behind a key that has been read. */
   prefix(prefix: string, after?: string): { key: Buffer; range_end: Buffer } {
     const begin = this.key(prefix);
-    const key = after === undefined ? (begin.length === 0 ? Buffer.of(0) : begin) : Buffer.concat([this.key(after), Buffer.of(0)]);
+    const key =
+      after === undefined
+        ? begin.length === 0
+          ? Buffer.of(0)
+          : begin
+        : Buffer.concat([this.key(after), Buffer.of(0)]);
     return { key, range_end: endOfPrefix(begin) };
   }
 
@@ -85,15 +100,19 @@ export class EtcdCodec {
 
   private op(change: Op): object {
     if (change.kind === 'put') {
-      return { request_put: { key: this.key(change.key), value: change.value, lease: (change.leaseId ?? 0n).toString() } };
+      return {
+        request_put: { key: this.key(change.key), value: change.value, lease: (change.leaseId ?? 0n).toString() },
+      };
     }
     const where = 'key' in change ? { key: this.key(change.key) } : this.prefix(change.prefix);
     return change.kind === 'get' ? { request_range: where } : { request_delete_range: where };
   }
 
   private result(wire: WireOpResponse): OpResult {
-    if (wire.response === 'response_range') return { kind: 'get', kvs: (wire.response_range?.kvs ?? []).map((kv) => this.keyValue(kv)) };
-    if (wire.response === 'response_delete_range') return { kind: 'delete', deleted: Number(wire.response_delete_range?.deleted ?? 0) };
+    if (wire.response === 'response_range')
+      return { kind: 'get', kvs: (wire.response_range?.kvs ?? []).map((kv) => this.keyValue(kv)) };
+    if (wire.response === 'response_delete_range')
+      return { kind: 'delete', deleted: Number(wire.response_delete_range?.deleted ?? 0) };
     return { kind: 'put' };
   }
 }

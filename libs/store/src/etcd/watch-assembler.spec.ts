@@ -6,7 +6,10 @@ const event = (revision: bigint, key = 'k'): WatchEvent => ({
   type: 'put',
   kv: { key, value: new Uint8Array(0), version: 1n, createRevision: 1n, modRevision: revision, leaseId: 0n },
 });
-const message = (events: WatchEvent[], more: { fragment?: boolean; headerRevision?: bigint; isProgress?: boolean } = {}) => ({ events, fragment: false, headerRevision: 100n, isProgress: false, ...more });
+const message = (
+  events: WatchEvent[],
+  more: { fragment?: boolean; headerRevision?: bigint; isProgress?: boolean } = {},
+) => ({ events, fragment: false, headerRevision: 100n, isProgress: false, ...more });
 
 describe('WatchAssembler', () => {
   it('resumes after the last event, not after the header', () => {
@@ -39,7 +42,10 @@ describe('WatchAssembler', () => {
     const assembler = new WatchAssembler(5n);
     expect(assembler.accept(message([]))).toEqual({ kind: 'nothing' });
     expect(assembler.resumeFrom).toBe(5n);
-    expect(assembler.accept(message([], { isProgress: true, headerRevision: 9n }))).toEqual({ kind: 'progress', revision: 9n });
+    expect(assembler.accept(message([], { isProgress: true, headerRevision: 9n }))).toEqual({
+      kind: 'progress',
+      revision: 9n,
+    });
     expect(assembler.accept(message([], { isProgress: true, headerRevision: 3n }))).toEqual({ kind: 'nothing' });
     expect(assembler.resumeFrom).toBe(10n);
   });

@@ -2,7 +2,21 @@ import { invalid } from '@cadastre/core';
 import type { Cancellable, Clock, MonotonicMs } from '@cadastre/runtime';
 import { badRevision, compacted, leaseGone } from '../store-errors.js';
 import { NO_LEASE } from '../store.js';
-import type { Compare, KeyValue, LeaseId, Op, OpResult, PutOp, RangeOptions, RangeResult, Revision, Txn, TxnOutcome, WatchBatch, WatchEvent } from '../store.js';
+import type {
+  Compare,
+  KeyValue,
+  LeaseId,
+  Op,
+  OpResult,
+  PutOp,
+  RangeOptions,
+  RangeResult,
+  Revision,
+  Txn,
+  TxnOutcome,
+  WatchBatch,
+  WatchEvent,
+} from '../store.js';
 import { History } from './history.js';
 
 const NOTHING = new Uint8Array(0);
@@ -166,7 +180,14 @@ export class MemoryDatabase {
 
   private put({ key, value, leaseId = NO_LEASE }: PutOp, revision: Revision, events: WatchEvent[]): void {
     const prev = this.history.get(key);
-    const kv = { key, value: value.slice(), version: (prev?.version ?? 0n) + 1n, createRevision: prev?.createRevision ?? revision, modRevision: revision, leaseId };
+    const kv = {
+      key,
+      value: value.slice(),
+      version: (prev?.version ?? 0n) + 1n,
+      createRevision: prev?.createRevision ?? revision,
+      modRevision: revision,
+      leaseId,
+    };
     if (prev) this.leases.get(prev.leaseId)?.keys.delete(key);
     this.leases.get(leaseId)?.keys.add(key);
     this.history.write(key, revision, kv);
@@ -176,7 +197,14 @@ export class MemoryDatabase {
   private remove(prev: KeyValue, revision: Revision, events: WatchEvent[]): void {
     this.leases.get(prev.leaseId)?.keys.delete(prev.key);
     this.history.write(prev.key, revision, undefined);
-    const kv = { key: prev.key, value: NOTHING, version: 0n, createRevision: 0n, modRevision: revision, leaseId: NO_LEASE };
+    const kv = {
+      key: prev.key,
+      value: NOTHING,
+      version: 0n,
+      createRevision: 0n,
+      modRevision: revision,
+      leaseId: NO_LEASE,
+    };
     events.push({ type: 'delete', kv, prev });
   }
 }

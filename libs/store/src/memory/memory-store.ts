@@ -4,7 +4,21 @@ import type { Clock } from '@cadastre/runtime';
 import { KeptLease } from '../lease.js';
 import { checkTxn } from '../txn-limits.js';
 import { leaseGone, unavailable, unknownOutcome } from '../store-errors.js';
-import type { CallOptions, KeyValue, Lease, LeaseId, RangeOptions, RangeResult, Revision, Store, StoreStatus, Txn, TxnOutcome, Watch, WatchOptions } from '../store.js';
+import type {
+  CallOptions,
+  KeyValue,
+  Lease,
+  LeaseId,
+  RangeOptions,
+  RangeResult,
+  Revision,
+  Store,
+  StoreStatus,
+  Txn,
+  TxnOutcome,
+  Watch,
+  WatchOptions,
+} from '../store.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { MemoryWatch } from './memory-watch.js';
 
@@ -109,7 +123,15 @@ export class MemoryStore implements Store {
 
   status(): Promise<StoreStatus> {
     const { clusterId } = this.database;
-    const status = { version: 'memory', clusterId, memberId: 'memory', leader: 'memory', dbSizeBytes: 0, alarms: [], endpoint: 'memory' };
+    const status = {
+      version: 'memory',
+      clusterId,
+      memberId: 'memory',
+      leader: 'memory',
+      dbSizeBytes: 0,
+      alarms: [],
+      endpoint: 'memory',
+    };
     return this.call({ kind: 'status' }, () => status);
   }
 

@@ -4,7 +4,17 @@ import { keys, SEGMENT } from '../keys.js';
 import { compare, op } from '../ops.js';
 import type { Compare, LeaseId, Op, Store } from '../store.js';
 import type { KeyspaceRecord, MoveRecord, NodeRecord, PlanHead, SessionRecord } from './records.js';
-import { clusterCodec, headCodec, keyspaceCodec, moveCodec, nodeCodec, planBodyCodec, planHeadCodec, segmentCodec, sessionCodec } from './records.js';
+import {
+  clusterCodec,
+  headCodec,
+  keyspaceCodec,
+  moveCodec,
+  nodeCodec,
+  planBodyCodec,
+  planHeadCodec,
+  segmentCodec,
+  sessionCodec,
+} from './records.js';
 import type { RegisterState } from './register-state.js';
 
 /** Parts of transactions. Each names in `compare` all that it was decided on. */
@@ -18,19 +28,27 @@ export const join = (...parts: readonly Part[]): Part => ({
   ops: parts.flatMap((p) => p.ops),
 });
 
-const unique = (compares: readonly Compare[]): Compare[] => [...new Map(compares.map((c) => [`${c.target} ${c.op} ${c.key}`, c])).values()];
+const unique = (compares: readonly Compare[]): Compare[] => [
+  ...new Map(compares.map((c) => [`${c.target} ${c.op} ${c.key}`, c])).values(),
+];
 
 export const requireKeyspace = (state: RegisterState, name: string) => {
   const view = state.keyspaces.get(name);
   if (view) return view;
   const known = [...state.keyspaces.keys()].sort().join(', ') || 'there are none yet';
-  throw new CadastreError('NOT_FOUND', `keyspace "${name}" does not exist`, { field: 'keyspace', remedy: `use one of: ${known}; or create it` });
+  throw new CadastreError('NOT_FOUND', `keyspace "${name}" does not exist`, {
+    field: 'keyspace',
+    remedy: `use one of: ${known}; or create it`,
+  });
 };
 
 export const requirePlan = (state: RegisterState, id: string) => {
   const view = state.plans.get(id);
   if (view) return view;
-  throw new CadastreError('NOT_FOUND', `plan "${id}" does not exist`, { field: 'id', remedy: 'list the plans to see their ids' });
+  throw new CadastreError('NOT_FOUND', `plan "${id}" does not exist`, {
+    field: 'id',
+    remedy: 'list the plans to see their ids',
+  });
 };
 
 /** First writer of a register names it. */
@@ -43,7 +61,11 @@ export const clusterPart = (clusterId: string): Part => ({
  * New records of partitions of one keyspace, and its next generation. Compares the head, so that changes of one keyspace are totally
  * ordered, and each segment. A record that breaks an invariant is refused here, whoever made it (INV-8).
  */
-export const partitionsPart = (state: RegisterState, name: string, records: readonly PartitionRecord[]): Part & { readonly generation: Generation } => {
+export const partitionsPart = (
+  state: RegisterState,
+  name: string,
+  records: readonly PartitionRecord[],
+): Part & { readonly generation: Generation } => {
   const view = requireKeyspace(state, name);
   const { id, segmentSize, partitions } = view.record;
   for (const record of records) refuseBroken(name, record, view.map.epochOf(record.partition));
@@ -54,7 +76,10 @@ export const partitionsPart = (state: RegisterState, name: string, records: read
   const ops: Op[] = [op.put(keys.mapHead(id), headCodec.encode(generation))];
   for (const segment of segments) {
     const first = segment * segmentSize;
-    const all = Array.from({ length: Math.min(partitions, first + segmentSize) - first }, (_, i) => changed.get(first + i) ?? view.map.record(first + i));
+    const all = Array.from(
+      { length: Math.min(partitions, first + segmentSize) - first },
+      (_, i) => changed.get(first + i) ?? view.map.record(first + i),
+    );
     compares.push(compare.modRevision(keys.mapSegment(id, segment), view.segmentRevisions[segment]!));
     ops.push(op.put(keys.mapSegment(id, segment), segmentCodec.encode(all)));
   }
@@ -62,14 +87,23 @@ export const partitionsPart = (state: RegisterState, name: string, records: read
 };
 
 const refuseBroken = (keyspace: string, record: PartitionRecord, epochBefore: number): void => {
-  const wrong = checkRecord(record) ?? (record.epoch < epochBefore ? `an epoch that goes back from ${epochBefore}` : undefined);
-  if (wrong) throw new CadastreError('INTERNAL', `refused to write ${keyspace}/${record.partition}: ${wrong}`, { remedy: 'report this: the gate before the map stopped it' });
+  const wrong =
+    checkRecord(record) ?? (record.epoch < epochBefore ? `an epoch that goes back from ${epochBefore}` : undefined);
+  if (wrong)
+    throw new CadastreError('INTERNAL', `refused to write ${keyspace}/${record.partition}: ${wrong}`, {
+      remedy: 'report this: the gate before the map stopped it',
+    });
 };
 
 const SEGMENTS_A_TXN = 100;
 
 /** Large maps do not fit one transaction: segments go first, under an id that nothing names yet; then one transaction makes it exist. */
-export const writeSegments = async (store: Store, id: string, records: readonly PartitionRecord[], segmentSize: number): Promise<void> => {
+export const writeSegments = async (
+  store: Store,
+  id: string,
+  records: readonly PartitionRecord[],
+  segmentSize: number,
+): Promise<void> => {
   const count = Math.ceil(records.length / segmentSize);
   for (let from = 0; from < count; from += SEGMENTS_A_TXN) {
     const ops = Array.from({ length: Math.min(count, from + SEGMENTS_A_TXN) - from }, (_, i) => {
@@ -80,15 +114,27 @@ export const writeSegments = async (store: Store, id: string, records: readonly 
   }
 };
 
-export const keyspacePart = (state: RegisterState, spec: KeyspaceSpec, id: string, partitions: number, createdMs: number): Part => {
+export const keyspacePart = (
+  state: RegisterState,
+  spec: KeyspaceSpec,
+  id: string,
+  partitions: number,
+  createdMs: number,
+): Part => {
   if (state.keyspaces.has(spec.name)) {
-    throw new CadastreError('ALREADY_EXISTS', `keyspace "${spec.name}" exists already`, { field: 'name', remedy: 'choose another name, or use the one that is there' });
+    throw new CadastreError('ALREADY_EXISTS', `keyspace "${spec.name}" exists already`, {
+      field: 'name',
+      remedy: 'choose another name, or use the one that is there',
+    });
   }
   const incarnation = state.cluster?.value.incarnation ?? 1;
   const record: KeyspaceRecord = { spec, id, createdMs, segmentSize: SEGMENT, partitions };
   return {
     compare: [compare.absent(keys.keyspace(spec.name)), compare.absent(keys.mapHead(id))],
-    ops: [op.put(keys.keyspace(spec.name), keyspaceCodec.encode(record)), op.put(keys.mapHead(id), headCodec.encode({ incarnation, number: 1 }))],
+    ops: [
+      op.put(keys.keyspace(spec.name), keyspaceCodec.encode(record)),
+      op.put(keys.mapHead(id), headCodec.encode({ incarnation, number: 1 })),
+    ],
   };
 };
 
@@ -112,10 +158,16 @@ export const MOVES_A_PLAN = 5_000;
 export const newPlanPart = (head: Omit<PlanHead, 'bodyChunks'>, body: PlanBody): Part => {
   const bytes = planBodyCodec.encode(body);
   if (bytes.length > 2 * BODY_CHUNK_BYTES) {
-    throw new CadastreError('RESOURCE_EXHAUSTED', `a plan of ${body.moves.length} moves has ${bytes.length} bytes`, { field: 'moves', limit: `${2 * BODY_CHUNK_BYTES} bytes`, remedy: 'propose for fewer keyspaces at once' });
+    throw new CadastreError('RESOURCE_EXHAUSTED', `a plan of ${body.moves.length} moves has ${bytes.length} bytes`, {
+      field: 'moves',
+      limit: `${2 * BODY_CHUNK_BYTES} bytes`,
+      remedy: 'propose for fewer keyspaces at once',
+    });
   }
   const bodyChunks = Math.ceil(bytes.length / BODY_CHUNK_BYTES);
-  const chunks = Array.from({ length: bodyChunks }, (_, i) => op.put(keys.planBody(head.id, i), bytes.subarray(i * BODY_CHUNK_BYTES, (i + 1) * BODY_CHUNK_BYTES)));
+  const chunks = Array.from({ length: bodyChunks }, (_, i) =>
+    op.put(keys.planBody(head.id, i), bytes.subarray(i * BODY_CHUNK_BYTES, (i + 1) * BODY_CHUNK_BYTES)),
+  );
   return {
     compare: [compare.absent(keys.planHead(head.id))],
     ops: [...chunks, op.put(keys.planHead(head.id), planHeadCodec.encode({ ...head, bodyChunks }))],

@@ -4,8 +4,28 @@ import type { Logger } from '@cadastre/runtime';
 import { keys, parseKey, ROOT } from '../keys.js';
 import type { KeyValue, Revision, Store, Watch, WatchBatch } from '../store.js';
 import type { KeyspaceRecord, MoveRecord, NodeRecord, PlanHead, RecordCodec } from './records.js';
-import { auditHeadCodec, clusterCodec, controllerCodec, headCodec, keyspaceCodec, moveCodec, nodeCodec, planBodyCodec, planHeadCodec, segmentCodec, sessionCodec } from './records.js';
-import type { ControllerView, KeyspaceView, PlanView, RegisterChange, RegisterState, SessionView, Stored } from './register-state.js';
+import {
+  auditHeadCodec,
+  clusterCodec,
+  controllerCodec,
+  headCodec,
+  keyspaceCodec,
+  moveCodec,
+  nodeCodec,
+  planBodyCodec,
+  planHeadCodec,
+  segmentCodec,
+  sessionCodec,
+} from './records.js';
+import type {
+  ControllerView,
+  KeyspaceView,
+  PlanView,
+  RegisterChange,
+  RegisterState,
+  SessionView,
+  Stored,
+} from './register-state.js';
 import { nodeEntries } from './register-state.js';
 
 export interface MirrorEvents {
@@ -203,7 +223,10 @@ class StateBuilder {
     try {
       return codec.decode(kv.value);
     } catch (error) {
-      this.logger.error('a record of the register cannot be read and is kept aside', { key: kv.key, reason: String(error) });
+      this.logger.error('a record of the register cannot be read and is kept aside', {
+        key: kv.key,
+        reason: String(error),
+      });
       return undefined;
     }
   }
@@ -264,7 +287,12 @@ class StateBuilder {
     if (!head) return undefined;
     const body = before?.body ?? this.planBody(id, head.value.bodyChunks);
     if (!body) return undefined;
-    return { head: head.value, headRevision: head.revision, body, moves: this.moves(id, before?.moves, body.moves.length) };
+    return {
+      head: head.value,
+      headRevision: head.revision,
+      body,
+      moves: this.moves(id, before?.moves, body.moves.length),
+    };
   }
 
   private planBody(id: string, chunks: number): PlanView['body'] | undefined {
@@ -335,11 +363,20 @@ class StateBuilder {
     try {
       const map =
         before && before.record.id === record.id && !this.whole
-          ? before.map.withDelta({ keyspace: name, from: before.map.generation, to: generation, records, nodes: this.changedNodes(state) })
+          ? before.map.withDelta({
+              keyspace: name,
+              from: before.map.generation,
+              to: generation,
+              records,
+              nodes: this.changedNodes(state),
+            })
           : KeyspaceMap.fromRecords(record.spec, generation, records, nodeEntries(state));
       return { record, map, headRevision: headKv.modRevision, segmentRevisions: revisions };
     } catch (error) {
-      this.logger.error('a map cannot be read; the last good one stays in use', { keyspace: name, reason: String(error) });
+      this.logger.error('a map cannot be read; the last good one stays in use', {
+        keyspace: name,
+        reason: String(error),
+      });
       return before;
     }
   }
@@ -380,7 +417,10 @@ class StateBuilder {
         if (!sameRecord(record, before.map.record(p))) records.push(record);
       }
     });
-    const nodes = this.changedNodes({ ...this.before, nodes: this.nodesTouched.size > 0 ? this.nodes() : this.before.nodes });
+    const nodes = this.changedNodes({
+      ...this.before,
+      nodes: this.nodesTouched.size > 0 ? this.nodes() : this.before.nodes,
+    });
     return { keyspace: after.record.spec.name, from, to, records, nodes };
   }
 }

@@ -1,5 +1,23 @@
-import type { Generation, KeyspaceGeneration, KeyspaceSpec, NodeEntry, PartitionRecord, PlanBody, PlanState } from '@cadastre/core';
-import { decodeNode, decodeRecord, decodeSpec, encodeNode, encodeRecord, encodeSpec, messageCodec, requireGeneration, type Wire } from '@cadastre/contracts';
+import type {
+  Generation,
+  KeyspaceGeneration,
+  KeyspaceSpec,
+  NodeEntry,
+  PartitionRecord,
+  PlanBody,
+  PlanState,
+} from '@cadastre/core';
+import {
+  decodeNode,
+  decodeRecord,
+  decodeSpec,
+  encodeNode,
+  encodeRecord,
+  encodeSpec,
+  messageCodec,
+  requireGeneration,
+  type Wire,
+} from '@cadastre/contracts';
 
 /** The records of the register as values, and their bytes in etcd. */
 
@@ -114,7 +132,13 @@ export const keyspaceCodec: RecordCodec<KeyspaceRecord> = {
   encode: (r) => wire.keyspace.encode({ ...r, spec: encodeSpec(r.spec) }),
   decode: (bytes) => {
     const w = wire.keyspace.decode(bytes);
-    return { spec: decodeSpec(w.spec), id: w.id, createdMs: w.createdMs, segmentSize: w.segmentSize, partitions: w.partitions };
+    return {
+      spec: decodeSpec(w.spec),
+      id: w.id,
+      createdMs: w.createdMs,
+      segmentSize: w.segmentSize,
+      partitions: w.partitions,
+    };
   },
 };
 
@@ -202,9 +226,16 @@ export const controllerCodec: RecordCodec<ControllerRecord> = wire.controller;
 export const auditHeadCodec: RecordCodec<AuditHead> = wire.auditHead;
 
 export const auditCodec: RecordCodec<AuditEntry> = {
-  encode: (e) => wire.audit.encode({ ...e, generation: e.generation.map((g) => ({ keyspace: g.keyspace, generation: g.generation })) }),
+  encode: (e) =>
+    wire.audit.encode({
+      ...e,
+      generation: e.generation.map((g) => ({ keyspace: g.keyspace, generation: g.generation })),
+    }),
   decode: (bytes) => {
     const w = wire.audit.decode(bytes);
-    return { ...w, generation: w.generation.map((g) => ({ keyspace: g.keyspace, generation: requireGeneration(g.generation) })) };
+    return {
+      ...w,
+      generation: w.generation.map((g) => ({ keyspace: g.keyspace, generation: requireGeneration(g.generation) })),
+    };
   },
 };

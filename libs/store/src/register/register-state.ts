@@ -1,6 +1,15 @@
 import type { KeyspaceMap, MapDelta, NodeEntry, PlanBody } from '@cadastre/core';
 import type { LeaseId, Revision } from '../store.js';
-import type { AuditHead, ClusterRecord, ControllerRecord, KeyspaceRecord, MoveRecord, NodeRecord, PlanHead, SessionRecord } from './records.js';
+import type {
+  AuditHead,
+  ClusterRecord,
+  ControllerRecord,
+  KeyspaceRecord,
+  MoveRecord,
+  NodeRecord,
+  PlanHead,
+  SessionRecord,
+} from './records.js';
 
 /** A record with the revision that a compare-and-set of it names. */
 export interface Stored<T> {

@@ -74,14 +74,19 @@ export class Register {
     return run;
   }
 
-  private async attempt<T>(decide: (state: RegisterState) => Draft<T>, fence: Compare | undefined): Promise<Committed<T>> {
+  private async attempt<T>(
+    decide: (state: RegisterState) => Draft<T>,
+    fence: Compare | undefined,
+  ): Promise<Committed<T>> {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const draft = decide(this.mirror.state);
       if (draft.ops.length === 0) return { revision: this.mirror.state.revision, result: draft.result };
       const revision = await this.send(draft, fence);
       if (revision !== undefined) return { revision, result: draft.result };
     }
-    throw new CadastreError('UNAVAILABLE', `the register changed ${TRIES} times while this change was decided`, { remedy: 'try again' });
+    throw new CadastreError('UNAVAILABLE', `the register changed ${TRIES} times while this change was decided`, {
+      remedy: 'try again',
+    });
   }
 
   /** @returns the revision, or undefined when what the draft was decided on has changed */
@@ -90,7 +95,8 @@ export class Register {
     const writer = keys.writer(this.writerId);
     const audit = draft.audit ? this.audit(draft.audit) : { compare: [], ops: [] };
     const mark = op.put(writer, Buffer.from(opId), this.options.writerLease?.());
-    const guard = this.writerRevision === 0n ? compare.absent(writer) : compare.modRevision(writer, this.writerRevision);
+    const guard =
+      this.writerRevision === 0n ? compare.absent(writer) : compare.modRevision(writer, this.writerRevision);
     const fences = fence ? [fence] : [];
     const settled = await settle(
       this.store,
@@ -115,11 +121,17 @@ export class Register {
   }
 
   private async onConflict(outcome: TxnOutcome | undefined, fence: Compare | undefined): Promise<void> {
-    const [writer, fenceKv] = outcome ? this.read(outcome) : [await this.store.get(keys.writer(this.writerId)), fence && (await this.store.get(fence.key))];
+    const [writer, fenceKv] = outcome
+      ? this.read(outcome)
+      : [await this.store.get(keys.writer(this.writerId)), fence && (await this.store.get(fence.key))];
     this.writerRevision = writer?.modRevision ?? 0n;
     if (!fence) return;
     const held = fenceKv !== undefined && fence.target === 'createRevision' && fenceKv.createRevision === fence.value;
-    if (!held) throw new CadastreError('NOT_ACTIVE', 'another controller has become active', { remedy: 'ask the active controller', info: { activeAddress: this.mirror.state.controller?.address ?? '' } });
+    if (!held)
+      throw new CadastreError('NOT_ACTIVE', 'another controller has become active', {
+        remedy: 'ask the active controller',
+        info: { activeAddress: this.mirror.state.controller?.address ?? '' },
+      });
   }
 
   private read(outcome: TxnOutcome): (KeyValue | undefined)[] {
@@ -132,7 +144,11 @@ export class Register {
       this.options.clock.after(MIRROR_LAG_MS, () => resolve('late'), { background: true });
     });
     if ((await Promise.race([this.mirror.reached(revision), timeout])) === 'late') {
-      throw new CadastreError('UNAVAILABLE', `the mirror of the register lags behind by more than ${MIRROR_LAG_MS} ms`, { remedy: 'the change before was made; read before trying again' });
+      throw new CadastreError(
+        'UNAVAILABLE',
+        `the mirror of the register lags behind by more than ${MIRROR_LAG_MS} ms`,
+        { remedy: 'the change before was made; read before trying again' },
+      );
     }
   }
 
@@ -154,7 +170,10 @@ export class Register {
     });
     return {
       compare: [head ? compare.modRevision(keys.auditHead, head.revision) : compare.absent(keys.auditHead)],
-      ops: [op.put(keys.audit(number), entry), op.put(keys.auditHead, auditHeadCodec.encode({ number, hash: sha256Hex(entry) }))],
+      ops: [
+        op.put(keys.audit(number), entry),
+        op.put(keys.auditHead, auditHeadCodec.encode({ number, hash: sha256Hex(entry) })),
+      ],
     };
   }
 }

@@ -57,7 +57,8 @@ export class ManualClock implements Clock {
   private due(end: number): Timer | undefined {
     let first: Timer | undefined;
     for (const timer of this.timers) {
-      if (timer.at <= end && (!first || timer.at < first.at || (timer.at === first.at && timer.order < first.order))) first = timer;
+      if (timer.at <= end && (!first || timer.at < first.at || (timer.at === first.at && timer.order < first.order)))
+        first = timer;
     }
     return first;
   }

@@ -35,7 +35,8 @@ export function describeStoreContract(implementation: string, start: () => Promi
       await harness?.close();
     });
 
-    const put = async (key: string, value = 'v'): Promise<bigint> => (await store.txn({ compare: [], success: [op.put(key, bytes(value))] })).revision;
+    const put = async (key: string, value = 'v'): Promise<bigint> =>
+      (await store.txn({ compare: [], success: [op.put(key, bytes(value))] })).revision;
 
     describe('transactions', () => {
       it('reads back what it wrote, with its revisions', async () => {
@@ -44,7 +45,14 @@ export function describeStoreContract(implementation: string, start: () => Promi
         const first = await put(`${prefix}a`, '1');
         const second = await put(`${prefix}a`, '2');
         const kv = await store.get(`${prefix}a`);
-        expect({ ...kv, value: text(kv?.value) }).toEqual({ key: `${prefix}a`, value: '2', version: 2n, createRevision: first, modRevision: second, leaseId: 0n });
+        expect({ ...kv, value: text(kv?.value) }).toEqual({
+          key: `${prefix}a`,
+          value: '2',
+          version: 2n,
+          createRevision: first,
+          modRevision: second,
+          leaseId: 0n,
+        });
         expect(second > first).toBe(true);
         expect(await store.get(`${prefix}absent`)).toBeUndefined();
       });
@@ -83,7 +91,11 @@ export function describeStoreContract(implementation: string, start: () => Promi
         const prefix = fresh();
         const revision = await put(`${prefix}a`, '0');
         const attempt = (by: Store, mark: string) =>
-          by.txn({ compare: [compare.modRevision(`${prefix}a`, revision)], success: [op.put(`${prefix}a`, bytes(mark)), op.put(`${prefix}b`, bytes(mark))], failure: [op.getPrefix(prefix)] });
+          by.txn({
+            compare: [compare.modRevision(`${prefix}a`, revision)],
+            success: [op.put(`${prefix}a`, bytes(mark)), op.put(`${prefix}b`, bytes(mark))],
+            failure: [op.getPrefix(prefix)],
+          });
         const outcomes = await Promise.all([attempt(store, 'x'), attempt(other, 'y')]);
         expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['committed', 'conflict']);
         const winner = outcomes[0].kind === 'committed' ? 'x' : 'y';
@@ -97,8 +109,18 @@ export function describeStoreContract(implementation: string, start: () => Promi
         const prefix = fresh();
         await put(`${prefix}x/1`);
         await put(`${prefix}x/2`);
-        const { results } = await store.txn({ compare: [], success: [op.put(`${prefix}a`, bytes('n')), op.get(`${prefix}a`), op.deletePrefix(`${prefix}x/`), op.delete(`${prefix}none`)] });
-        expect(results.map((result) => (result.kind === 'get' ? result.kvs.map((kv) => text(kv.value)) : result))).toEqual([{ kind: 'put' }, ['n'], { kind: 'delete', deleted: 2 }, { kind: 'delete', deleted: 0 }]);
+        const { results } = await store.txn({
+          compare: [],
+          success: [
+            op.put(`${prefix}a`, bytes('n')),
+            op.get(`${prefix}a`),
+            op.deletePrefix(`${prefix}x/`),
+            op.delete(`${prefix}none`),
+          ],
+        });
+        expect(
+          results.map((result) => (result.kind === 'get' ? result.kvs.map((kv) => text(kv.value)) : result)),
+        ).toEqual([{ kind: 'put' }, ['n'], { kind: 'delete', deleted: 2 }, { kind: 'delete', deleted: 0 }]);
         expect((await store.range(prefix)).kvs.map((kv) => kv.key)).toEqual([`${prefix}a`]);
       });
 
@@ -113,12 +135,19 @@ export function describeStoreContract(implementation: string, start: () => Promi
       it('refuses what is over the limits before it is sent, and takes what is at them', async () => {
         // At 128 puts and near 1.5 MiB it commits; one more, or a key twice, is INVALID_ARGUMENT and writes nothing.
         const prefix = fresh();
-        const puts = (count: number): Op[] => Array.from({ length: count }, (_, index) => op.put(`${prefix}n${index}`, bytes('v')));
+        const puts = (count: number): Op[] =>
+          Array.from({ length: count }, (_, index) => op.put(`${prefix}n${index}`, bytes('v')));
         expect((await store.txn({ compare: [], success: puts(MAX_TXN_OPS) })).kind).toBe('committed');
         const large = (size: number) => ({ compare: [], success: [op.put(`${prefix}large`, new Uint8Array(size))] });
         expect((await store.txn(large(MAX_TXN_BYTES - 1024))).kind).toBe('committed');
         const before = (await store.range(prefix)).revision;
-        const refused = [{ compare: [], success: puts(MAX_TXN_OPS + 1) }, large(MAX_TXN_BYTES), { compare: [], success: [...puts(1), ...puts(1)] }, { compare: [], success: [...puts(1), op.deletePrefix(prefix)] }, { compare: [], success: [op.put('', bytes('v'))] }];
+        const refused = [
+          { compare: [], success: puts(MAX_TXN_OPS + 1) },
+          large(MAX_TXN_BYTES),
+          { compare: [], success: [...puts(1), ...puts(1)] },
+          { compare: [], success: [...puts(1), op.deletePrefix(prefix)] },
+          { compare: [], success: [op.put('', bytes('v'))] },
+        ];
         for (const txn of refused) await expect(store.txn(txn)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
         expect((await store.range(prefix)).revision).toBe(before);
       });
@@ -133,7 +162,10 @@ export function describeStoreContract(implementation: string, start: () => Promi
         await put(`${prefix.slice(0, -1)}0`);
         expect((await store.range(prefix)).kvs.map((kv) => kv.key.slice(prefix.length))).toEqual(keys);
         const limited = await store.range(prefix, { limit: 2, keysOnly: true });
-        expect(limited.kvs.map((kv) => [kv.key.slice(prefix.length), kv.value.length])).toEqual([['a', 0], ['b', 0]]);
+        expect(limited.kvs.map((kv) => [kv.key.slice(prefix.length), kv.value.length])).toEqual([
+          ['a', 0],
+          ['b', 0],
+        ]);
       });
 
       it('reads the past until it is compacted', async () => {
@@ -146,7 +178,10 @@ export function describeStoreContract(implementation: string, start: () => Promi
         expect(past.kvs.map((kv) => text(kv.value))).toEqual(['old']);
         expect(past.revision).toBe(first);
         await store.compact(second);
-        await expect(store.range(prefix, { revision: first })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', info: { kind: 'compacted' } });
+        await expect(store.range(prefix, { revision: first })).rejects.toMatchObject({
+          code: 'FAILED_PRECONDITION',
+          info: { kind: 'compacted' },
+        });
         expect((await store.range(prefix, { revision: second })).kvs.map((kv) => text(kv.value))).toEqual(['new']);
       });
     });
@@ -159,13 +194,19 @@ export function describeStoreContract(implementation: string, start: () => Promi
         const seen = new WatchRecorder(other, prefix, revision + 1n);
         const revisions: bigint[] = [];
         for (let index = 0; index < 60; index += 1) {
-          const success = [op.put(`${prefix}a`, bytes(`${index}`)), op.put(`${prefix}b${index}`, bytes('v')), op.put(`${fresh()}z`, bytes('v'))];
+          const success = [
+            op.put(`${prefix}a`, bytes(`${index}`)),
+            op.put(`${prefix}b${index}`, bytes('v')),
+            op.put(`${fresh()}z`, bytes('v')),
+          ];
           revisions.push((await store.txn({ compare: [], success })).revision);
         }
         await until('60 batches', () => seen.batches.length >= 60);
         expect(seen.revisions).toEqual(revisions);
         expect(seen.batches.every((batch) => batch.events.length === 2)).toBe(true);
-        expect(seen.events.filter(({ kv }) => kv.key === `${prefix}a`).map(({ kv }) => text(kv.value))).toEqual(revisions.map((_, index) => `${index}`));
+        expect(seen.events.filter(({ kv }) => kv.key === `${prefix}a`).map(({ kv }) => text(kv.value))).toEqual(
+          revisions.map((_, index) => `${index}`),
+        );
         seen.watch.close();
       });
 
@@ -179,7 +220,10 @@ export function describeStoreContract(implementation: string, start: () => Promi
         await put(`${prefix}a`, '2');
         const gone = (await store.txn({ compare: [], success: [op.delete(`${prefix}a`)] })).revision;
         await until('two events', () => seen.events.length === 2);
-        expect(seen.events.map((event) => [event.type, text(event.prev?.value)])).toEqual([['put', '1'], ['delete', '2']]);
+        expect(seen.events.map((event) => [event.type, text(event.prev?.value)])).toEqual([
+          ['put', '1'],
+          ['delete', '2'],
+        ]);
         expect(seen.events[1]?.kv).toMatchObject({ key: `${prefix}a`, modRevision: gone, version: 0n });
         expect(seen.state.size).toBe(0);
         seen.watch.close();
@@ -231,8 +275,23 @@ export function describeStoreContract(implementation: string, start: () => Promi
         const { revision } = await store.range(prefix);
         const errors: Error[] = [];
         let closedSaw = 0;
-        store.watch(prefix, { fromRevision: revision + 1n, onResync: () => undefined, onError: (error) => void errors.push(error), onBatch: () => { throw new Error('consumer broke'); } });
-        const closing = store.watch(prefix, { fromRevision: revision + 1n, onResync: () => undefined, onError: (error) => void errors.push(error), onBatch: () => { closedSaw += 1; closing.close(); } });
+        store.watch(prefix, {
+          fromRevision: revision + 1n,
+          onResync: () => undefined,
+          onError: (error) => void errors.push(error),
+          onBatch: () => {
+            throw new Error('consumer broke');
+          },
+        });
+        const closing = store.watch(prefix, {
+          fromRevision: revision + 1n,
+          onResync: () => undefined,
+          onError: (error) => void errors.push(error),
+          onBatch: () => {
+            closedSaw += 1;
+            closing.close();
+          },
+        });
         const witness = new WatchRecorder(store, prefix, revision + 1n);
         await put(`${prefix}a`);
         await put(`${prefix}b`);
@@ -262,7 +321,10 @@ export function describeStoreContract(implementation: string, start: () => Promi
         const lease = await store.grantLease(10_000);
         const losses: LeaseLoss[] = [];
         lease.onLost((reason) => losses.push(reason));
-        const { revision } = await store.txn({ compare: [], success: [op.put(`${prefix}a`, bytes('v'), lease.id), op.put(`${prefix}b`, bytes('v'), lease.id)] });
+        const { revision } = await store.txn({
+          compare: [],
+          success: [op.put(`${prefix}a`, bytes('v'), lease.id), op.put(`${prefix}b`, bytes('v'), lease.id)],
+        });
         const seen = new WatchRecorder(store, prefix, revision + 1n);
         await lease.revoke();
         expect(losses).toEqual(['revoked']);
@@ -272,7 +334,9 @@ export function describeStoreContract(implementation: string, start: () => Promi
         await store.revokeLease(lease.id);
         expect(await store.keepAliveOnce(lease.id)).toBe('gone');
         await expect(store.adoptLease(lease.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-        await expect(store.txn({ compare: [], success: [op.put(`${prefix}c`, bytes('v'), lease.id)] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        await expect(
+          store.txn({ compare: [], success: [op.put(`${prefix}c`, bytes('v'), lease.id)] }),
+        ).rejects.toMatchObject({ code: 'NOT_FOUND' });
         seen.watch.close();
       });
 
@@ -338,14 +402,21 @@ export function describeStoreContract(implementation: string, start: () => Promi
         b.election.campaign();
         await until('b waits', async () => (await keysOf(prefix)).length === 2);
         const fence = (a.elected[0] as Mandate).fence;
-        expect((await store.txn({ compare: [fence], success: [op.put(`${prefix}x`, bytes('a'))] })).kind).toBe('committed');
+        expect((await store.txn({ compare: [fence], success: [op.put(`${prefix}x`, bytes('a'))] })).kind).toBe(
+          'committed',
+        );
         expect(b.elected).toEqual([]);
         await a.election.resign();
         expect(a.deposed).toEqual(['resigned']);
         await until('b leads', () => b.elected.length === 1);
         expect((b.elected[0] as Mandate).term > (a.elected[0] as Mandate).term).toBe(true);
-        expect((await store.txn({ compare: [fence], success: [op.put(`${prefix}x`, bytes('late'))] })).kind).toBe('conflict');
-        await until('everyone knows', () => text(b.leaders.at(-1)?.value) === 'b' && text(a.leaders.at(-1)?.value) === 'b');
+        expect((await store.txn({ compare: [fence], success: [op.put(`${prefix}x`, bytes('late'))] })).kind).toBe(
+          'conflict',
+        );
+        await until(
+          'everyone knows',
+          () => text(b.leaders.at(-1)?.value) === 'b' && text(a.leaders.at(-1)?.value) === 'b',
+        );
         expect(a.election.mandate).toBeUndefined();
         await Promise.all([a.election.close(), b.election.close()]);
       });
@@ -354,7 +425,9 @@ export function describeStoreContract(implementation: string, start: () => Promi
         // The zombie election: A leads, B and D wait; B's lease is revoked, D resigns, C stands; A resigns. Nobody but the oldest
         // living candidate announces itself, and one key of a leader is in the store.
         const prefix = `${fresh()}election`;
-        const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((value) => candidate(value === 'a' ? store : other, prefix, value)) as [Candidate, Candidate, Candidate, Candidate];
+        const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((value) =>
+          candidate(value === 'a' ? store : other, prefix, value),
+        ) as [Candidate, Candidate, Candidate, Candidate];
         a.election.campaign();
         await until('a leads', () => a.elected.length === 1);
         b.election.campaign();

@@ -43,7 +43,11 @@ export class WatchRecorder {
 }
 
 /** Polls until `condition` is true. @throws Error with `what` after `withinMs` */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  withinMs = 10_000,
+): Promise<void> {
   const giveUpAt = performance.now() + withinMs;
   while (!(await condition())) {
     if (performance.now() > giveUpAt) throw new Error(`not in ${withinMs} ms: ${what}`);
