@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { compareBytes } from '../bytes.js';
 import { crc16, murmur3 } from './hashes.js';
 import { createPartitioner } from './partitioner.js';
