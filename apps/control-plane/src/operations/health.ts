@@ -1,5 +1,7 @@
 import type { Wire } from '@cadastre/contracts';
+import type { KeyspaceMap } from '@cadastre/core';
 import type { PlanView, RegisterState } from '@cadastre/store';
+import { summaryOf } from './views.js';
 
 /** One sentence for the operator: the worst thing first. */
 export const healthOf = (
@@ -21,37 +23,21 @@ export const healthOf = (
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-const sum = (state: RegisterState, count: (name: string) => number): number =>
-  [...state.keyspaces.keys()].reduce((total, name) => total + count(name), 0);
+const sum = (state: RegisterState, count: (map: KeyspaceMap) => number): number =>
+  [...state.keyspaces.values()].reduce((total, { map }) => total + count(map), 0);
 
 const leaderless = (state: RegisterState): string[] => {
-  const count = sum(state, (name) =>
-    partitionsWhere(state, name, (records) => !records.some((r) => r.inSync && state.sessions.has(r.node))),
-  );
+  const count = sum(state, (map) => summaryOf(map).withoutLiveCopy((node) => state.sessions.has(node)));
   return count > 0 ? [`${count} partitions have no live in-sync copy`] : [];
 };
 
 const down = (nodes: readonly Wire.Node[]): string[] => {
   const names = nodes.filter((n) => n.state === 'down').map((n) => n.entry?.id ?? '');
-  return names.length > 0
-    ? [`nodes down: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} others` : ''}`]
-    : [];
+  if (names.length === 0) return [];
+  return [`nodes down: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} others` : ''}`];
 };
 
 const underReplicated = (state: RegisterState): string[] => {
-  const count = sum(state, (name) => {
-    const rf = state.keyspaces.get(name)!.map.spec.replicationFactor;
-    return partitionsWhere(state, name, (records) => records.filter((r) => r.inSync).length < rf);
-  });
+  const count = sum(state, (map) => summaryOf(map).underReplicated);
   return count > 0 ? [`${count} partitions have fewer in-sync copies than wanted`] : [];
 };
-
-const partitionsWhere = (
-  state: RegisterState,
-  name: string,
-  test: (replicas: readonly { node: string; inSync: boolean }[]) => boolean,
-): number =>
-  state.keyspaces
-    .get(name)!
-    .map.records()
-    .filter((r) => test(r.replicas)).length;
