@@ -2,6 +2,7 @@ import type { KeyspaceMap, MapDelta } from '@cadastre/core';
 import { encodeDelta, encodeSnapshot } from '@cadastre/contracts';
 import type { RingEntry } from './delta-ring.js';
 import { DeltaRing, mergeDeltas } from './delta-ring.js';
+import { nextStep } from './next-step.js';
 
 interface CachedSnapshot {
   readonly seq: number;
@@ -40,11 +41,16 @@ export class Channel {
     this.snapshotCache = undefined;
   }
 
+  /** A snapshot that is a little old serves as well, as long as what follows it is sent as changes: else a reader would be sent it again and again. */
   snapshot(): CachedSnapshot {
     const cached = this.snapshotCache;
-    if (cached && this.ring.head - cached.seq <= SNAPSHOT_REUSE && this.ring.since(cached.seq)) return cached;
+    if (cached && this.ring.head - cached.seq <= SNAPSHOT_REUSE && this.leadsOn(cached.seq)) return cached;
     this.snapshotCache = { seq: this.ring.head, chunks: encodeSnapshot(this.map) };
     return this.snapshotCache;
+  }
+
+  private leadsOn(seq: number): boolean {
+    return nextStep({ kind: 'at', seq }, this.ring, this.map.partitions).kind !== 'snapshot';
   }
 
   /** Readers that fell behind together share the bytes. */
