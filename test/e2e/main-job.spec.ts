@@ -187,6 +187,7 @@ describe('the main job on real processes', () => {
     const ended = await endState(cluster!, plan.id);
     const report = await workload.stop();
     expect(ended.state).toBe('completed');
+    expect(report.failures).toEqual([]);
     expect(report.wrong).toEqual([]);
     expect(await workload.verify()).toEqual([]);
     expect(await compareAll(client)).toEqual([]);

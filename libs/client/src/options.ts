@@ -12,7 +12,7 @@ export interface ClientOptions {
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Total time of one request with all its retries. */
+  /** Total time of one request with all its retries; the default, 20 s, outlasts the failover of a dead leader (about 11 s). */
   readonly requestTimeoutMs?: number;
   /** Time of one attempt at one node. */
   readonly attemptTimeoutMs?: number;
@@ -28,7 +28,7 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
     logger = silentLogger,
     clock = systemClock,
     random = systemRandom,
-    requestTimeoutMs = 5_000,
+    requestTimeoutMs = 20_000,
     attemptTimeoutMs = 2_000,
   } = raw;
   checkMs('requestTimeoutMs', requestTimeoutMs);

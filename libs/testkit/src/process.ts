@@ -113,6 +113,28 @@ export class ServerProcess {
   }
 }
 
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a Node script until it ends by itself; killed, with code null, when it has not after `withinMs`. */
+export const runToEnd = async (script: string, args: readonly string[], withinMs = 30_000): Promise<Ended> => {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
+  const timer = setTimeout(end, withinMs);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(timer);
+  process.removeListener('exit', end);
+  return { code, stdout, stderr };
+};
+
 const parse = (line: string): Record<string, unknown> | undefined => {
   if (!line.startsWith('{')) return undefined;
   try {
