@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { EtcdCluster } from '@cadastre/testkit';
 import { startEtcd } from '@cadastre/testkit';
-import { build } from '../../tools/build.mjs';
 
 const MAIN = fileURLToPath(new URL('../../apps/control-plane/dist/main.js', import.meta.url));
 const NOBODY = 'http://127.0.0.1:1';
@@ -40,8 +39,6 @@ class Run {
 
 let etcd: EtcdCluster;
 beforeAll(async () => {
-  const built = await build();
-  if (!built.ok) throw new Error(built.output);
   etcd = await startEtcd();
 }, 180_000);
 afterAll(() => etcd?.stop());

@@ -59,13 +59,11 @@ const build = (session: Session): Command => {
 
 /** Commander throws instead of ending the process, and leaves the printing of errors to us. */
 const quiet = (command: Command, io: Io): void => {
-  command
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
-      writeErr: () => undefined,
-      outputError: () => undefined,
-    });
+  command.exitOverride().configureOutput({
+    writeOut: (text) => void io.stdout.write(text),
+    writeErr: () => undefined,
+    outputError: () => undefined,
+  });
   for (const child of command.commands) quiet(child, io);
 };
 

@@ -31,7 +31,7 @@ const schema = z
     startTimeoutMs: duration(100).default(30_000),
     sessionTtlMs: duration(1_000).default(10_000),
     electionTtlMs: duration(1_000).default(4_000),
-    settleMs: duration(0).default(0),
+    settleMs: duration(0).default(10_000),
   })
   .strict()
   .superRefine((config, context) => {

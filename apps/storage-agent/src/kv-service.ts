@@ -20,6 +20,9 @@ export interface KvServiceOptions {
 
 const targetOf = (target: Wire.Target__Output | null | undefined): Target => {
   if (!target) throw invalid('target', 'is missing', 'name keyspace, partition and epoch');
+  // Above it the number was rounded on its way here, so it is nobody's epoch.
+  if (!Number.isSafeInteger(target.epoch))
+    throw invalid('target.epoch', 'is too large', 'send the epoch of the map', `0 to ${Number.MAX_SAFE_INTEGER}`);
   return target;
 };
 

@@ -77,12 +77,17 @@ const CODE_OF: Partial<Record<Status, ErrorCode>> = {
   [Status.INTERNAL]: 'UNAVAILABLE', // of the transport: a broken HTTP/2 stream
 };
 
+const REMEDY_OF: Partial<Record<Status, string>> = {
+  [Status.UNAVAILABLE]: 'check that the address is right and the server is up',
+  [Status.RESOURCE_EXHAUSTED]: 'make the message smaller: one has at most 8 MiB',
+  [Status.UNIMPLEMENTED]: 'check that the address is that of the right kind of server, and of the same version',
+};
+
 /** The single place where a failed call becomes an error of ours. */
 export const fromServiceError = (error: ServiceError): CadastreError => {
   const bytes = error.metadata?.get(TRAILER)[0];
   if (!Buffer.isBuffer(bytes)) {
-    const remedy =
-      error.code === Status.UNAVAILABLE ? 'check that the address is right and the server is up' : undefined;
+    const remedy = REMEDY_OF[error.code];
     return new CadastreError(CODE_OF[error.code] ?? 'UNKNOWN_OUTCOME', error.details || error.message, {
       cause: error,
       ...(remedy && { remedy }),

@@ -6,7 +6,7 @@ export * from './map/generation.js';
 export * from './map/keyspace-map.js';
 export * from './map/keyspace.js';
 export * from './map/records.js';
-export * from './partitioning/hashes.js';
+export * from './partitioning/hashes/index.js';
 export * from './partitioning/partitioner.js';
 export * from './partitioning/scheme.js';
 export * from './failover/failover.js';

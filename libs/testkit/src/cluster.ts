@@ -9,7 +9,8 @@ import { CadastreError } from '@cadastre/core';
 import { callUnary, encodeSpec, Peer, type Wire } from '@cadastre/contracts';
 import type { EtcdCluster } from './etcd.js';
 import { startEtcd } from './etcd.js';
-import { ServerProcess } from './process.js';
+import type { Ended } from './process.js';
+import { runToEnd, ServerProcess } from './process.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 const script = (app: string): string => join(REPOSITORY, 'apps', app, 'dist', 'main.js');
@@ -76,30 +77,47 @@ export class TestCluster {
   }
 
   /** Agent i stands in zone (i - 1) mod zones, in rack ((i - 1) / zones) mod racks of that zone. */
-  async startAgent(i: number): Promise<ServerProcess> {
-    const { zones = 3, racksPerZone = 2, agentArgs = [] } = this.options;
+  async startAgent(i: number, { data = join(this.dir, `n${i}`) }: { data?: string } = {}): Promise<ServerProcess> {
     const id = `n${i}`;
-    const zone = String.fromCharCode(97 + ((i - 1) % zones));
-    const rack = `r${(Math.floor((i - 1) / zones) % racksPerZone) + 1}`;
-    const args = [
-      '--id',
-      id,
-      '--data',
-      join(this.dir, id),
-      '--listen',
-      this.addresses.get(id) ?? '127.0.0.1:0',
-      '--control-plane',
-      this.controlPlaneAddresses().join(','),
-      '--label',
-      `zone=${zone}`,
-      '--label',
-      `rack=${rack}`,
-      ...agentArgs,
-    ];
+    const listen = this.addresses.get(id) ?? '127.0.0.1:0';
+    const args = this.agentArgs(i, { data, listen });
     const server = await ServerProcess.start({ name: id, script: script('storage-agent'), args });
     this.agents.set(id, server);
     this.addresses.set(id, server.listening['address']!);
     return server;
+  }
+
+  /** Runs an agent that is expected to end by itself. `more` comes last, so its flags win. */
+  runAgent(i: number, more: readonly string[] = []): Promise<Ended> {
+    const base = this.agentArgs(i, { data: join(this.dir, 'refused'), listen: '127.0.0.1:0' });
+    return runToEnd(script('storage-agent'), [...base, ...more]);
+  }
+
+  /** The command line with --json, against the control planes of this cluster unless `args` bring their own server. */
+  cli(...args: string[]): Promise<Ended> {
+    const server = args.includes('--server') ? [] : ['--server', this.controlPlaneAddresses().join(',')];
+    return runToEnd(join(REPOSITORY, 'apps', 'cli', 'bin', 'cadastre.mjs'), ['--json', ...server, ...args]);
+  }
+
+  private agentArgs(i: number, { data, listen }: { data: string; listen: string }): string[] {
+    const { zones = 3, racksPerZone = 2, agentArgs = [] } = this.options;
+    const zone = String.fromCharCode(97 + ((i - 1) % zones));
+    const rack = `r${(Math.floor((i - 1) / zones) % racksPerZone) + 1}`;
+    const place = ['--label', `zone=${zone}`, '--label', `rack=${rack}`];
+    const controlPlane = this.controlPlaneAddresses().join(',');
+    return ['--id', `n${i}`, '--data', data, '--listen', listen, '--control-plane', controlPlane, ...place, ...agentArgs];
+  }
+
+  /** Of a control plane (gRPC) or an agent. */
+  addressOf(id: string): string {
+    return this.addresses.get(id)!;
+  }
+
+  /** The HTTP side of the first control plane that runs, `http://host:port`. */
+  get url(): string {
+    const server = [...this.controlPlanes.values()].find((c) => c.running);
+    if (!server) throw new Error('no control plane is running');
+    return `http://${server.listening['http']}`;
   }
 
   controlPlaneAddresses(): string[] {
@@ -246,7 +264,8 @@ export class TestCluster {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  private peer(address: string): Peer {
+  /** One connection each, closed with the cluster. */
+  peer(address: string): Peer {
     let peer = this.peers.get(address);
     if (!peer) this.peers.set(address, (peer = new Peer(address)));
     return peer;

@@ -93,7 +93,6 @@ export class LocalCluster {
     return this.state();
   }
 
-  /** Agents first, then control planes, then etcd, so that each can still say goodbye to the next. */
   stop(): Promise<void> {
     this.ending = true;
     this.stopped ??= this.end();
@@ -101,8 +100,9 @@ export class LocalCluster {
   }
 
   private async end(): Promise<void> {
-    await Promise.all([...this.agents.values()].map(({ child }) => child.stop(GRACE_MS.agent)));
+    // Control planes first: nobody is to fail over from agents that are meant to stop, so that the next start finds all as it was.
     await Promise.all(this.controlPlanes.map(({ child }) => child.stop(GRACE_MS.controlPlane)));
+    await Promise.all([...this.agents.values()].map(({ child }) => child.stop(GRACE_MS.agent)));
     await this.etcd?.child.stop(GRACE_MS.etcd);
     this.watchdog?.disconnect();
     await this.saving;

@@ -49,6 +49,7 @@ class ReplicaUnderTest {
   constructor(
     readonly id: string,
     database: MemoryDatabase,
+    settleMs = 10_000,
   ) {
     this.store = new MemoryStore({ database });
     this.mirror = new RegisterMirror(this.store, silentLogger, {
@@ -65,6 +66,7 @@ class ReplicaUnderTest {
       identity: { id, address: `${id}:1`, httpAddress: `${id}:2` },
       electionTtlMs: 2_000,
       targetGraceMs: 50,
+      settleMs,
     });
     this.operations = new Operations({ ...common, replica: id, etcdVersion: () => 'memory', watchers: () => 0 });
   }
@@ -166,8 +168,8 @@ class World {
   readonly replicas: ReplicaUnderTest[] = [];
   readonly agents = new ObedientAgents(() => this.replicas);
 
-  async replica(id: string): Promise<ReplicaUnderTest> {
-    const replica = await new ReplicaUnderTest(id, this.database).start();
+  async replica(id: string, settleMs?: number): Promise<ReplicaUnderTest> {
+    const replica = await new ReplicaUnderTest(id, this.database, settleMs).start();
     this.replicas.push(replica);
     return replica;
   }
@@ -462,6 +464,21 @@ describe('failover', () => {
     expect(cp.register.state.keyspaces.get('orders')!.map.generation.number).toBe(before + 1);
   });
 
+  // Plan: a new controller takes over while a node that it has never seen is away; for its first while that means nothing, then it does.
+  it('gives a node that it has never seen time to come', async () => {
+    world = new World();
+    const cp1 = await world.begin();
+    await cp1.operations.createKeyspace(spec, act);
+    cp1.cut = true;
+    await cp1.controller.stop();
+    await world.disconnect(cp1, 'n1');
+    const cp2 = await world.replica('cp2', 500);
+    await until('cp2 active', () => cp2.controller.active);
+    const since = performance.now();
+    await until('n1 leads nowhere', () => recordsOf(cp2).every((r) => leaderOf(r) !== 'n1'));
+    expect(performance.now() - since).toBeGreaterThanOrEqual(450);
+  });
+
   // Plan: half of the nodes vanish at once; nothing is promoted, and the controller says why.
   it('freezes when too many nodes vanish at once', async () => {
     world = new World();
@@ -495,6 +512,7 @@ describe('the audit', () => {
   });
 });
 
+const recordsOf = (cp: ReplicaUnderTest) => cp.register.state.keyspaces.get('orders')!.map.records();
 const recordOf = (cp: ReplicaUnderTest, partition: number) =>
   cp.register.state.keyspaces.get('orders')!.map.record(partition);
 const followerOf = (cp: ReplicaUnderTest, partition: number) =>

@@ -28,7 +28,7 @@ export interface ControllerOptions {
   readonly identity: { readonly id: string; readonly address: string; readonly httpAddress: string };
   /** Of the election lease. Takeover after a kill takes about this long. */
   readonly electionTtlMs?: number;
-  /** Nodes have this long to come to a new controller before their absence means anything to it. */
+  /** A node that this controller has never seen connected has this long to come before its absence means anything; default one session term. */
   readonly settleMs?: number;
   /** For how long a move's target may be away before the move is given up. */
   readonly targetGraceMs?: number;
@@ -36,6 +36,7 @@ export interface ControllerOptions {
 }
 
 const RECONCILE_MS = 250;
+const SETTLE_MS = 10_000;
 
 /**
  * The part that acts by itself, on the one replica that holds the election. It keeps no plan in its head: each round looks at the
@@ -48,6 +49,8 @@ export class Controller implements ControllerPort {
   private mandate: Mandate | undefined;
   private mandateSince = 0;
   private frozenBecause: string | undefined;
+  /** Nodes seen connected under this mandate: when they vanish, they are lost at once. */
+  private readonly seen = new Set<string>();
   private kicked: (() => void) | undefined;
   private stopping = false;
   private loop: Promise<void> | undefined;
@@ -102,6 +105,7 @@ export class Controller implements ControllerPort {
 
   /** Taken on every replica, so that each can show progress; only the active one grants. */
   report(report: AgentReport): PurgeGrant[] {
+    refuseStranger(this.options.register.state, report);
     this.options.observed.take(report, this.options.clock.monotonicMs());
     if (!this.mandate) return [];
     this.kick();
@@ -148,6 +152,7 @@ export class Controller implements ControllerPort {
     this.mandate = undefined;
     this.frozenBecause = undefined;
     this.executor.reset();
+    this.seen.clear();
     this.options.logger.warn('no longer active', { reason });
   }
 
@@ -174,7 +179,7 @@ export class Controller implements ControllerPort {
     if (!mandate) return;
     try {
       await this.failOver(mandate);
-      await this.executor.round(mandate.fence);
+      await this.executor.round(mandate.fence, this.frozenBecause !== undefined);
     } catch (error) {
       const { code, message } = CadastreError.from(error);
       const log =
@@ -191,18 +196,27 @@ export class Controller implements ControllerPort {
   }
 
   private async failOver(mandate: Mandate): Promise<void> {
-    const { register, clock } = this.options;
-    if (clock.monotonicMs() - this.mandateSince < (this.options.settleMs ?? 0)) return;
-    const { state } = register;
-    const lost = lostNodes(state);
+    const { state } = this.options.register;
+    const lost = this.lostNodes(state);
     this.frozenBecause = brake(lost.size, state.nodes.size);
     if (lost.size === 0 || this.frozenBecause) return;
     for (const name of state.keyspaces.keys()) await this.failOverKeyspace(name, mandate);
   }
 
+  private lostNodes(state: RegisterState): Set<string> {
+    const { clock, settleMs = SETTLE_MS } = this.options;
+    const settled = clock.monotonicMs() - this.mandateSince >= settleMs;
+    const lost = new Set<string>();
+    for (const id of state.nodes.keys()) {
+      if (isConnected(state, id)) this.seen.add(id);
+      else if (settled || this.seen.has(id)) lost.add(id);
+    }
+    return lost;
+  }
+
   private async failOverKeyspace(name: string, mandate: Mandate): Promise<void> {
     const committed = await this.options.register.commit((state) => {
-      const lost = lostNodes(state);
+      const lost = this.lostNodes(state);
       const { map } = requireKeyspace(state, name);
       const leading = leaderCounts(map.records());
       const changed: PartitionRecord[] = [];
@@ -241,9 +255,6 @@ export class Controller implements ControllerPort {
 
 /** Of one keyspace; neighbours share segments, so this stays far below etcd's 128 operations. */
 const FAILOVERS_A_TXN = 4_000;
-
-const lostNodes = (state: RegisterState): Set<string> =>
-  new Set([...state.nodes.keys()].filter((id) => !isConnected(state, id)));
 
 const leaderCounts = (records: readonly PartitionRecord[]): Map<string, number> => {
   const counts = new Map<string, number>();
@@ -297,4 +308,14 @@ const decideInSync = (
   return next === record && !refused
     ? { record: undefined, generation: map.generation }
     : { record: { ...next, epoch: record.epoch + 1 }, generation: map.generation };
+};
+
+/** A second process under a node's id, or the node with wiped data: its word must not count as that node's (INV-5). */
+const refuseStranger = (state: RegisterState, { node, incarnation }: AgentReport): void => {
+  const known = state.nodes.get(node)?.value.incarnation;
+  if (known === undefined || known === incarnation) return;
+  throw new CadastreError('FAILED_PRECONDITION', `node ${node} is registered with incarnation ${known}`, {
+    field: 'incarnation',
+    remedy: 'register first: the session says why it is refused',
+  });
 };

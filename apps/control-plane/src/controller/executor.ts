@@ -60,12 +60,13 @@ export class Executor {
     this.downSince.clear();
   }
 
-  async round(fence: Compare): Promise<void> {
+  /** @param frozen no new move begins; those in flight go on to a safe point */
+  async round(fence: Compare, frozen: boolean): Promise<void> {
     this.noteDown();
     for (const plan of [...this.state.plans.values()]) {
       if (plan.head.state === 'proposed') await this.expire(plan, fence);
-      else if (plan.head.state === 'approved') await this.begin(plan, fence);
-      else if (RUNNING.has(plan.head.state)) await this.advance(plan, fence);
+      else if (plan.head.state === 'approved' && !frozen) await this.begin(plan, fence);
+      else if (RUNNING.has(plan.head.state)) await this.advance(plan, fence, frozen);
     }
   }
 
@@ -142,7 +143,7 @@ export class Executor {
     this.options.logger.info('plan', { plan: id, verb, ...(why && { because: why }) });
   }
 
-  private async advance(plan: PlanView, fence: Compare): Promise<void> {
+  private async advance(plan: PlanView, fence: Compare, frozen: boolean): Promise<void> {
     for (const move of plan.body.moves) {
       const phase = phaseOf(plan, move.index);
       if (isInFlight(phase)) await this.advanceMove(plan.head.id, move, fence);
@@ -155,7 +156,7 @@ export class Executor {
         phase: phaseOf(now, move.index),
         note: now.moves.get(move.index)?.value.note ?? '',
       })),
-      {},
+      { frozen },
       this.options.limits ?? DEFAULT_PLAN_LIMITS,
     );
     for (const index of decision.start) await this.advanceMove(plan.head.id, now.body.moves[index]!, fence);

@@ -33,7 +33,11 @@ const turn = (channel: Channel, n: number): void => {
 describe('Channel', () => {
   // Plan: a snapshot is cached, then any number of changes follow; a new reader has everything after a few steps, never sent the same for ever.
   it.each([0, 1, 8, 9, 13, 30, 64, 65, 200, 1_500])('brings a new reader up to date after %i changes', (changes) => {
-    const channel = new Channel('id', KeyspaceMap.fromRecords(spec, { incarnation: 1, number: 1 }, records, nodes), 1_024);
+    const channel = new Channel(
+      'id',
+      KeyspaceMap.fromRecords(spec, { incarnation: 1, number: 1 }, records, nodes),
+      1_024,
+    );
     channel.snapshot();
     for (let n = 0; n < changes; n += 1) turn(channel, n);
     let position: Position = { kind: 'nothing' };

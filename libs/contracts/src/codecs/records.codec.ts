@@ -9,7 +9,7 @@ import type {
   Scheme,
   SlotHash,
 } from '@cadastre/core';
-import { CadastreError } from '@cadastre/core';
+import { CadastreError, invalid } from '@cadastre/core';
 import type * as Wire from '../generated/index.js';
 
 /** A new role or state in the proto does not compile here until it is given a meaning. */
@@ -79,7 +79,7 @@ export const decodeRecord = (wire: Wire.PartitionRecord__Output): PartitionRecor
 
 export const encodeScheme = (scheme: Scheme): Wire.Scheme =>
   scheme.kind === 'hash-slots'
-    ? { hashSlots: { slots: scheme.slots, hash: scheme.hash, hashTags: scheme.hashTags } }
+    ? { hashSlots: { slots: wholeNumber('scheme.slots', scheme.slots), hash: scheme.hash, hashTags: scheme.hashTags } }
     : { range: { splitPoints: scheme.splitPoints.map((p) => Buffer.from(p)) } };
 
 export const decodeScheme = (wire: Wire.Scheme__Output | null | undefined): Scheme => {
@@ -97,12 +97,19 @@ export const decodeScheme = (wire: Wire.Scheme__Output | null | undefined): Sche
   });
 };
 
+/** The wire's whole numbers would cut 2.5 to 2 and turn -1 into four billion, both in silence. */
+const wholeNumber = (field: string, value: number): number => {
+  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
+  throw invalid(field, `${value} is no count`, 'give a whole number', '0 to 4294967295');
+};
+
+/** @throws CadastreError INVALID_ARGUMENT naming the count that the wire cannot carry */
 export const encodeSpec = (spec: KeyspaceSpec): Wire.KeyspaceSpec => ({
   name: spec.name,
   scheme: encodeScheme(spec.scheme),
-  replicationFactor: spec.replicationFactor,
-  minInSync: spec.minInSync,
-  spread: spec.spread.map((s) => ({ ...s })),
+  replicationFactor: wholeNumber('replicationFactor', spec.replicationFactor),
+  minInSync: wholeNumber('minInSync', spec.minInSync),
+  spread: spec.spread.map((s, i) => ({ ...s, maxPerDomain: wholeNumber(`spread[${i}].maxPerDomain`, s.maxPerDomain) })),
 });
 
 export const decodeSpec = (wire: Wire.KeyspaceSpec__Output | null | undefined): KeyspaceSpec => {

@@ -1,5 +1,5 @@
 import { invalid } from '../errors.js';
-import { checkName, LIMITS } from '../limits.js';
+import { checkName, LIMITS, printable } from '../limits.js';
 import { checkScheme } from '../partitioning/partitioner.js';
 import type { KeyspaceSpec, SpreadConstraint } from './records.js';
 
@@ -28,11 +28,11 @@ export const checkKeyspaceSpec = (spec: KeyspaceSpec): KeyspaceSpec => {
   return spec;
 };
 
-const checkSpread = (spread: SpreadConstraint, i: number): void => {
+const checkSpread = (spread: SpreadConstraint, i: number, all: readonly SpreadConstraint[]): void => {
   if (!/^[a-z0-9]([a-z0-9./-]{0,125}[a-z0-9])?$/.test(spread.label)) {
     throw invalid(
       `spread[${i}].label`,
-      `"${spread.label}" is no label name`,
+      `"${printable(spread.label)}" is no label name`,
       'use a label that the nodes carry, such as zone or rack',
     );
   }
@@ -42,6 +42,14 @@ const checkSpread = (spread: SpreadConstraint, i: number): void => {
       `${spread.maxPerDomain} is not a count`,
       'use 1 to keep copies apart',
       'at least 1',
+    );
+  }
+  // A limit that must hold and a tighter one that is better if it holds go together; two of a kind contradict each other.
+  if (all.findIndex((s) => s.label === spread.label && s.hard === spread.hard) < i) {
+    throw invalid(
+      `spread[${i}].label`,
+      `${spread.label} has a ${spread.hard ? 'hard' : 'soft'} limit already`,
+      'give each label once',
     );
   }
 };

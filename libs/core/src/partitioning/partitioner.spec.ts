@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { compareBytes } from '../bytes.js';
-import { crc16, murmur3 } from './hashes.js';
+import { crc16, murmur3 } from './hashes/index.js';
 import { createPartitioner } from './partitioner.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);

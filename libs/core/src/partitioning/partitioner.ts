@@ -1,7 +1,7 @@
 import { compareBytes } from '../bytes.js';
 import { invalid } from '../errors.js';
 import { LIMITS } from '../limits.js';
-import { crc16, murmur3 } from './hashes.js';
+import { crc16, murmur3 } from './hashes/index.js';
 import type { HashSlotsScheme, RangeScheme, Scheme } from './scheme.js';
 import { SLOT_HASHES } from './scheme.js';
 

@@ -44,6 +44,10 @@ export interface Domains {
 
 const MISSING = '(none)';
 
+/** No node of these domains carries the label. */
+export const isUnlabelled = (c: Pick<Constraint, 'names'>): boolean =>
+  c.names.every((name) => name === MISSING || name.endsWith(`/${MISSING}`));
+
 /**
  * Which domain of `label` the node is in. A rack's name is scoped by its zone: "r1" is painted on a rack in every building, and
  * two racks that share a name do not share a fate. A host stands for itself, since host names are unique wherever they are used.

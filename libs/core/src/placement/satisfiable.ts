@@ -1,7 +1,7 @@
 import { CadastreError } from '../errors.js';
 import type { KeyspaceSpec } from '../map/records.js';
 import type { Constraint, Domains, PlannerNode } from './domains.js';
-import { domainsOver } from './domains.js';
+import { domainsOver, isUnlabelled } from './domains.js';
 
 /** What is missing, when `copies` of one partition cannot be placed under the hard constraints. */
 export interface Lack {
@@ -45,6 +45,10 @@ const lackOf = (c: Constraint, copies: number): Lack | undefined => {
   const held = c.names.length * c.max;
   if (held < copies) {
     const needed = Math.ceil(copies / c.max);
+    if (isUnlabelled(c)) {
+      const remedy = `spread over a label that the nodes carry, such as zone, or start agents with --label ${c.label}=...`;
+      return { field, message: `needs ${plural(needed, c.label)}, and no node carries that label`, remedy };
+    }
     const message = `needs ${plural(needed, c.label)}, ${c.names.length} exist${c.names.length === 1 ? 's' : ''}`;
     return {
       field,

@@ -139,17 +139,25 @@ export class Register {
   }
 
   /** The next change is decided on a state that shows this one. */
-  private async seen(revision: Revision): Promise<void> {
-    const timeout = new Promise<'late'>((resolve) => {
-      this.options.clock.after(MIRROR_LAG_MS, () => resolve('late'), { background: true });
-    });
-    if ((await Promise.race([this.mirror.reached(revision), timeout])) === 'late') {
-      throw new CadastreError(
-        'UNAVAILABLE',
-        `the mirror of the register lags behind by more than ${MIRROR_LAG_MS} ms`,
-        { remedy: 'the change before was made; read before trying again' },
+  private seen(revision: Revision): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = this.options.clock.after(
+        MIRROR_LAG_MS,
+        () =>
+          reject(
+            new CadastreError(
+              'UNAVAILABLE',
+              `the mirror of the register lags behind by more than ${MIRROR_LAG_MS} ms`,
+              { remedy: 'the change before was made; read before trying again' },
+            ),
+          ),
+        { background: true },
       );
-    }
+      void this.mirror.reached(revision).then(() => {
+        late.cancel();
+        resolve();
+      });
+    });
   }
 
   /** The entry and the head of its chain, in the same transaction as the act (INV-10). */

@@ -1,0 +1,2 @@
+export * from './crc16.js';
+export * from './murmur3.js';
