@@ -71,6 +71,7 @@ const usageError = (error: CommanderError) => {
   if (error.code === 'commander.help')
     return invalid('command', 'is missing', 'see cadastre --help, or the --help of each command');
   const text = error.message.replace(/^error: /, '');
-  const field = /'([^']+)'/.exec(text)?.[1] ?? 'arguments';
+  // What is too much stands under the name of the command, which is not at fault.
+  const field = error.code === 'commander.excessArguments' ? 'arguments' : (/'([^']+)'/.exec(text)?.[1] ?? 'arguments');
   return invalid(field, text, 'see cadastre --help, or the --help of each command');
 };

@@ -10,6 +10,7 @@ import { readClusterFile, writeClusterFile } from '../cluster-file.js';
 import type { AgentRequest } from './control-socket.js';
 import { socketPath } from './control-socket.js';
 import type { EtcdPorts } from './etcd-child.js';
+import { askEtcdVersion, describeEtcd } from './etcd-version.js';
 import { etcdChild, untilEtcdHealthy } from './etcd-child.js';
 import type { ChildHost, ReadyLine } from './managed-child.js';
 import { ManagedChild } from './managed-child.js';
@@ -193,6 +194,7 @@ export class LocalCluster {
     const { etcdEndpoints, programs, folder, clock, say } = this.options;
     if (etcdEndpoints) {
       this.etcdEndpoints = etcdEndpoints;
+      say(describeEtcd(etcdEndpoints, await askEtcdVersion(etcdEndpoints)));
       return;
     }
     const found = await programs.findEtcd((line) => say(line));
