@@ -70,7 +70,7 @@ const runCluster = async (context: Context, options: UpOptions, folder: string):
       out.result({ event: 'ready', ...state }, () => welcome(state, folder));
       await stopped;
     }
-    out.say('ending: agents, control planes, etcd');
+    out.say('ending: control planes, agents, etcd');
     return EXIT.ok;
   } finally {
     off();
