@@ -12,7 +12,7 @@ import { ControlPlane, Peers } from './control-plane.js';
 import { Fills } from './fill.driver.js';
 import { FollowerStreams } from './follower-streams.js';
 import { Gate } from './gate.js';
-import { readIdentity } from './identity.js';
+import { identityOfData, readIdentity } from './identity.js';
 import { changeInSync } from './in-sync-changes.js';
 import { KvService } from './kv-service.js';
 import { LeaderLinks } from './leader-links.js';
@@ -28,6 +28,8 @@ import { sendSnapshot } from './snapshot-source.js';
 const TICK_MS = 100;
 const HOLD_MAX = 10_000;
 const GRACE_MS = 1000;
+
+const engineDir = ({ dataDir }: AgentConfig): string => join(dataDir, 'engine');
 
 /** A running storage agent. */
 export interface Agent {
@@ -68,7 +70,7 @@ class StorageAgent implements Agent {
     this.id = config.id;
     this.clock = clock;
     this.logger = logger;
-    this.engine = config.engine ?? new LmdbEngine({ directory: join(config.dataDir, 'engine') });
+    this.engine = config.engine ?? new LmdbEngine({ directory: engineDir(config) });
     this.controlPlane = new ControlPlane(config.controlPlane, this.peers);
     const mapOf = (keyspace: string) => this.watch.get(keyspace);
     const peerOf = (node: string) => this.peerOf(node);
@@ -153,6 +155,7 @@ class StorageAgent implements Agent {
       clock,
       logger,
       applied: () => this.watch.applied(),
+      mapsSaved: () => this.watch.saved(),
     });
     this.reporter.start();
   }
@@ -216,7 +219,10 @@ class StorageAgent implements Agent {
 /** @throws CadastreError INVALID_ARGUMENT, FAILED_PRECONDITION (the directory is another node's or in use), UNAVAILABLE (the port is taken) */
 export const startAgent = async (config: AgentConfig): Promise<Agent> => {
   checkName('id', config.id);
-  const incarnation = await readIdentity(config.dataDir, config.id);
+  const { dataDir, id } = config;
+  const incarnation = await (config.engine
+    ? readIdentity(dataDir, id)
+    : identityOfData(dataDir, engineDir(config), id));
   const agent = new StorageAgent(config, incarnation);
   try {
     return await agent.start();

@@ -86,6 +86,7 @@ class Fill {
       after: after ?? Buffer.alloc(0),
       resume: after !== undefined,
     });
+    call.on('error', () => undefined); // one that comes after the reading has ended concerns nobody
     const abort = () => call.cancel();
     this.stop.signal.addEventListener('abort', abort, { once: true });
     try {

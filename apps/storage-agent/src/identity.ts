@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CadastreError } from '@cadastre/core';
 import { randomId } from '@cadastre/runtime';
@@ -33,6 +33,19 @@ export const readIdentity = async (dataDir: string, node: string): Promise<strin
   const incarnation = randomId(8);
   await writeAtomically(path, Buffer.from(`${JSON.stringify({ node, incarnation })}\n`));
   return incarnation;
+};
+
+/**
+ * As `readIdentity`, for data that lies in `engineDir`. Where that is gone or empty, all copies went with it: what else is left (the
+ * incarnation, saved maps) must not vouch for them, or an empty copy would be taken for a whole one.
+ */
+export const identityOfData = async (dataDir: string, engineDir: string, node: string): Promise<string> => {
+  const known = await readIdentity(dataDir, node);
+  const files = await readdir(engineDir).catch(() => []);
+  if (files.length > 0) return known;
+  await rm(join(dataDir, 'map'), { recursive: true, force: true });
+  await rm(join(dataDir, 'identity.json'), { force: true });
+  return readIdentity(dataDir, node);
 };
 
 const parse = (text: string, node: string, dataDir: string): string => {

@@ -41,6 +41,15 @@ const checkPlace = (map: KeyspaceMap, key: Uint8Array, { keyspace, partition }: 
     );
 };
 
+/** A caller that has gone away no longer counts among those who wait; what it asked for may still take effect. */
+const whileWanted = <T>(call: Call, task: Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    call.once('cancelled', () =>
+      reject(new CadastreError('CANCELLED', 'the caller has gone', { remedy: 'retry with the same request id' })),
+    );
+    task.then(resolve, reject);
+  });
+
 /** Reads and writes of the partitions that this node leads. */
 export class KvService {
   constructor(private readonly options: KvServiceOptions) {}
@@ -134,12 +143,21 @@ export class KvService {
     });
     const { replica, map } = await this.admit(target, call);
     ops.forEach((op, i) => checkPlace(map, op.key, target, `${path(i)}key`));
-    const outcome = await this.options.gate.hold(() => replica.write(requestId, ops));
+    const outcome = await this.options.gate.hold(() => whileWanted(call, replica.write(requestId, ops)));
     if (outcome.kind === 'done') return { epoch: outcome.epoch, seq: outcome.seq };
     if (outcome.kind === 'not-leader') throw this.options.gate.notOwner(target, map);
+    const place = `${target.keyspace}/${target.partition}`;
+    if (outcome.appended)
+      throw new CadastreError('UNKNOWN_OUTCOME', `${place}: the write is in the leader's log and not acknowledged`, {
+        remedy: 'retry with the same request id',
+      });
+    if (outcome.kind === 'busy')
+      throw new CadastreError('RESOURCE_EXHAUSTED', `${place}: ${outcome.uncommitted} writes wait for its followers`, {
+        remedy: 'back off and retry',
+      });
     throw new CadastreError(
       'UNAVAILABLE',
-      `${target.keyspace}/${target.partition} has ${outcome.inSync} in-sync replicas and writes need minInSync ${outcome.minInSync}; nothing was changed`,
+      `${place} has ${outcome.inSync} in-sync replicas and writes need minInSync ${outcome.minInSync}; nothing was changed`,
       {
         limit: `minInSync ${outcome.minInSync}`,
         remedy: 'retry with backoff; bring a replica back or add one',

@@ -184,6 +184,15 @@ export class MapWatch {
     this.saveTimer ??= this.options.clock.after(SAVE_DELAY_MS, () => this.save(), { background: true });
   }
 
+  /** Resolves when the maps held now are on disk. @throws CadastreError UNAVAILABLE when one could not be written */
+  async saved(): Promise<void> {
+    this.saveTimer?.cancel();
+    this.save();
+    await this.saving;
+    if (this.unsaved.size > 0)
+      throw new CadastreError('UNAVAILABLE', `maps not saved: ${[...this.unsaved].join(', ')}`);
+  }
+
   private save(): void {
     this.saveTimer = undefined;
     const names = [...this.unsaved];
@@ -198,6 +207,7 @@ export class MapWatch {
       const map = this.maps.get(keyspace);
       await (map ? this.options.file.save(map) : this.options.file.drop(keyspace));
     } catch (error) {
+      this.unsaved.add(keyspace);
       this.options.logger.warn('map could not be saved', { event: 'map-save-failed', keyspace, error });
     }
   }

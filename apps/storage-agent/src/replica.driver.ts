@@ -258,7 +258,9 @@ export class ReplicaDriver {
 
   private async changeInSync(action: ChangeAction): Promise<void> {
     const { record, outcome } = await this.around.changeInSync(this, action);
-    if (record) this.dispatch({ type: 'record', record: record.record, minInSync: record.minInSync });
+    // At the same epoch the map may have told of a learner since: only what is newer for certain is taken from an answer.
+    if (record && record.record.epoch > (this.machine.record?.epoch ?? 0))
+      this.dispatch({ type: 'record', record: record.record, minInSync: record.minInSync });
     this.dispatch({ type: 'change-answered', id: action.id, outcome });
   }
 

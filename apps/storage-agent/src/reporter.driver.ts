@@ -1,4 +1,4 @@
-import type { KeyspaceGeneration } from '@cadastre/core';
+import type { Generation, KeyspaceGeneration } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { Peer, Wire } from '@cadastre/contracts';
 import { callUnary, encodeKnown, requireGeneration } from '@cadastre/contracts';
@@ -24,6 +24,8 @@ export interface ReporterOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   applied(): KeyspaceGeneration[];
+  /** Resolves when the maps held now are on disk. */
+  mapsSaved(): Promise<void>;
 }
 
 /**
@@ -76,7 +78,7 @@ export class Reporter {
         { deadlineMs: DEADLINE_MS },
       );
       this.failing.delete(address);
-      for (const grant of reply.purge) await this.options.replicas.purge(grant, requireGeneration(grant.generation));
+      for (const grant of reply.purge) this.purge(grant, requireGeneration(grant.generation));
     } catch (error) {
       if (!this.failing.has(address))
         this.options.logger.warn('report failed', {
@@ -88,6 +90,19 @@ export class Reporter {
     } finally {
       this.busy.delete(address);
     }
+  }
+
+  /**
+   * With a copy goes its promised epoch. Started anew with a map from before, this node would follow an old leader again and acknowledge
+   * for it (INV-3), so the map is saved first. Large copies take a while to go; reports go on meanwhile.
+   */
+  private purge(id: PartitionId, granted: Generation): void {
+    this.options
+      .mapsSaved()
+      .then(() => this.options.replicas.purge(id, granted))
+      .catch((error: unknown) =>
+        this.options.logger.error('purge failed', { event: 'purge-failed', ...id, error: CadastreError.from(error) }),
+      );
   }
 
   private reports(): Wire.ReplicaReport[] {

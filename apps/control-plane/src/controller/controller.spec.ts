@@ -479,6 +479,50 @@ describe('failover', () => {
     expect(performance.now() - since).toBeGreaterThanOrEqual(450);
   });
 
+  // Plan: a keyspace with more segments than one transaction may touch; a node dies, and it leads nowhere any more.
+  it('fails over a map that one transaction cannot change', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(
+      { ...spec, scheme: { ...spec.scheme, slots: 16_384 } as typeof spec.scheme },
+      act,
+    );
+    await world.disconnect(cp, 'n1');
+    await until('n1 counts nowhere', () => recordsOf(cp).every((r) => !inSyncOf(r).includes('n1')));
+  });
+
+  // Plan: six nodes are registered and gone for good without a copy (drained, then stopped); a node with copies dies and is failed over.
+  it('is not frozen by nodes that were gone before', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    for (let i = 7; i <= 12; i += 1) await world.connect(cp, i);
+    for (let i = 7; i <= 12; i += 1) await world.disconnect(cp, `n${i}`);
+    await world.disconnect(cp, 'n1');
+    await until('n1 counts nowhere', () => recordsOf(cp).every((r) => !inSyncOf(r).includes('n1')));
+    expect(cp.controller.frozen).toBeUndefined();
+  });
+
+  // Plan: a leader asks for a joiner and is started anew before the change is made; what its life before asked for is not done.
+  it('does not carry out what a leader asked for in a life before', async () => {
+    world = new World();
+    const cp = await world.begin();
+    world.agents.stop();
+    await cp.operations.createKeyspace(spec, act);
+    const record = recordOf(cp, 0);
+    const node = leaderOf(record)!;
+    const command = { node, keyspace: 'orders', partition: 0, epoch: record.epoch, add: [], reason: 'test' };
+    const lease = await cp.store.grantLease(60_000);
+    const anew = cp.register.commit(() => ({
+      ...sessionPart({ node, incarnation: 'i', address: `${node}:1` }, lease.id),
+      result: undefined,
+    }));
+    const asked = cp.controller.changeInSync({ ...command, remove: [followerOf(cp, 0)] });
+    await expect(asked).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', field: 'node' });
+    await anew;
+    expect(inSyncOf(recordOf(cp, 0)).length).toBe(3);
+  });
+
   // Plan: half of the nodes vanish at once; nothing is promoted, and the controller says why.
   it('freezes when too many nodes vanish at once', async () => {
     world = new World();

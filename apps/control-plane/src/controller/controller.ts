@@ -1,4 +1,4 @@
-import type { Generation, PartitionRecord } from '@cadastre/core';
+import type { Generation, KeyspaceMap, PartitionRecord } from '@cadastre/core';
 import {
   brake,
   CadastreError,
@@ -6,12 +6,13 @@ import {
   growInSync,
   inSyncOf,
   leaderOf,
+  nextGeneration,
   replicaOn,
   shrinkInSync,
 } from '@cadastre/core';
-import { type Clock, type Logger, delay } from '@cadastre/runtime';
-import type { Mandate, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
-import { controllerCodec, Election, keys, partitionsPart, requireKeyspace } from '@cadastre/store';
+import { type Clock, type Logger, type MonotonicMs, delay } from '@cadastre/runtime';
+import type { Mandate, Part, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
+import { compare, controllerCodec, Election, join, keys, partitionsPart, requireKeyspace } from '@cadastre/store';
 import { Executor } from './executor.js';
 import type { Observed } from './observed.js';
 import { PurgeBook } from './purge-book.js';
@@ -36,7 +37,16 @@ export interface ControllerOptions {
 }
 
 const RECONCILE_MS = 250;
+
 const SETTLE_MS = 10_000;
+
+interface Gone {
+  readonly since: MonotonicMs;
+  /** The map counted on a copy there when it went. */
+  readonly counts: boolean;
+  /** The failover that followed has been made. */
+  handled: boolean;
+}
 
 /**
  * The part that acts by itself, on the one replica that holds the election. It keeps no plan in its head: each round looks at the
@@ -49,6 +59,8 @@ export class Controller implements ControllerPort {
   private mandate: Mandate | undefined;
   private mandateSince = 0;
   private frozenBecause: string | undefined;
+  /** Nodes that are away, since when as this controller sees it. */
+  private readonly gone = new Map<string, Gone>();
   /** Nodes seen connected under this mandate: when they vanish, they are lost at once. */
   private readonly seen = new Set<string>();
   private kicked: (() => void) | undefined;
@@ -115,11 +127,12 @@ export class Controller implements ControllerPort {
   async changeInSync(command: ChangeInSyncCommand): Promise<{ record: PartitionRecord; generation: Generation }> {
     const { register, logger } = this.options;
     const mandate = this.requireMandate();
+    const session = sessionOf(register.state, command.node);
     const committed = await register.commit((state) => {
       const { record, generation } = decideInSync(state, command);
       if (!record) return { compare: [], ops: [], result: { record: current(state, command), generation } };
-      const part = partitionsPart(state, command.keyspace, [record]);
-      return { ...part, result: { record, generation: part.generation } };
+      const part = join(sameSession(state, command.node, session), partitionsPart(state, command.keyspace, [record]));
+      return { ...part, result: { record, generation: nextGeneration(generation) } };
     }, mandate.fence);
     logger.info('in-sync set changed', {
       keyspace: command.keyspace,
@@ -152,6 +165,8 @@ export class Controller implements ControllerPort {
     this.mandate = undefined;
     this.frozenBecause = undefined;
     this.executor.reset();
+    this.purges.reset();
+    this.gone.clear();
     this.seen.clear();
     this.options.logger.warn('no longer active', { reason });
   }
@@ -182,11 +197,8 @@ export class Controller implements ControllerPort {
       await this.executor.round(mandate.fence, this.frozenBecause !== undefined);
     } catch (error) {
       const { code, message } = CadastreError.from(error);
-      const log =
-        code === 'NOT_ACTIVE' || code === 'UNAVAILABLE' || code === 'UNKNOWN_OUTCOME'
-          ? this.options.logger.warn
-          : this.options.logger.error;
-      log('a round of the controller ended early', {
+      const expected = code === 'NOT_ACTIVE' || code === 'UNAVAILABLE' || code === 'UNKNOWN_OUTCOME';
+      this.options.logger[expected ? 'warn' : 'error']('a round of the controller ended early', {
         code,
         reason: message,
         ...(code === 'INTERNAL' && { stack: (error as Error).stack }),
@@ -198,9 +210,20 @@ export class Controller implements ControllerPort {
   private async failOver(mandate: Mandate): Promise<void> {
     const { state } = this.options.register;
     const lost = this.lostNodes(state);
-    this.frozenBecause = brake(lost.size, state.nodes.size);
+    this.frozenBecause = brake(this.goneAtOnce(state, lost), state.nodes.size);
     if (lost.size === 0 || this.frozenBecause) return;
-    for (const name of state.keyspaces.keys()) await this.failOverKeyspace(name, mandate);
+    for (const name of state.keyspaces.keys()) await this.failOverKeyspace(name, lost, mandate);
+    for (const [node, gone] of this.gone) if (lost.has(node)) gone.handled = true;
+  }
+
+  /** A node that is away for long, or on which the map counted for nothing when it went, is no sign of a fault that spreads. */
+  private goneAtOnce(state: RegisterState, lost: ReadonlySet<string>): number {
+    const now = this.options.clock.monotonicMs();
+    for (const node of this.gone.keys()) if (!lost.has(node)) this.gone.delete(node);
+    const news = [...lost].filter((node) => !this.gone.has(node));
+    const trusted = news.length > 0 ? trustedNodes(state) : new Set<string>();
+    for (const node of news) this.gone.set(node, { since: now, counts: trusted.has(node), handled: false });
+    return [...this.gone.values()].filter((g) => g.counts && (!g.handled || now - g.since < AT_ONCE_MS)).length;
   }
 
   private lostNodes(state: RegisterState): Set<string> {
@@ -214,14 +237,27 @@ export class Controller implements ControllerPort {
     return lost;
   }
 
-  private async failOverKeyspace(name: string, mandate: Mandate): Promise<void> {
-    const committed = await this.options.register.commit((state) => {
-      const lost = this.lostNodes(state);
-      const { map } = requireKeyspace(state, name);
-      const leading = leaderCounts(map.records());
+  private async failOverKeyspace(name: string, lost: ReadonlySet<string>, mandate: Mandate): Promise<void> {
+    let from = 0;
+    while (from < Infinity && this.mandate === mandate) from = await this.failOverSome(name, from, lost, mandate);
+  }
+
+  /**
+   * @param gone those that the brake let through; one that is back is spared, one that went later waits for the next round
+   * @returns the partition to go on from, Infinity at the end
+   */
+  private async failOverSome(name: string, from: number, gone: ReadonlySet<string>, mandate: Mandate): Promise<number> {
+    const { result } = await this.options.register.commit((state) => {
+      const lost = new Set([...gone].filter((node) => !isConnected(state, node)));
+      const { map, record: keyspace } = requireKeyspace(state, name);
+      const leading = leaderCounts(map);
       const changed: PartitionRecord[] = [];
+      const segments = new Set<number>();
       const reasons = new Set<string>();
-      for (let p = 0; p < map.partitions && changed.length < FAILOVERS_A_TXN; p += 1) {
+      let p = from;
+      for (; p < map.partitions; p += 1) {
+        const segment = Math.floor(p / keyspace.segmentSize);
+        if (segments.size === FAILOVER_SEGMENTS_A_TXN && !segments.has(segment)) break;
         const { record, reason } = decideFailover(
           map.record(p),
           (node) => !lost.has(node),
@@ -229,16 +265,18 @@ export class Controller implements ControllerPort {
         );
         if (!record) continue;
         changed.push(record);
+        segments.add(segment);
         reasons.add(reason);
         const leader = leaderOf(record)!;
         if (leader !== leaderOf(map.record(p))) leading.set(leader, (leading.get(leader) ?? 0) + 1);
       }
-      if (changed.length === 0) return { compare: [], ops: [], result: undefined };
+      const next = p < map.partitions ? p : Infinity;
+      if (changed.length === 0) return { compare: [], ops: [], result: { partitions: 0, why: '', next } };
       const part = partitionsPart(state, name, changed);
       const why = [...reasons].join('; ');
       return {
         ...part,
-        result: { partitions: changed.length, why },
+        result: { partitions: changed.length, why, next },
         audit: {
           actor: 'cadastre',
           verb: 'failover',
@@ -249,20 +287,48 @@ export class Controller implements ControllerPort {
         },
       };
     }, mandate.fence);
-    if (committed.result) this.options.logger.warn('failed over', { keyspace: name, ...committed.result });
+    const { partitions, why, next } = result;
+    if (partitions > 0) this.options.logger.warn('failed over', { keyspace: name, partitions, why });
+    return next;
   }
 }
 
-/** Of one keyspace; neighbours share segments, so this stays far below etcd's 128 operations. */
-const FAILOVERS_A_TXN = 4_000;
+/** Each is one operation of etcd's 128 a transaction, and some kilobytes of its 1.5 MiB. */
+const FAILOVER_SEGMENTS_A_TXN = 64;
+/** Losses that lie no further apart count as one for the brake. */
+const AT_ONCE_MS = 300_000;
 
-const leaderCounts = (records: readonly PartitionRecord[]): Map<string, number> => {
+/** Nodes whose copies the map counts as in sync anywhere. */
+const trustedNodes = (state: RegisterState): Set<string> => {
+  const trusted = new Set<string>();
+  for (const { map } of state.keyspaces.values())
+    for (const record of map.records()) for (const node of inSyncOf(record)) trusted.add(node);
+  return trusted;
+};
+
+const leaderCounts = (map: KeyspaceMap): Map<string, number> => {
   const counts = new Map<string, number>();
-  for (const record of records) {
-    const leader = leaderOf(record);
+  for (let p = 0; p < map.partitions; p += 1) {
+    const leader = map.leader(p)?.id;
     if (leader !== undefined) counts.set(leader, (counts.get(leader) ?? 0) + 1);
   }
   return counts;
+};
+
+const sessionOf = (state: RegisterState, node: string) => state.sessions.get(node)?.leaseId;
+
+/**
+ * A leader that was started anew leads on under its old epoch and knows nothing of what it had asked for: it acknowledges writes without
+ * the joiner. What it asked for in its life before must not take effect any more (INV-3).
+ */
+const sameSession = (state: RegisterState, node: string, session: ReturnType<typeof sessionOf>): Part => {
+  if (sessionOf(state, node) !== session)
+    throw new CadastreError('FAILED_PRECONDITION', `${node} has begun another session since it asked`, {
+      field: 'node',
+      remedy: 'ask again',
+    });
+  const key = keys.session(node);
+  return { compare: [session === undefined ? compare.absent(key) : compare.lease(key, session)], ops: [] };
 };
 
 const current = (state: RegisterState, { keyspace, partition }: ChangeInSyncCommand): PartitionRecord => {

@@ -9,33 +9,43 @@ import { isConnected } from './world.js';
 /**
  * The golden rule (INV-5) for copies that the map no longer names: such a copy may go once the map without it is committed, the whole
  * in-sync set has said that it acts on that map, and as many in-sync copies as wanted exist. The book remembers the generation at
- * which a copy was first seen to be outside the map; a new controller begins anew, which only delays.
+ * which a copy was first seen to be outside the map, for as long as its node reports it; a new controller begins anew, which only delays.
  */
 export class PurgeBook {
-  private readonly seen = new Map<string, Generation>();
+  /** By node, then `keyspace/partition`. */
+  private readonly seen = new Map<string, ReadonlyMap<string, Generation>>();
 
   constructor(private readonly observed: Observed) {}
 
   grants(state: RegisterState, report: AgentReport): PurgeGrant[] {
     const grants: PurgeGrant[] = [];
+    const seen = new Map<string, Generation>();
     for (const replica of report.replicas) {
-      const grant = this.grant(state, report.node, replica);
+      const grant = this.grant(state, report.node, replica, seen);
       if (grant) grants.push(grant);
     }
+    if (seen.size > 0) this.seen.set(report.node, seen);
+    else this.seen.delete(report.node);
     return grants;
   }
 
-  private grant(state: RegisterState, node: string, replica: ReplicaReport): PurgeGrant | undefined {
+  reset(): void {
+    this.seen.clear();
+  }
+
+  private grant(
+    state: RegisterState,
+    node: string,
+    replica: ReplicaReport,
+    seen: Map<string, Generation>,
+  ): PurgeGrant | undefined {
     const view = state.keyspaces.get(replica.keyspace);
-    const key = `${node} ${replica.keyspace}/${replica.partition}`;
+    const key = `${replica.keyspace}/${replica.partition}`;
     if (!view || replica.partition >= view.map.partitions) return undefined;
     const record = view.map.record(replica.partition);
-    if (replicaOn(record, node)) {
-      this.seen.delete(key);
-      return undefined;
-    }
-    const since = this.seen.get(key) ?? view.map.generation;
-    this.seen.set(key, since);
+    if (replicaOn(record, node)) return undefined;
+    const since = this.seen.get(node)?.get(key) ?? view.map.generation;
+    seen.set(key, since);
     if (!this.isSafe(state, replica.keyspace, record, since, view.map.spec.replicationFactor)) return undefined;
     if (!this.observed.applied(node, replica.keyspace, since)) return undefined;
     return { keyspace: replica.keyspace, partition: replica.partition, generation: since };

@@ -277,7 +277,7 @@ const moveRow = (move) => {
   const row = h(
     'tr',
     {},
-    h('td', { 'data-label': 'step', class: 'num quiet' }, formatCount(move.step + 1)),
+    h('td', { 'data-label': 'step', class: 'num quiet' }, formatCount(move.step)),
     h('th', { scope: 'row', class: 'mono' }, `${move.keyspace}/${move.partition}`),
     h('td', { 'data-label': 'change' }, changeOf(move)),
     h('td', { 'data-label': 'data', class: 'num' }, move.kind === 'leader' ? '—' : formatBytes(move.bytes)),

@@ -64,6 +64,14 @@ describe('a running plan', () => {
     });
   });
 
+  it('keeps the list of failures short', () => {
+    // The most moves that a plan may have fail: the sentence is stored three times in one transaction.
+    const moves = Array.from({ length: 5_000 }, (_, i) => at(i, 1, 'failed'));
+    const { why } = decidePlan('executing', moves, {}, limits);
+    expect(why.length).toBeLessThan(4_000);
+    expect(why).toContain('and 4980 more');
+  });
+
   it('completes when all are done', () => {
     // Nothing is left, also while paused.
     expect(decidePlan('executing', [at(0, 1, 'done')], {}, limits).finish).toBe('complete');

@@ -63,14 +63,23 @@ const decideCancel = (flying: readonly MoveProgress[], moves: readonly MoveProgr
   };
 };
 
+const FAILURES_NAMED = 20;
+
 const decideEnd = (moves: readonly MoveProgress[]): PlanDecision => {
   const failed = moves.filter((m) => m.phase === 'failed' || m.phase === 'cancelled');
   if (failed.length === 0) return { start: [], finish: 'complete', why: `all ${moves.length} moves are done` };
-  const list = failed.map(
-    ({ move, note }) =>
-      `move ${move.index} (${move.keyspace} partition ${move.partition} to ${move.to})${note === undefined ? '' : `: ${note}`}`,
-  );
-  return { start: [], finish: 'fail', why: `${failed.length} of ${moves.length} moves failed: ${list.join('; ')}` };
+  // The sentence goes into the plan's record, its events and the audit log, in one transaction of limited size.
+  const list = failed
+    .slice(0, FAILURES_NAMED)
+    .map(
+      ({ move, note }) =>
+        `move ${move.index} (${move.keyspace} partition ${move.partition} to ${move.to})${note === undefined ? '' : `: ${note}`}`,
+    );
+  return {
+    start: [],
+    finish: 'fail',
+    why: `${failed.length} of ${moves.length} moves failed: ${list.join('; ')}${failed.length > FAILURES_NAMED ? `; and ${failed.length - FAILURES_NAMED} more` : ''}`,
+  };
 };
 
 const admit = (waiting: readonly MoveProgress[], flying: readonly MoveProgress[], limits: PlanLimits): number[] => {

@@ -1,7 +1,7 @@
 import type { PartitionRecord } from '../map/records.js';
 import { inSyncOf } from '../map/records.js';
 import type { ReplicaCore } from './replica-core.js';
-import type { CallToken, ContentMark, Pull, ReplicaAction, ReplicaEvent } from './replication-types.js';
+import type { CallToken, ContentMark, Pull, ReplicaAction, ReplicaEvent, WriteOutcome } from './replication-types.js';
 
 /**
  * On the way into the in-sync set. From the first stage on its acknowledgement is required, because an in-sync replica must hold
@@ -39,6 +39,8 @@ interface Change {
 
 type FollowEvent = Extract<ReplicaEvent, { type: 'follow' }>;
 const BIG_GAP_MS = 1000;
+/** Calls that wait for one entry: retries whose callers are gone must not pile up. */
+const CALLS_AN_ENTRY = 8;
 
 /** One epoch of leading. A new epoch is a new object: nothing that was learned under an older one counts (INV-3). */
 export class LeaderRole {
@@ -88,13 +90,21 @@ export class LeaderRole {
   write({ token, requestId, ops }: Extract<ReplicaEvent, { type: 'write' }>): void {
     if (this.phase !== 'serving' || this.fenced) return this.core.reply(token, { kind: 'not-leader' });
     const known = this.core.recent.find(requestId);
+    const tooFew = this.tooFew();
+    if (tooFew) return this.core.reply(token, known ? { ...tooFew, appended: true } : tooFew);
     if (known && known.seq <= this.commitSeq)
       return this.core.reply(token, { kind: 'done', epoch: known.epoch, seq: known.seq });
     if (known) return this.wait(known.seq, token);
-    const inSync = inSyncOf(this.record).length;
-    if (inSync < this.minInSync) return this.core.reply(token, { kind: 'too-few', inSync, minInSync: this.minInSync });
+    const uncommitted = this.core.log.lastSeq - this.commitSeq;
+    if (uncommitted >= Math.min(this.core.options.uncommittedMax, this.core.entriesMax()))
+      return this.core.reply(token, { kind: 'busy', uncommitted });
     this.wait(this.append(requestId, ops), token);
     return undefined;
+  }
+
+  private tooFew(): Extract<WriteOutcome, { kind: 'too-few' }> | undefined {
+    const inSync = inSyncOf(this.record).length;
+    return inSync < this.minInSync ? { kind: 'too-few', inSync, minInSync: this.minInSync } : undefined;
   }
 
   durable(now: number): void {
@@ -106,7 +116,9 @@ export class LeaderRole {
     const peer = this.peers.get(event.from);
     if (!peer)
       return this.core.act({ type: 'send-refused', to: event.from, epoch: this.epoch, reason: 'not a replica' });
+    if (peer.inSync && event.appliedSeq > this.core.log.lastSeq) return this.lostOwnData(event);
     this.detach(peer);
+    peer.acked = Math.min(peer.acked, event.lastSeq); // what it does not have any more does not count
     const verdict = this.compareLogs(event);
     if (verdict === 'need-snapshot')
       return this.core.act({ type: 'send-need-snapshot', to: peer.node, epoch: this.epoch });
@@ -117,6 +129,17 @@ export class LeaderRole {
     peer.nextSeq = event.lastSeq + 1;
     peer.sentCommit = -1; // an answer even when there is nothing to tell: it says that the Follow was accepted
     return this.offer(peer);
+  }
+
+  /** Only what was committed is applied, and this node held all of that: leading on would make the loss final. */
+  private lostOwnData({ from, appliedSeq }: FollowEvent): void {
+    if (!this.fenced)
+      this.core.act({
+        type: 'trouble',
+        reason: `${from} has applied ${appliedSeq}, the log here ends at ${this.core.log.lastSeq}: this disk has lost acknowledged writes`,
+      });
+    this.fenced = true;
+    this.core.act({ type: 'send-refused', to: from, epoch: this.epoch, reason: 'this leader has lost data' });
   }
 
   /** `equal`, or the seq after which the follower's log must be cut, or `need-snapshot`. */
@@ -263,6 +286,7 @@ export class LeaderRole {
   }
 
   private nextChange(now: number): void {
+    if (this.fenced) return undefined;
     const late = [...this.peers.values()].filter(
       (p) =>
         p.inSync &&
@@ -309,8 +333,10 @@ export class LeaderRole {
 
   private wait(seq: number, token: CallToken): void {
     const tokens = this.waiting.get(seq);
-    if (tokens) tokens.push(token);
-    else this.waiting.set(seq, [token]);
+    if (!tokens) return void this.waiting.set(seq, [token]);
+    tokens.push(token);
+    if (tokens.length > CALLS_AN_ENTRY)
+      this.core.reply(tokens.shift()!, { kind: 'busy', uncommitted: tokens.length, appended: true });
   }
 
   private append(requestId: string, ops: Extract<ReplicaEvent, { type: 'write' }>['ops']): number {
@@ -347,7 +373,9 @@ export class LeaderRole {
     if (!tokens) return;
     this.waiting.delete(seq);
     const epoch = this.core.log.epochAt(seq) ?? this.epoch;
-    for (const token of tokens) this.core.reply(token, { kind: 'done', epoch, seq });
+    const tooFew = this.tooFew();
+    for (const token of tokens)
+      this.core.reply(token, tooFew ? { ...tooFew, appended: true } : { kind: 'done', epoch, seq });
   }
 
   private trim(): void {

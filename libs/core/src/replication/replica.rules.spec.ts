@@ -91,6 +91,36 @@ describe('a leader', () => {
     ]);
   });
 
+  it('does not acknowledge what too few copies have, not even on a retry', () => {
+    const bench = serving(2);
+    bench.feed(write);
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    const tooFew = { kind: 'too-few', inSync: 1, minInSync: 2, appended: true };
+    const shrunk = bench.record(shrinkInSync(record, 'b'));
+    expect(shrunk).toContainEqual({ type: 'reply', token: 1, outcome: tooFew });
+    expect(bench.feed({ ...write, token: 2 })).toEqual([{ type: 'reply', token: 2, outcome: tooFew }]);
+  });
+
+  it('takes no more writes than it can hold while a follower is silent, and forgets callers that asked too often', () => {
+    const bench = serving();
+    Object.assign((bench.machine as unknown as { core: { options: object } }).core.options, { uncommittedMax: 2 });
+    bench.feed(write);
+    bench.feed({ ...write, token: 2, requestId: 'r2' });
+    expect(repliesOf(bench.feed({ ...write, token: 3, requestId: 'r3' }))).toEqual(['busy']);
+    const replies = Array.from({ length: 9 }, (_, i) => repliesOf(bench.feed({ ...write, token: 10 + i }))).flat();
+    expect(replies).toEqual(['busy', 'busy']);
+  });
+
+  it('does not go on leading when an in-sync follower has applied more than it has', () => {
+    const bench = new Bench('a');
+    bench.record(record);
+    const actions = bench.feed({ type: 'follow', from: 'b', epoch: 1, lastSeq: 9, lastEpoch: 1, appliedSeq: 7 });
+    expect(typesOf(actions)).toEqual(['trouble', 'send-refused']);
+    for (bench.now = 100; bench.now < 2000; bench.now += 100)
+      expect(typesOf(bench.feed({ type: 'tick' }))).not.toContain('change-in-sync');
+    expect(bench.machine.phase).toBe('sealing');
+  });
+
   it('proposes to remove a silent follower and keeps waiting for it until the map says so', () => {
     const bench = serving();
     bench.feed(write);

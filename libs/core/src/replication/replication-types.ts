@@ -35,6 +35,8 @@ export interface ReplicationOptions {
   readonly keepEntries: number;
   /** The log is trimmed above this even when a learner still needs it; that learner then starts anew. */
   readonly keepBytes: number;
+  /** Entries of a leader's log that wait to be committed at most; above it writes are refused, so that a silent follower costs no memory. */
+  readonly uncommittedMax: number;
 }
 
 export const REPLICATION_DEFAULTS: ReplicationOptions = {
@@ -44,6 +46,7 @@ export const REPLICATION_DEFAULTS: ReplicationOptions = {
   changeRetryMs: 250,
   keepEntries: 8192,
   keepBytes: 64 * 1024 * 1024,
+  uncommittedMax: 8192,
 };
 
 /** What a replica finds on its disk when its process starts. */
@@ -106,7 +109,10 @@ export type ReplicaEvent =
 export type WriteOutcome =
   | { readonly kind: 'done'; readonly epoch: number; readonly seq: number }
   | { readonly kind: 'not-leader' }
-  | { readonly kind: 'too-few'; readonly inSync: number; readonly minInSync: number };
+  /** `appended`: it is in the log and may take effect, but too few copies have it for it to be acknowledged (INV-3). */
+  | { readonly kind: 'too-few'; readonly inSync: number; readonly minInSync: number; readonly appended?: true }
+  /** `appended`: other calls under the same request id took this one's place; it may take effect. */
+  | { readonly kind: 'busy'; readonly uncommitted: number; readonly appended?: true };
 
 export type ReplicaAction =
   | { readonly type: 'promise'; readonly epoch: number }

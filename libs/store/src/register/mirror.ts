@@ -85,7 +85,7 @@ export class RegisterMirror {
   private resync(kvs: readonly KeyValue[], revision: Revision): void {
     const touched = new Set([...this.raw.keys(), ...kvs.map((kv) => kv.key)]);
     this.raw.clear();
-    for (const kv of kvs) this.raw.set(kv.key, kv);
+    for (const kv of kvs) this.keep(kv);
     this.apply(touched, revision, true);
     this.markFirst();
   }
@@ -94,10 +94,15 @@ export class RegisterMirror {
     const touched = new Set<string>();
     for (const { type, kv } of events) {
       touched.add(kv.key);
-      if (type === 'put') this.raw.set(kv.key, kv);
+      if (type === 'put') this.keep(kv);
       else this.raw.delete(kv.key);
     }
     this.apply(touched, revision, false);
+  }
+
+  /** Not what nobody here reads: the audit log grows for ever. */
+  private keep(kv: KeyValue): void {
+    if (parseKey(kv.key).kind !== 'other') this.raw.set(kv.key, kv);
   }
 
   private apply(touched: ReadonlySet<string>, revision: Revision, whole: boolean): void {

@@ -1,0 +1,36 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from '@jest/globals';
+import { systemClock } from '@cadastre/runtime';
+import { Gate } from './gate.js';
+import { KvService } from './kv-service.js';
+
+describe('KvService', () => {
+  // Plan: two writes wait for a follower that never answers, in a gate for two; when their callers are gone there is room again.
+  it('does not let callers that are gone take the place of others', async () => {
+    const gate = new Gate({
+      node: 'a',
+      clock: systemClock,
+      holdMax: 2,
+      mapOf: () => undefined,
+      replica: () => undefined,
+    });
+    const admitted = { replica: { write: () => new Promise(() => undefined) }, map: { partitionOf: () => 0 } };
+    Object.assign(gate, { admit: () => Promise.resolve(admitted) });
+    const service = new KvService({ gate, engine: {} as never, clock: systemClock });
+    const put = service.handlers().put as unknown as (call: object, done: (error: object | null) => void) => void;
+    const begin = () => {
+      const target = { keyspace: 'orders', partition: 0, epoch: 1 };
+      const call = Object.assign(new EventEmitter(), {
+        request: { target, requestId: 'c:1', key: Buffer.from('k'), value: Buffer.from('v') },
+        getDeadline: () => new Date(systemClock.wallMs() + 60_000),
+      });
+      return { call, ended: new Promise<object | null>((resolve) => put(call, resolve)) };
+    };
+    const calls = [begin(), begin()];
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(begin().ended).resolves.toMatchObject({ details: expect.stringContaining('calls wait on a') });
+    for (const { call } of calls) call.emit('cancelled');
+    for (const { ended } of calls) expect(await ended).toMatchObject({ details: expect.stringContaining('gone') });
+    expect(await gate.hold(() => Promise.resolve('room'))).toBe('room');
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { addLearner, newRecord, shrinkInSync } from '@cadastre/core';
+import { MemoryEngine } from '@cadastre/engine';
+import { silentLogger, systemClock } from '@cadastre/runtime';
+import type { ChangeAnswer } from './in-sync-changes.js';
+import { ReplicaDriver, type ReplicaSurroundings } from './replica.driver.js';
+
+const id = { keyspace: 'orders', partition: 0 };
+const minInSync = 1;
+
+const until = async (test: () => boolean): Promise<void> => {
+  for (let i = 0; i < 1000 && !test(); i += 1) await new Promise((resolve) => setTimeout(resolve, 2));
+  expect(test()).toBe(true);
+};
+
+describe('ReplicaDriver', () => {
+  // Plan: the answer to an in-sync change comes later than a map that has a learner at the same epoch; the learner is not forgotten.
+  it('takes from an answer only a record of a newer epoch', async () => {
+    const engine = new MemoryEngine();
+    await engine.open();
+    await engine.create(id);
+    const first = newRecord(0, ['a', 'b']);
+    const shrunk = shrinkInSync(first, 'b');
+    const answer: ChangeAnswer = { outcome: 'refused', record: { record: shrunk, minInSync } };
+    const toFollower = jest.fn<ReplicaSurroundings['toFollower']>();
+    const stream = jest.fn<ReplicaSurroundings['stream']>();
+    let asked = false;
+    let answerNow: (answer: ChangeAnswer) => void = () => undefined;
+    const around: ReplicaSurroundings = {
+      node: 'a',
+      engine,
+      clock: systemClock,
+      logger: silentLogger,
+      inSyncTimeoutMs: 1,
+      toLeader: () => undefined,
+      toFollower,
+      stream,
+      changeInSync: () => {
+        asked = true;
+        return new Promise((resolve) => (answerNow = resolve));
+      },
+      fill: () => undefined,
+      stopFill: () => undefined,
+      onFatal: (error) => {
+        throw error;
+      },
+    };
+    const replica = new ReplicaDriver(id, around, 'active');
+    replica.dispatch({ type: 'record', record: first, minInSync });
+    await until(() => (replica.dispatch({ type: 'tick' }), asked));
+    replica.dispatch({ type: 'record', record: addLearner(shrunk, 'c'), minInSync });
+    await until(() => replica.machine.phase === 'serving');
+    answerNow(answer);
+    await new Promise((resolve) => setImmediate(resolve));
+    replica.dispatch({ type: 'follow', from: 'c', epoch: shrunk.epoch, lastSeq: 0, lastEpoch: 0, appliedSeq: 0 });
+    expect(toFollower).not.toHaveBeenCalled();
+    expect(stream).toHaveBeenCalledWith(replica, 'c');
+    replica.close(undefined);
+    await engine.close();
+  });
+});
