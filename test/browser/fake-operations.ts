@@ -51,7 +51,7 @@ const moves = (running: boolean): Wire.PlanMove[] =>
     const bytes = kind === 'leader' ? 0 : Math.round(1.3 * GIB) + index * 4_000_000;
     return {
       index,
-      step: Math.floor(index / 6),
+      step: 1 + Math.floor(index / 6),
       keyspace: index % 3 ? 'orders' : 'sessions',
       partition: 7 + index * 5,
       kind,

@@ -1,6 +1,7 @@
 import { CadastreError } from '@cadastre/core';
 import type { ActiveInfo } from '@cadastre/contracts';
 import { Peer } from '@cadastre/contracts';
+import { systemRandom } from '@cadastre/runtime';
 
 /** Connections by address, one each. */
 export class Peers {
@@ -23,7 +24,8 @@ const REDIRECTS = 3;
 /** The control plane as an agent sees it: any replica for reading, the active one for acting. */
 export class ControlPlane {
   private active: string | undefined;
-  private turn = 0;
+  /** Agents begin at different replicas, so that none gets them all. */
+  private turn = Math.floor(systemRandom() * 1024);
 
   constructor(
     private readonly addresses: readonly string[],

@@ -105,7 +105,18 @@ export class TestCluster {
     const rack = `r${(Math.floor((i - 1) / zones) % racksPerZone) + 1}`;
     const place = ['--label', `zone=${zone}`, '--label', `rack=${rack}`];
     const controlPlane = this.controlPlaneAddresses().join(',');
-    return ['--id', `n${i}`, '--data', data, '--listen', listen, '--control-plane', controlPlane, ...place, ...agentArgs];
+    return [
+      '--id',
+      `n${i}`,
+      '--data',
+      data,
+      '--listen',
+      listen,
+      '--control-plane',
+      controlPlane,
+      ...place,
+      ...agentArgs,
+    ];
   }
 
   /** Of a control plane (gRPC) or an agent. */

@@ -8,6 +8,13 @@ const KEPT_LINES = 2_000;
 /** For a look inside: `CADASTRE_NODE_ARGS="--cpu-prof --cpu-prof-dir=prof"`. */
 const NODE_ARGS = (process.env['CADASTRE_NODE_ARGS'] ?? '').split(' ').filter(Boolean);
 
+const living = new Set<ChildProcess>();
+process.once('exit', () => living.forEach((child) => child.kill('SIGKILL')));
+const endWithUs = (child: ChildProcess): void => {
+  living.add(child);
+  child.once('exit', () => living.delete(child));
+};
+
 export interface StartOptions {
   readonly name: string;
   readonly script: string;
@@ -26,9 +33,7 @@ export class ServerProcess {
     readonly name: string,
     private readonly child: ChildProcess,
   ) {
-    const end = () => child.kill('SIGKILL');
-    process.once('exit', end);
-    child.once('exit', () => process.removeListener('exit', end));
+    endWithUs(child);
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream! }).on('line', (line) => this.take(line));
   }
@@ -122,16 +127,14 @@ export interface Ended {
 /** Runs a Node script until it ends by itself; killed, with code null, when it has not after `withinMs`. */
 export const runToEnd = async (script: string, args: readonly string[], withinMs = 30_000): Promise<Ended> => {
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const end = () => child.kill('SIGKILL');
-  process.once('exit', end);
-  const timer = setTimeout(end, withinMs);
+  endWithUs(child);
+  const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(timer);
-  process.removeListener('exit', end);
   return { code, stdout, stderr };
 };
 

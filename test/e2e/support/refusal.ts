@@ -10,6 +10,8 @@ export interface Expected {
   readonly remedy: RegExp;
 }
 
+export const refused = (code: string, field: string, remedy: RegExp): Expected => ({ code, field, remedy });
+
 interface Said {
   readonly code?: unknown;
   readonly field?: unknown;
@@ -18,7 +20,11 @@ interface Said {
 }
 
 const judge = (said: Said, { code, field, remedy }: Expected): void => {
-  expect({ ...said, remedy: String(said.remedy) }).toMatchObject({ code, field, remedy: expect.stringMatching(remedy) });
+  expect({ ...said, remedy: String(said.remedy) }).toMatchObject({
+    code,
+    field,
+    remedy: expect.stringMatching(remedy),
+  });
   expect(String(said.message).length).toBeGreaterThan(10);
 };
 

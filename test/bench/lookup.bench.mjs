@@ -1,0 +1,135 @@
+// key -> partition -> leader, in ns per lookup: our map beside the clients of other systems and beside the bare hash with a bare
+// table. One candidate per process, so that none spoils the compiler's work for another; every answer is used. Keys are distinct, in
+// the order they lie in memory; bytes are views of one buffer, as when a request was just parsed. p50 is over whole passes.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { CANDIDATES, mapOf, PEERS, slotScheme } from './support/lookup-candidates.mjs';
+import { installPeers } from './support/lookup-peers.mjs';
+import { argument, print, round, summarise } from './support/figures.mjs';
+
+const KEYS = argument('keys', 1_000_000);
+const PASSES = argument('passes', 9);
+const PARTITIONS = [16_384, 1_000_000];
+const MIB = 2 ** 20;
+
+const pad = (i, width) => String(i).padStart(width, '0');
+const hex = (i, salt) => (Math.imul(i + 1, salt) >>> 0).toString(16).padStart(8, '0');
+const KINDS = {
+  'short string': (i) => `user_${pad(i, 7)}`,
+  UUID: (i) => {
+    const [a, b, c] = [hex(i, 0x9e3779b1), hex(i, 0x85ebca77), hex(i, 0xc2b2ae3d)];
+    return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-8${c.slice(1, 4)}-${c.slice(4)}${pad(i.toString(16), 8)}`;
+  },
+  '64 bytes': (i) => `tenant/${hex(i, 0x27d4eb2f)}/orders/2026/${hex(i, 0x165667b1)}/line/${pad(i, 22)}`,
+};
+
+const one = process.argv.indexOf('--candidate');
+if (one >= 0) measureOne(process.argv[one + 1], argument('of', 0), Object.keys(KINDS)[argument('kind', 0)]);
+else measureAll();
+
+function measureOne(id, partitions, kind) {
+  const candidate = CANDIDATES.find((each) => each.id === id);
+  const count = Math.min(KEYS, Math.ceil((candidate.most ?? Infinity) / partitions));
+  const keys = keysOf(kind, candidate.form, count);
+  const lookup = candidate.make(partitions);
+  let sum = pass(lookup, keys.slice(0, Math.min(count, 50_000))) + pass(lookup, keys);
+  const passes = candidate.most ? 3 : PASSES;
+  const nanos = [];
+  for (let i = 0; i < passes; i += 1) {
+    globalThis.gc?.();
+    const began = process.hrtime.bigint();
+    sum += pass(lookup, keys);
+    nanos.push(Number(process.hrtime.bigint() - began) / count);
+  }
+  const { p50, n } = summarise(nanos);
+  process.stdout.write(
+    JSON.stringify({ nsPerLookup: p50, passes: n, n: count, bytesAllocatedPerLookup: allocated(lookup, keys), sum }),
+  );
+}
+
+function pass(lookup, keys) {
+  let sum = 0;
+  for (let i = 0; i < keys.length; i += 1) sum += lookup(keys[i]);
+  return sum;
+}
+
+/** Heap used before and after a pass without a collection in between: the least of several, as the compiler allocates too. */
+function allocated(lookup, keys) {
+  const some = keys.slice(0, Math.min(keys.length, 10_000));
+  let least = Infinity;
+  for (let i = 0; i < 5; i += 1) {
+    globalThis.gc?.();
+    const before = process.memoryUsage();
+    pass(lookup, some);
+    const after = process.memoryUsage();
+    const more = after.heapUsed + after.external - before.heapUsed - before.external;
+    if (more >= 0) least = Math.min(least, more);
+  }
+  // Below 1/4 byte a lookup is what `memoryUsage` itself and the loop's bookkeeping allocate.
+  const each = least / some.length;
+  return each < 0.25 ? 0 : round(each);
+}
+
+function keysOf(kind, form, count) {
+  const texts = Array.from({ length: count }, (_, i) => KINDS[kind](i));
+  // Texts that were put together are ropes until they are read: make them flat, as those of a request are.
+  if (form === 'string') return Buffer.from(texts.join('\n'), 'latin1').toString('latin1').split('\n');
+  const all = Buffer.from(texts.join(''), 'latin1');
+  const keys = [];
+  for (let i = 0, at = 0; i < count; at += texts[i].length, i += 1) keys.push(all.subarray(at, at + texts[i].length));
+  return keys;
+}
+
+function measureAll() {
+  const failed = installPeers();
+  if (failed) process.stderr.write(`peers cannot be installed, only ours is measured: ${failed}\n`);
+  const candidates = CANDIDATES.filter((each) => !failed || !PEERS.includes(each.id));
+  for (const partitions of PARTITIONS) {
+    const mapMiBPerMillion = mapSize(partitions);
+    Object.keys(KINDS).forEach((kind, number) => {
+      const chosen = candidates.filter((each) => (each.only ?? partitions) === partitions);
+      const measured = new Map(chosen.map((each) => [each.id, child(each.id, partitions, number)]));
+      for (const each of chosen) print(rowOf(each, { partitions, kind, measured, mapMiBPerMillion }));
+    });
+  }
+}
+
+function rowOf(candidate, { partitions, kind, measured, mapMiBPerMillion }) {
+  const { sum: _, ...figures } = measured.get(candidate.id);
+  const isOurs = candidate.id.startsWith('ours');
+  const to = (id) => measured.has(id) && round(figures.nsPerLookup / measured.get(id).nsPerLookup);
+  const faster = (id) => measured.has(id) && [id, round(measured.get(id).nsPerLookup / figures.nsPerLookup)];
+  return {
+    bench: 'lookup',
+    keys: kind,
+    partitions,
+    candidate: candidate.name,
+    hash: candidate.hash,
+    keyForm: candidate.form,
+    ...figures,
+    ...(candidate.versus && { ratioToFloor: to(candidate.versus) }),
+    ...(isOurs && { timesFasterThan: Object.fromEntries(PEERS.map(faster).filter(Boolean)), mapMiBPerMillion }),
+  };
+}
+
+function child(id, partitions, kind) {
+  const args = ['--candidate', id, '--of', partitions, '--kind', kind, '--keys', KEYS, '--passes', PASSES].map(String);
+  const flags = ['--expose-gc', '--max-old-space-size=4096', fileURLToPath(import.meta.url)];
+  const done = spawnSync(process.execPath, [...flags, ...args], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${id} at ${partitions}: ${done.stderr}`);
+  return JSON.parse(done.stdout);
+}
+
+/** MiB that a map of RF 3 holds per million partitions, with its partitioner: all of heap and array buffers. */
+function mapSize(partitions) {
+  const used = () => {
+    globalThis.gc?.();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  mapOf(slotScheme('murmur3')(partitions), partitions);
+  const before = used();
+  const map = mapOf(slotScheme('murmur3')(partitions), partitions);
+  const size = used() - before;
+  return map.partitions === partitions ? round((size / partitions) * (1_000_000 / MIB)) : undefined;
+}
