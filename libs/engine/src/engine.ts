@@ -11,6 +11,10 @@
  *   FAILED_PRECONDITION (wrong state or order), RESOURCE_EXHAUSTED (disk full), INTERNAL (I/O error).
  */
 
+import type { LogOp as Op, ReplicatedEntry as LogEntry } from '@cadastre/core';
+
+export type { LogEntry, Op };
+
 /** Longest key that Cadastre accepts, in bytes. */
 export const MAX_KEY_BYTES = 4096;
 /** Largest value that Cadastre accepts, in bytes. */
@@ -19,19 +23,6 @@ export const MAX_VALUE_BYTES = 1024 * 1024;
 export interface PartitionId {
   readonly keyspace: string;
   readonly partition: number;
-}
-
-export type Op =
-  | { readonly kind: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
-  | { readonly kind: 'delete'; readonly key: Uint8Array };
-
-export interface LogEntry {
-  readonly epoch: number;
-  /** Contiguous per partition, from 1. */
-  readonly seq: number;
-  /** '' = none. */
-  readonly requestId: string;
-  readonly ops: readonly Op[];
 }
 
 export type Pair = readonly [key: Uint8Array, value: Uint8Array];

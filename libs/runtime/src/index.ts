@@ -3,3 +3,4 @@ export * from './clock.js';
 export * from './hash.js';
 export * from './logger.js';
 export * from './random.js';
+export * from './process-mark.js';

@@ -1,25 +1,7 @@
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { CadastreError } from '@cadastre/core';
-
-/** When a process began, in ticks since boot: with its id, that names it for good. Empty where the system does not tell. */
-const startOf = (pid: number): string => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
-};
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
+import { isMarkAlive, processMark } from '@cadastre/runtime';
 
 /** Two supervisors on the same data would fight over it. A lock whose owner is gone is taken over. @returns a function that frees it */
 export const lockFolder = (folder: string): (() => void) => {
@@ -27,7 +9,7 @@ export const lockFolder = (folder: string): (() => void) => {
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
       const file = openSync(path, 'wx');
-      writeSync(file, `${process.pid} ${startOf(process.pid)}\n`);
+      writeSync(file, `${processMark()}\n`);
       closeSync(file);
       return () => rmSync(path, { force: true });
     } catch (error) {
@@ -40,10 +22,8 @@ export const lockFolder = (folder: string): (() => void) => {
 };
 
 const refuseIfOwned = (path: string, folder: string): void => {
-  const [pid = '', start = ''] = readFileSync(path, 'utf8').trim().split(' ');
-  const owner = Number(pid);
-  if (Number.isInteger(owner) && owner > 0 && isAlive(owner) && startOf(owner) === start)
-    throw inUse(folder, `process ${owner}`);
+  const mark = readFileSync(path, 'utf8');
+  if (isMarkAlive(mark)) throw inUse(folder, `process ${mark.split(' ')[0]}`);
 };
 
 const inUse = (folder: string, by: string): CadastreError =>

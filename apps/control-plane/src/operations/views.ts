@@ -1,5 +1,5 @@
-import type { KeyspaceMap, PlanState } from '@cadastre/core';
-import { allowedActions, inSyncOf, leaderOf, votersOf } from '@cadastre/core';
+import type { KeyspaceMap } from '@cadastre/core';
+import { allowedActions, inSyncOf, isFinal, leaderOf, votersOf } from '@cadastre/core';
 import { encodeRecord, encodeSpec, type Wire } from '@cadastre/contracts';
 import type { KeyspaceView, PlanView, RegisterState } from '@cadastre/store';
 import type { Observed } from '../controller/observed.js';
@@ -107,15 +107,7 @@ export const nodeView = (
   };
 };
 
-const ENDED: ReadonlySet<PlanState> = new Set([
-  'completed',
-  'cancelled',
-  'failed',
-  'rejected',
-  'superseded',
-  'expired',
-]);
-export const hasEnded = (state: PlanState): boolean => ENDED.has(state);
+export const hasEnded = isFinal;
 
 export const planView = (plan: PlanView, observed: Observed, withMoves: boolean): Wire.Plan => {
   const { head, body } = plan;

@@ -1,42 +1,11 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CadastreError } from '@cadastre/core';
+import { isMarkAlive, processMark } from '@cadastre/runtime';
 
 const LOCK_FILE = 'engine.pid';
 /** Directories that this process has open. */
 const held = new Set<string>();
-
-/**
- * Start time of a process in clock ticks since boot: tells a live owner from a new process with its old pid, as in containers,
- * where the agent is pid 1 in every life. '' where /proc is not there.
- */
-const startOf = (pid: number): string => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
-};
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
-
-const ownerIsAlive = (text: string): boolean => {
-  const [pid = '', start = ''] = text.trim().split(' ');
-  const number = Number(pid);
-  if (!Number.isInteger(number) || number <= 0 || !isAlive(number)) return false;
-  const now = startOf(number);
-  if (now === '' || start === '') return number !== process.pid;
-  return now === start;
-};
 
 const taken = (directory: string, owner: string): CadastreError =>
   new CadastreError('FAILED_PRECONDITION', `${directory} is in use by ${owner}`, {
@@ -77,7 +46,7 @@ export class PidLock {
 
   private async create(): Promise<boolean> {
     try {
-      await writeFile(this.file, `${process.pid} ${startOf(process.pid)}\n`, { flag: 'wx' });
+      await writeFile(this.file, `${processMark()}\n`, { flag: 'wx' });
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -89,11 +58,11 @@ export class PidLock {
   private async removeStale(): Promise<void> {
     const owner = await this.read(this.file);
     if (owner === undefined) return;
-    if (ownerIsAlive(owner)) throw taken(this.directory, `process ${owner.split(' ')[0]}`);
+    if (isMarkAlive(owner)) throw taken(this.directory, `process ${owner.split(' ')[0]}`);
     const aside = `${this.file}.${process.pid}`;
     await rename(this.file, aside).catch(() => undefined);
     const moved = await this.read(aside);
-    if (moved !== undefined && moved !== owner && ownerIsAlive(moved)) {
+    if (moved !== undefined && moved !== owner && isMarkAlive(moved)) {
       await rename(aside, this.file);
       throw taken(this.directory, `process ${moved.split(' ')[0]}`);
     }
