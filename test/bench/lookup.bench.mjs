@@ -24,7 +24,8 @@ const KINDS = {
 };
 
 const one = process.argv.indexOf('--candidate');
-if (one >= 0) measureOne(process.argv[one + 1], argument('of', 0), Object.keys(KINDS)[argument('kind', 0)]);
+if (process.argv.includes('--stride')) measureSize(argument('of', 0), argument('stride', 0));
+else if (one >= 0) measureOne(process.argv[one + 1], argument('of', 0), Object.keys(KINDS)[argument('kind', 0)]);
 else measureAll();
 
 function measureOne(id, partitions, kind) {
@@ -85,16 +86,18 @@ function measureAll() {
   if (failed) process.stderr.write(`peers cannot be installed, only ours is measured: ${failed}\n`);
   const candidates = CANDIDATES.filter((each) => !failed || !PEERS.includes(each.id));
   for (const partitions of PARTITIONS) {
-    const mapMiBPerMillion = mapSize(partitions);
+    const [mapMiBPerMillion, mapMiBPerMillionAtStride3] = [4, 3].map((stride) => child(['--of', partitions, '--stride', stride]));
+    const size = { mapMiBPerMillion, mapMiBPerMillionAtStride3 };
     Object.keys(KINDS).forEach((kind, number) => {
       const chosen = candidates.filter((each) => (each.only ?? partitions) === partitions);
-      const measured = new Map(chosen.map((each) => [each.id, child(each.id, partitions, number)]));
-      for (const each of chosen) print(rowOf(each, { partitions, kind, measured, mapMiBPerMillion }));
+      const args = ['--of', partitions, '--kind', number, '--keys', KEYS, '--passes', PASSES];
+      const measured = new Map(chosen.map((each) => [each.id, child(['--candidate', each.id, ...args])]));
+      for (const each of chosen) print(rowOf(each, { partitions, kind, measured, size }));
     });
   }
 }
 
-function rowOf(candidate, { partitions, kind, measured, mapMiBPerMillion }) {
+function rowOf(candidate, { partitions, kind, measured, size }) {
   const { sum: _, ...figures } = measured.get(candidate.id);
   const isOurs = candidate.id.startsWith('ours');
   const to = (id) => measured.has(id) && round(figures.nsPerLookup / measured.get(id).nsPerLookup);
@@ -108,28 +111,28 @@ function rowOf(candidate, { partitions, kind, measured, mapMiBPerMillion }) {
     keyForm: candidate.form,
     ...figures,
     ...(candidate.versus && { ratioToFloor: to(candidate.versus) }),
-    ...(isOurs && { timesFasterThan: Object.fromEntries(PEERS.map(faster).filter(Boolean)), mapMiBPerMillion }),
+    ...(isOurs && { timesFasterThan: Object.fromEntries(PEERS.map(faster).filter(Boolean)), ...size }),
   };
 }
 
-function child(id, partitions, kind) {
-  const args = ['--candidate', id, '--of', partitions, '--kind', kind, '--keys', KEYS, '--passes', PASSES].map(String);
+function child(args) {
   const flags = ['--expose-gc', '--max-old-space-size=4096', fileURLToPath(import.meta.url)];
-  const done = spawnSync(process.execPath, [...flags, ...args], { encoding: 'utf8' });
-  if (done.status !== 0) throw new Error(`${id} at ${partitions}: ${done.stderr}`);
+  const done = spawnSync(process.execPath, [...flags, ...args.map(String)], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${args.join(' ')}: ${done.stderr}`);
   return JSON.parse(done.stdout);
 }
 
-/** MiB that a map of RF 3 holds per million partitions, with its partitioner: all of heap and array buffers. */
-function mapSize(partitions) {
+/** MiB that maps of RF 3 with a million partitions in all hold, with their partitioners: heap and array buffers after collection. */
+function measureSize(partitions, stride) {
   const used = () => {
-    globalThis.gc?.();
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
+    for (let i = 0; i < 3; i += 1) globalThis.gc?.();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
   };
-  mapOf(slotScheme('murmur3')(partitions), partitions);
+  mapOf(slotScheme('murmur3')(64), 64, stride);
+  const scheme = slotScheme('murmur3')(partitions);
   const before = used();
-  const map = mapOf(slotScheme('murmur3')(partitions), partitions);
+  const maps = Array.from({ length: Math.round(1_000_000 / partitions) }, () => mapOf(scheme, partitions, stride));
   const size = used() - before;
-  return map.partitions === partitions ? round((size / partitions) * (1_000_000 / MIB)) : undefined;
+  process.stdout.write(JSON.stringify(round((size / (maps.length * partitions)) * (1_000_000 / MIB))));
 }

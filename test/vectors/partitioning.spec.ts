@@ -80,7 +80,7 @@ const PRESETS: Record<string, Preset> = {
   },
   'cassandra-murmur3': ofBytes(core.cassandraMurmur3BigInt),
   'cassandra-random': ofBytes(core.cassandraRandomBigInt),
-  'cassandra-byte-ordered': { parameters: ['ordered'], find: (key) => ({ token: core.hexOf(bytes(key)) }) },
+  'cassandra-byte-ordered': { parameters: ['ordered'], find: (key) => ({ token: Buffer.from(bytes(key)).toString('hex') }) },
   'citus-text': ofBytes(core.postgresHashBytes),
   'citus-int4': { oneOf: ['int4'], find: (key) => ({ token: BigInt(core.postgresHashInt4(Number(field(key, 'int4')))) }) },
   'citus-int8': { oneOf: ['int8'], find: (key) => ({ token: BigInt(core.postgresHashInt8BigInt(BigInt(field(key, 'int8')))) }) },

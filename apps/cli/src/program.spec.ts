@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CadastreError } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+import { encodeScheme } from '@cadastre/contracts';
 import { run } from './program.js';
 import { FakeIo } from './testing/fake-io.js';
 import { FakeOperator } from './testing/fake-operator.js';
@@ -85,7 +87,7 @@ describe('cadastre', () => {
     ];
     fake.keyspaces.set('orders', {
       name: 'orders',
-      scheme: { hashSlots: { slots: 2, hash: 'murmur3', hashTags: false } },
+      scheme: encodeScheme({ kind: 'hash-slots', slots: 2, hash: 'murmur3', hashTags: false }) as Wire.Scheme__Output,
       replicationFactor: 1,
       minInSync: 1,
       spread: [],

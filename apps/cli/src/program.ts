@@ -5,8 +5,10 @@ import { addClusterCommands } from './commands/cluster.js';
 import type { Session } from './commands/context.js';
 import { addKeyspaceCommands } from './commands/keyspace.js';
 import { addKvCommands } from './commands/kv.js';
+import { addLocateCommand } from './commands/locate.js';
 import { addNodeCommands } from './commands/node.js';
 import { addPlanCommands } from './commands/plan.js';
+import { addSchemeCommands } from './commands/scheme.js';
 import { addUpCommand } from './commands/up.js';
 import type { Io } from './io.js';
 import { EXIT, type ExitCode } from './io.js';
@@ -17,10 +19,12 @@ const REGISTER = [
   addUpCommand,
   addAgentCommands,
   addClusterCommands,
+  addLocateCommand,
   addKeyspaceCommands,
   addNodeCommands,
   addPlanCommands,
   addKvCommands,
+  addSchemeCommands,
 ];
 
 /** Runs one command line. @returns 0 done, 1 error, 2 a plan is open */

@@ -15,23 +15,23 @@ const nodeEntries = (count = NODES) =>
     weight: 1,
   }));
 
-/** A map as a snapshot gives it: columns, with as many places a partition as there are copies. */
-export function mapOf(scheme, partitions) {
-  const cells = partitions * RF;
-  const replicaNodes = new Int32Array(cells);
+/** A map as a snapshot gives it: columns, with one place a partition more than copies, as `KeyspaceMap.fromRecords` makes it. */
+export function mapOf(scheme, partitions, stride = RF + 1) {
+  const cells = partitions * stride;
+  const replicaNodes = new Int32Array(cells).fill(-1);
   const replicaFlags = new Uint8Array(cells);
   const epochs = new Float64Array(partitions).fill(1);
   for (let p = 0; p < partitions; p += 1)
     for (let r = 0; r < RF; r += 1) {
-      replicaNodes[p * RF + r] = leaderNumber(p) + r < NODES ? leaderNumber(p) + r : leaderNumber(p) + r - NODES;
-      replicaFlags[p * RF + r] = (r === 0 ? 0 : 1) | (1 << 2) | 16;
+      replicaNodes[p * stride + r] = (leaderNumber(p) + r) % NODES;
+      replicaFlags[p * stride + r] = (r === 0 ? 0 : 1) | (1 << 2) | 16;
     }
   return KeyspaceMap.fromColumns({
     spec: { name: 'bench', scheme, replicationFactor: RF, minInSync: 2, spread: [] },
     generation: { incarnation: 1, number: 1 },
     nodes: nodeEntries(),
     partitions,
-    stride: RF,
+    stride,
     epochs,
     replicaNodes,
     replicaFlags,

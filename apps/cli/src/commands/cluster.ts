@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { delay } from '@cadastre/runtime';
 import type { Wire } from '@cadastre/contracts';
-import { facts, table } from '../format.js';
+import { facts } from '../format.js';
 import { EXIT } from '../io.js';
 import { keyspaceTable } from './keyspace.js';
 import type { Session } from './context.js';
@@ -32,11 +32,6 @@ export const addClusterCommands = (program: Command, session: Session): void => 
     off();
     return EXIT.ok;
   });
-  const locate = program.command('locate').argument('<keyspace>').argument('<key>').description('where a key lives');
-  act(session, locate, async ({ out, operator }, [keyspace, key]) => {
-    const found = await operator().locate({ keyspace: keyspace!, key: Buffer.from(key!) });
-    out.result(found, () => locateText(keyspace!, found));
-  });
 };
 
 const statusText = (s: Wire.StatusReply__Output): string =>
@@ -50,20 +45,3 @@ const statusText = (s: Wire.StatusReply__Output): string =>
     ['etcd', s.etcdVersion || '?'],
     ['answered by', s.replica],
   ]) + (s.keyspaces.length > 0 ? `\n${keyspaceTable(s.keyspaces)}` : '');
-
-const locateText = (keyspace: string, found: Wire.LocateReply__Output): string => {
-  const addresses = new Map(found.nodes.map((n) => [n.id, n.address]));
-  const head = facts([
-    ['partition', `${keyspace}/${found.partition}`],
-    ['epoch', found.record?.epoch ?? '?'],
-    ['generation', found.generation ? `${found.generation.incarnation}.${found.generation.number}` : '?'],
-  ]);
-  const rows = table(found.record?.replicas ?? [], [
-    { title: 'NODE', value: (r) => r.node },
-    { title: 'ROLE', value: (r) => r.role.toLowerCase() },
-    { title: 'STATE', value: (r) => r.state.toLowerCase() },
-    { title: 'IN SYNC', value: (r) => (r.inSync ? 'yes' : 'no') },
-    { title: 'ADDRESS', value: (r) => addresses.get(r.node) ?? '?' },
-  ]);
-  return `${head}\n${rows}`;
-};

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import {
   checkKeyspaceSpec,
+  describeScheme,
   invalid,
   type KeyspaceSpec,
   type Scheme,
@@ -9,7 +10,7 @@ import {
   type SpreadConstraint,
 } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import { encodeSpec } from '@cadastre/contracts';
+import { decodeScheme, encodeSpec } from '@cadastre/contracts';
 import { count, facts, showBytes, table } from '../format.js';
 import { checkCount } from '../supervisor/topology.js';
 import type { Session } from './context.js';
@@ -125,7 +126,8 @@ const spreadOf = (text: string): SpreadConstraint => {
 
 const schemeText = (scheme: Wire.Scheme__Output | null | undefined): string => {
   if (scheme?.hashSlots) return `hash-slots ${scheme.hashSlots.slots} ${scheme.hashSlots.hash}`;
-  return scheme?.range ? `range ${scheme.range.splitPoints.length + 1}` : '?';
+  if (scheme?.range) return `range ${scheme.range.splitPoints.length + 1}`;
+  return scheme ? describeScheme(decodeScheme(scheme)) : '?';
 };
 
 export const keyspaceTable = (keyspaces: readonly Wire.Keyspace__Output[]): string =>

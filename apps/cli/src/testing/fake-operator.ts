@@ -1,4 +1,4 @@
-import { CadastreError, KeyspaceMap, newRecord } from '@cadastre/core';
+import { CadastreError, KeyspaceMap, newRecord, partitionCount } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import {
   decodeSpec,
@@ -138,7 +138,7 @@ export class FakeOperator {
   /** All partitions on this one address. */
   private map(name: string): KeyspaceMap {
     const spec = { ...decodeSpec(this.keyspaces.get(name)!), replicationFactor: 1, minInSync: 1 };
-    const partitions = spec.scheme.kind === 'hash-slots' ? spec.scheme.slots : spec.scheme.splitPoints.length + 1;
+    const partitions = partitionCount(spec.scheme);
     const records = Array.from({ length: partitions }, (_, p) => newRecord(p, ['n1']));
     return KeyspaceMap.fromRecords(spec, { incarnation: 1, number: 1 }, records, [
       { id: 'n1', address: this.address, labels: {}, weight: 1 },

@@ -132,10 +132,13 @@ export const renderNodes = (nodes, onDrain) => {
   });
 };
 
-const schemeText = (scheme) =>
-  scheme.kind === 'range'
-    ? `range, ${plural(scheme.splitPoints.length, 'split point')}`
-    : `${scheme.hash} slots${scheme.hashTags ? ', hash tags' : ''}`;
+const schemeText = (scheme) => {
+  if (scheme.kind === 'range') return `range, ${plural(scheme.splitPoints.length, 'split point')}`;
+  if (scheme.kind === 'hash-slots') return `${scheme.hash} slots${scheme.hashTags ? ', hash tags' : ''}`;
+  if (scheme.kind === 'hash-range') return `${plural(scheme.partitions, 'range')} of ${scheme.hash}`;
+  if (scheme.kind === 'ring') return `${scheme.hash} ring of ${plural(scheme.nodes.length, 'node')}`;
+  return `directory of ${scheme.entries.length} over ${schemeText(scheme.fallback)}`;
+};
 
 const spreadText = (spread) =>
   spread.length === 0

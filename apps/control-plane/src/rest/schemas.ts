@@ -1,4 +1,4 @@
-import { LIMITS, SLOT_HASHES } from '@cadastre/core';
+import { LIMITS, RANGE_HASHES, RING_HASHES, SLOT_HASHES } from '@cadastre/core';
 import { z } from 'zod';
 
 /** The one source of what REST takes and gives: requests are checked against these, OpenAPI is printed from them. */
@@ -12,21 +12,81 @@ export const Generation = z
   .strictObject({ incarnation: count, number: count })
   .meta({ id: 'Generation', description: 'Version of a keyspace map: totally ordered, never goes back.' });
 
+const version = z.int().min(1).optional().meta({ description: 'Rises by one with each change of the partitioning.' });
+const partitions = z.int().min(1).max(LIMITS.partitionsMax);
+const encoding = z.enum(['utf8', 'base64']).default('utf8').meta({ description: 'Of the bytes in this object.' });
+const spread = z.int().min(1).max(LIMITS.partitionsMax).optional();
+
+const compound = z
+  .union([
+    z.strictObject({ separator: z.string().min(1), encoding }),
+    z.strictObject({ lengthPrefixBytes: z.union([z.literal(1), z.literal(2), z.literal(4)]) }),
+  ])
+  .optional()
+  .meta({ description: 'Where the first component of a key ends; only that is hashed.' });
+
+const plainSchemes = [
+  z.strictObject({
+    kind: z.literal('hash-slots'),
+    slots: partitions,
+    hash: z.enum(SLOT_HASHES).default('murmur3'),
+    hashTags: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Hash only what stands between the first { and the next }.' }),
+    compound,
+    routingSlots: partitions.optional(),
+    routingPartitionSize: partitions.optional(),
+    bucket: z.string().min(1).optional(),
+    bucketType: z.string().min(1).optional(),
+    version,
+  }),
+  z.strictObject({
+    kind: z.literal('hash-range'),
+    hash: z.enum(RANGE_HASHES),
+    partitions,
+    splitPoints: z
+      .array(z.string())
+      .max(LIMITS.partitionsMax)
+      .optional()
+      .meta({ description: 'Decimal tokens, ascending, one fewer than partitions; equal ranges without them.' }),
+    compound,
+    version,
+  }),
+  z.strictObject({
+    kind: z.literal('range'),
+    splitPoints: z.array(z.string()).max(LIMITS.partitionsMax),
+    encoding,
+    version,
+  }),
+  z.strictObject({
+    kind: z.literal('ring'),
+    hash: z.enum(RING_HASHES),
+    nodes: z.array(z.strictObject({ node: z.string().min(1), tokens: z.array(z.string()).min(1) })).min(1),
+    compound,
+    version,
+  }),
+] as const;
+
+const place = { partition: z.int().min(0).max(LIMITS.partitionsMax - 1), spread };
+
+const DirectoryEntry = z.discriminatedUnion('match', [
+  z.strictObject({ match: z.literal('key'), key: z.string().min(1), partition: place.partition }),
+  z.strictObject({ match: z.literal('prefix'), prefix: z.string().min(1), ...place }),
+  z.strictObject({ match: z.literal('geography'), label: z.string().min(1), ...place }),
+]);
+
 export const Scheme = z
   .discriminatedUnion('kind', [
+    ...plainSchemes,
     z.strictObject({
-      kind: z.literal('hash-slots'),
-      slots: z.int().min(1).max(LIMITS.partitionsMax),
-      hash: z.enum(SLOT_HASHES).default('murmur3'),
-      hashTags: z
-        .boolean()
-        .default(false)
-        .meta({ description: 'Hash only what stands between the first { and the next }.' }),
-    }),
-    z.strictObject({
-      kind: z.literal('range'),
-      splitPoints: z.array(z.string()).max(LIMITS.partitionsMax),
-      encoding: z.enum(['utf8', 'base64']).default('utf8').meta({ description: 'Of the split points.' }),
+      kind: z.literal('directory'),
+      entries: z.array(DirectoryEntry).max(LIMITS.partitionsMax),
+      encoding,
+      partitions,
+      separator: z.string().min(1).optional(),
+      fallback: z.discriminatedUnion('kind', plainSchemes),
+      version,
     }),
   ])
   .meta({ id: 'Scheme', description: 'How a key becomes a partition.' });

@@ -1,11 +1,11 @@
-import type { KeyspaceSpec, Scheme } from '@cadastre/core';
+import type { KeyspaceSpec } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { z } from 'zod';
+import { schemeJson, schemeOf } from './scheme.codec.js';
 import type * as schemas from './schemas.js';
 import type { KeyspaceJson, NodeJson, PartitionPageJson, PlanJson, StatusJson } from './schemas.js';
 
 /** Messages of operator.proto as JSON for people: lower-case words, no 64-bit strings, every field there. */
-type SchemeJson = z.output<typeof schemas.Scheme>;
 type Count = number | string | { toString(): string } | null | undefined;
 
 const number = (value: Count): number => Number(value ?? 0);
@@ -15,23 +15,6 @@ const generationJson = (wire: Wire.Generation | null | undefined) => ({
   incarnation: number(wire?.incarnation),
   number: number(wire?.number),
 });
-
-const schemeJson = (wire: Wire.Scheme | null | undefined): SchemeJson => {
-  if (wire?.range) return rangeJson((wire.range.splitPoints ?? []).map((p) => Buffer.from(p as Uint8Array)));
-  const { slots = 0, hash, hashTags = false } = wire?.hashSlots ?? {};
-  return { kind: 'hash-slots', slots, hash: hash === 'crc16' ? 'crc16' : 'murmur3', hashTags };
-};
-
-const rangeJson = (points: readonly Buffer[]): SchemeJson => {
-  const isText = points.every((p) => Buffer.from(p.toString('utf8'), 'utf8').equals(p));
-  const encoding = isText ? 'utf8' : 'base64';
-  return { kind: 'range', splitPoints: points.map((p) => p.toString(encoding)), encoding };
-};
-
-const schemeOf = (json: SchemeJson): Scheme =>
-  json.kind === 'hash-slots'
-    ? json
-    : { kind: 'range', splitPoints: json.splitPoints.map((p) => new Uint8Array(Buffer.from(p, json.encoding))) };
 
 export const specOf = (json: z.output<typeof schemas.KeyspaceSpec>): KeyspaceSpec => ({
   name: json.name,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyspaceSpec, NodeEntry, PartitionRecord } from '@cadastre/core';
-import { CadastreError, compareBytes, KeyspaceMap, leaderOf, newRecord } from '@cadastre/core';
+import { CadastreError, compareBytes, KeyspaceMap, leaderOf, newRecord, partitionCount } from '@cadastre/core';
 import type { DuplexCall, OwnerInfo, Wire } from '@cadastre/contracts';
 import {
   decodeKnown,
@@ -197,7 +197,7 @@ export const rangeSpec = (name: string, ...splitPoints: string[]): KeyspaceSpec 
 
 /** Partition p is led by node p mod nodes. */
 export const mapOn = (spec: KeyspaceSpec, nodes: readonly NodeEntry[], number = 1): KeyspaceMap => {
-  const partitions = spec.scheme.kind === 'hash-slots' ? spec.scheme.slots : spec.scheme.splitPoints.length + 1;
+  const partitions = partitionCount(spec.scheme);
   const records = Array.from({ length: partitions }, (_, p) => newRecord(p, [nodes[p % nodes.length]!.id]));
   return KeyspaceMap.fromRecords(spec, { incarnation: 1, number }, records, nodes);
 };

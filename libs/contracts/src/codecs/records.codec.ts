@@ -6,11 +6,13 @@ import type {
   Replica,
   ReplicaRole,
   ReplicaState,
-  Scheme,
-  SlotHash,
 } from '@cadastre/core';
-import { CadastreError, invalid } from '@cadastre/core';
+import { CadastreError } from '@cadastre/core';
 import type * as Wire from '../generated/index.js';
+import { decodeScheme, encodeScheme } from './scheme.codec.js';
+import { wholeNumber } from './whole-number.js';
+
+export { decodeScheme, encodeScheme } from './scheme.codec.js';
 
 /** A new role or state in the proto does not compile here until it is given a meaning. */
 type WireRole = Exclude<NonNullable<Wire.Replica__Output['role']>, 'REPLICA_ROLE_UNSPECIFIED'>;
@@ -76,32 +78,6 @@ export const decodeRecord = (wire: Wire.PartitionRecord__Output): PartitionRecor
   epoch: safeInteger('record.epoch', wire.epoch),
   replicas: wire.replicas.map(decodeReplica),
 });
-
-export const encodeScheme = (scheme: Scheme): Wire.Scheme =>
-  scheme.kind === 'hash-slots'
-    ? { hashSlots: { slots: wholeNumber('scheme.slots', scheme.slots), hash: scheme.hash, hashTags: scheme.hashTags } }
-    : { range: { splitPoints: scheme.splitPoints.map((p) => Buffer.from(p)) } };
-
-export const decodeScheme = (wire: Wire.Scheme__Output | null | undefined): Scheme => {
-  if (wire?.hashSlots)
-    return {
-      kind: 'hash-slots',
-      slots: wire.hashSlots.slots,
-      hash: wire.hashSlots.hash as SlotHash,
-      hashTags: wire.hashSlots.hashTags,
-    };
-  if (wire?.range) return { kind: 'range', splitPoints: wire.range.splitPoints };
-  throw new CadastreError('INVALID_ARGUMENT', 'scheme: is missing or of a kind unknown here', {
-    field: 'scheme',
-    remedy: 'use hash-slots or range',
-  });
-};
-
-/** The wire's whole numbers would cut 2.5 to 2 and turn -1 into four billion, both in silence. */
-const wholeNumber = (field: string, value: number): number => {
-  if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) return value;
-  throw invalid(field, `${value} is no count`, 'give a whole number', '0 to 4294967295');
-};
 
 /** @throws CadastreError INVALID_ARGUMENT naming the count that the wire cannot carry */
 export const encodeSpec = (spec: KeyspaceSpec): Wire.KeyspaceSpec => ({

@@ -1,103 +1,45 @@
-import { compareBytes } from '../bytes.js';
-import { invalid } from '../errors.js';
-import { LIMITS } from '../limits.js';
-import { crc16, murmur3 } from './hashes/index.js';
-import type { HashSlotsScheme, RangeScheme, Scheme } from './scheme.js';
-import { SLOT_HASHES } from './scheme.js';
+import { checkScheme } from './check-scheme.js';
+import { compileDirectory } from './directory.js';
+import { compileHashRange } from './hash-range.js';
+import { compileHashSlots } from './hash-slots.js';
+import { compileRange } from './range.js';
+import { compileRing } from './ring.js';
+import type { Scheme } from './scheme.js';
+import type { Token } from './token.js';
 
-/** A compiled scheme. Allocation-free per key. */
+export { checkScheme, partitionCount } from './check-scheme.js';
+
+/** Tokens from `start` up to but not `end`; undefined stands for the first and the last of the space. */
+export interface TokenRange {
+  readonly start: Token | undefined;
+  readonly end: Token | undefined;
+}
+
+/** A compiled scheme. `partitionOf` allocates nothing; it is not to be called from within itself. */
 export interface Partitioner {
+  readonly scheme: Scheme;
   readonly partitions: number;
+  /** The key's place in the token space: what a person reads. Slots: the slot (Riak: its 160-bit hash). */
+  token(key: Uint8Array): Token;
   /** Partition number of a key, 0 to partitions - 1. Keys are bytes: never normalised, never assumed to be text. */
   partitionOf(key: Uint8Array): number;
-  /** Partitions to ask for the keys in [start, end), in key order where the scheme keeps order; `end` undefined = to the end. */
+  /** Exactly the partitions to ask for the keys in [start, end), in key order where the scheme keeps order; `end` undefined = to the end. */
   partitionsFor(start: Uint8Array, end: Uint8Array | undefined): number[];
   /** True when partition order is key order, so that a scan can go partition by partition. */
   readonly ordered: boolean;
+  /** What a partition holds, in token order. A ring's first partition may wrap around; a directory's may hold many ranges of keys. */
+  rangesOf(partition: number): TokenRange[];
+  /** The node that the scheme itself names: on a ring. Elsewhere the map says who owns a partition. */
+  ownerOf(partition: number): string | undefined;
 }
 
 /** @throws CadastreError INVALID_ARGUMENT naming the wrong field of the scheme */
-export const checkScheme = (scheme: Scheme): Scheme => {
-  if (scheme.kind === 'hash-slots') return checkHashSlots(scheme);
-  if (scheme.kind === 'range') return checkRange(scheme);
-  throw invalid('scheme.kind', `"${String((scheme as { kind: unknown }).kind)}" is unknown`, 'use hash-slots or range');
-};
+export const createPartitioner = (scheme: Scheme): Partitioner => compile(checkScheme(scheme));
 
-const checkHashSlots = (scheme: HashSlotsScheme): Scheme => {
-  if (!Number.isInteger(scheme.slots) || scheme.slots < 1 || scheme.slots > LIMITS.partitionsMax) {
-    throw invalid(
-      'scheme.slots',
-      `${scheme.slots} is not a count of slots`,
-      'give a whole number; 16 to 100 partitions a node is usual',
-      `1 to ${LIMITS.partitionsMax}`,
-    );
-  }
-  if (!SLOT_HASHES.includes(scheme.hash))
-    throw invalid('scheme.hash', `"${scheme.hash}" is unknown`, `use one of ${SLOT_HASHES.join(', ')}`);
-  return scheme;
-};
-
-const checkRange = (scheme: RangeScheme): Scheme => {
-  if (scheme.splitPoints.length + 1 > LIMITS.partitionsMax) {
-    throw invalid(
-      'scheme.splitPoints',
-      `${scheme.splitPoints.length} split points`,
-      'give fewer',
-      `${LIMITS.partitionsMax - 1}`,
-    );
-  }
-  scheme.splitPoints.forEach((point, i) => {
-    if (point.length === 0)
-      throw invalid(`scheme.splitPoints[${i}]`, 'is empty', 'the first partition begins at the empty key by itself');
-    if (i > 0 && compareBytes(scheme.splitPoints[i - 1]!, point) >= 0) {
-      throw invalid(
-        `scheme.splitPoints[${i}]`,
-        'is not greater than the one before it',
-        'give split points in ascending order, each once',
-      );
-    }
-  });
-  return scheme;
-};
-
-export const createPartitioner = (scheme: Scheme): Partitioner => {
-  checkScheme(scheme);
-  return scheme.kind === 'hash-slots' ? hashSlots(scheme) : ranges(scheme);
-};
-
-const hashSlots = ({ slots, hash, hashTags }: HashSlotsScheme): Partitioner => {
-  const digest = hash === 'crc16' ? crc16 : murmur3;
-  const partitionOf = (key: Uint8Array): number => {
-    if (hashTags) {
-      const open = key.indexOf(0x7b);
-      const close = open < 0 ? -1 : key.indexOf(0x7d, open + 1);
-      if (close > open + 1) return digest(key, open + 1, close) % slots;
-    }
-    return digest(key) % slots;
-  };
-  const all = () => Array.from({ length: slots }, (_, i) => i);
-  return { partitions: slots, partitionOf, partitionsFor: all, ordered: false };
-};
-
-const ranges = ({ splitPoints }: RangeScheme): Partitioner => {
-  const partitionOf = (key: Uint8Array): number => {
-    let low = 0;
-    let high = splitPoints.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareBytes(splitPoints[middle]!, key) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
-  const partitionsFor = (start: Uint8Array, end: Uint8Array | undefined): number[] => {
-    const result: number[] = [];
-    for (let p = partitionOf(start); p <= splitPoints.length; p += 1) {
-      const begins = p === 0 ? undefined : splitPoints[p - 1]!;
-      if (end && begins && compareBytes(begins, end) >= 0) break;
-      result.push(p);
-    }
-    return result;
-  };
-  return { partitions: splitPoints.length + 1, partitionOf, partitionsFor, ordered: true };
+const compile = (scheme: Scheme): Partitioner => {
+  if (scheme.kind === 'hash-slots') return compileHashSlots(scheme);
+  if (scheme.kind === 'hash-range') return compileHashRange(scheme);
+  if (scheme.kind === 'range') return compileRange(scheme);
+  if (scheme.kind === 'ring') return compileRing(scheme);
+  return compileDirectory(scheme, compile(scheme.fallback));
 };

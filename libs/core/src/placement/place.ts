@@ -2,6 +2,7 @@ import { compareStrings } from '../bytes.js';
 import { newRecord } from '../map/changes.js';
 import type { KeyspaceSpec, PartitionRecord } from '../map/records.js';
 import { Board } from './board.js';
+import { partitionCount } from '../partitioning/check-scheme.js';
 import type { PlannerNode } from './domains.js';
 import { domainsOver } from './domains.js';
 import { balanceLeaders } from './leaders.js';
@@ -9,8 +10,7 @@ import { mixedOrder, seedOf } from './mix.js';
 import { rebalance, replicaAims, settle } from './replicas.js';
 import { checkSatisfiable } from './satisfiable.js';
 
-export const partitionsOf = (spec: KeyspaceSpec): number =>
-  spec.scheme.kind === 'range' ? spec.scheme.splitPoints.length + 1 : spec.scheme.slots;
+export const partitionsOf = (spec: KeyspaceSpec): number => partitionCount(spec.scheme);
 
 /**
  * First placement of a new keyspace on the nodes that are up: replicas and leaders within one of each node's weighted share,

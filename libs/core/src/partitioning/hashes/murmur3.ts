@@ -3,8 +3,11 @@ const mixBlock = (block: number): number => {
   return Math.imul((k << 15) | (k >>> 17), 0x1b873593);
 };
 
-/** MurmurHash3_x86_32 with seed 0 (Austin Appleby, public domain reference implementation). Unsigned 32 bits. */
-export const murmur3 = (key: Uint8Array, from = 0, to = key.length): number => {
+/**
+ * MurmurHash3_x86_32 with seed 0, as a signed word: a small integer, never boxed.
+ * Source: smhasher/src/MurmurHash3.cpp (Austin Appleby, public domain).
+ */
+export const murmur3Int = (key: Uint8Array, from = 0, to = key.length): number => {
   let hash = 0;
   const length = to - from;
   const blocksEnd = from + (length & ~3);
@@ -18,5 +21,8 @@ export const murmur3 = (key: Uint8Array, from = 0, to = key.length): number => {
   hash ^= length;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 };
+
+/** The same, unsigned. */
+export const murmur3 = (key: Uint8Array, from = 0, to = key.length): number => murmur3Int(key, from, to) >>> 0;

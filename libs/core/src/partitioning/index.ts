@@ -1,0 +1,17 @@
+export * from './describe.js';
+export type { KeyType } from './hash-functions.js';
+export * from './hashes/index.js';
+export * from './hot-keys.js';
+export * from './key-text.js';
+export * from './partitioner.js';
+export * from './partitioning-changes.js';
+export { shardName } from './preset-splits.js';
+export * from './presets.js';
+export * from './ring-tokens.js';
+export * from './sample-splits.js';
+export * from './scheme.js';
+export type { SeededRandom } from './seeded-random.js';
+export { seededRandom } from './seeded-random.js';
+export * from './share.js';
+export type { Token } from './token.js';
+export { formatToken } from './token.js';
