@@ -22,6 +22,8 @@ const common = {
   modulePathIgnorePatterns: ['/dist/'],
 };
 export default {
+  // Two busy cores stretch what takes a second into many; a test that hangs is still ended.
+  testTimeout: 30_000,
   projects: [
     {
       ...common,

@@ -482,6 +482,7 @@ describe('failover', () => {
   // Plan: a keyspace with more segments than one transaction may touch; a node dies, and it leads nowhere any more.
   it('fails over a map that one transaction cannot change', async () => {
     world = new World();
+    world.agents.stop();
     const cp = await world.begin();
     await cp.operations.createKeyspace(
       { ...spec, scheme: { ...spec.scheme, slots: 16_384 } as typeof spec.scheme },

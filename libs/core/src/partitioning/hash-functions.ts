@@ -3,6 +3,7 @@ import {
   cassandraMurmur3,
   cassandraRandom,
   couchbaseHash,
+  crc16,
   crc32,
   elasticsearchHash,
   kafkaHash,
@@ -23,7 +24,6 @@ import {
   xxhash64,
 } from './hashes/index.js';
 import type { RangeHash, RingHash, SlotHash } from './scheme.js';
-import { slicedCrc16 } from './sliced-crc16.js';
 import type { TokenSpace } from './token.js';
 import { INT32, INT64, UINT127, UINT128, UINT32, UINT64 } from './token.js';
 
@@ -98,7 +98,7 @@ export const slotHash = (name: NarrowSlotHash): Hash32 => SLOTS[name];
 
 const SLOTS: Record<NarrowSlotHash, Hash32> = {
   murmur3,
-  crc16: slicedCrc16,
+  crc16,
   murmur2: kafkaHash,
   crc32,
   couchbase: couchbaseHash,

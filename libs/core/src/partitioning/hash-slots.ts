@@ -1,11 +1,10 @@
 import type { Hash32, HashWide } from './hash-functions.js';
 import { hashFunction, slotHash } from './hash-functions.js';
-import { hashWords, riakHash, unsignedOfWords } from './hashes/index.js';
+import { hashWords, redisSlot, riakHash, unsignedOfWords } from './hashes/index.js';
 import type { OnPart } from './key-part.js';
 import { compoundPart, isEmptyRange, isOneHash, isOneKey, keyPartOf } from './key-part.js';
 import type { Partitioner, TokenRange } from './partitioner.js';
 import type { HashSlotsScheme } from './scheme.js';
-import { taggedCrc16 } from './sliced-crc16.js';
 import { evenWide } from './token-table.js';
 
 export const compileHashSlots = (scheme: HashSlotsScheme): Partitioner => {
@@ -47,7 +46,7 @@ const routingSlotOf = (scheme: HashSlotsScheme): ((key: Uint8Array) => number) =
   const slots = scheme.routingSlots ?? scheme.slots;
   const part = keyPartOf(scheme);
   if (scheme.hash === 'xxhash64') return part.on(xxhashSlot(slots));
-  if (scheme.hash === 'crc16' && scheme.hashTags) return taggedSlot(slots);
+  if (scheme.hash === 'crc16' && scheme.hashTags && slots === 16384) return (key) => redisSlot(key, 0, key.length);
   const hash = slotHash(scheme.hash as 'murmur3');
   if (scheme.compound && (scheme.routingPartitionSize ?? 1) > 1) return spreadSlot(scheme, hash, slots);
   return part.on(scheme.hash === 'elasticsearch' ? signedSlot(hash, slots) : unsignedSlot(hash, slots));
@@ -59,12 +58,6 @@ const unsignedSlot = (hash: Hash32, slots: number): OnPart<number> => {
   if (!isPowerOfTwo(slots)) return (key, from, to) => (hash(key, from, to) >>> 0) % slots;
   const mask = slots - 1;
   return (key, from, to) => hash(key, from, to) & mask;
-};
-
-const taggedSlot = (slots: number): ((key: Uint8Array) => number) => {
-  if (!isPowerOfTwo(slots)) return (key) => taggedCrc16(key) % slots;
-  const mask = slots - 1;
-  return (key) => taggedCrc16(key) & mask;
 };
 
 /** Math.floorMod of a signed 32-bit number. */

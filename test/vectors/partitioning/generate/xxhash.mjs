@@ -47,6 +47,7 @@ const xxhashKeys = distinct([...published.map(([text]) => Buffer.from(text)), ..
 write('vitess-xxhash', { name: 'xxhsum -H64 --little-endian, checked with the values of xxhash_test.go', version }, {},
   cases(xxhashKeys, xxhash(xxhashKeys)));
 
+const goText = execFileSync('dpkg-query', ['-f', '${Version}', '-W', 'golang-golang-x-text-dev'], { encoding: 'utf8' });
 const collationKeys = (texts) => {
   const input = texts.map((text) => `${text.toString('hex')}\n`).join('');
   const env = { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode' };
@@ -62,5 +63,5 @@ const ascii = distinct([
   ...textKeys.filter((key) => key.every((byte) => byte < 0x80)),
 ]);
 write('vitess-unicode-loose-xxhash',
-  { name: 'xxhsum -H64 --little-endian over collation keys of golang.org/x/text, checked with the values of unicodeloosexxhash_test.go', version },
+  { name: 'xxhsum -H64 --little-endian over collation keys of golang.org/x/text, checked with the values of unicodeloosexxhash_test.go', version: `${version}, golang.org/x/text ${goText}` },
   {}, cases(ascii, looseXxhash(ascii)));

@@ -28,11 +28,13 @@ interface WideHashes {
   readonly murmur3x64: (length: number, signed: number) => void;
 }
 
-/** What is used of WebAssembly: the types of neither ES2023 nor Node have it. */
-interface WebAssemblyLike {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-}
+/** What is used of it: neither the types of ES2023 nor those of Node have it. */
+declare const WebAssembly:
+  | {
+      readonly Module: new (bytes: Uint8Array) => object;
+      readonly Instance: new (module: object) => { readonly exports: unknown };
+    }
+  | undefined;
 
 export const INPUT_AT = 64;
 /** One page of memory, which never grows. Longer keys are hashed in 32-bit words. */
@@ -42,8 +44,7 @@ export const INPUT_MAX = 65536 - INPUT_AT;
 const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 const instantiate = (): WideHashes | undefined => {
-  const { WebAssembly } = globalThis as { readonly WebAssembly?: WebAssemblyLike };
-  if (!WebAssembly || !littleEndian) return undefined;
+  if (typeof WebAssembly === 'undefined' || !littleEndian) return undefined;
   try {
     const bytes = Uint8Array.from(atob(MODULE), (character) => character.charCodeAt(0));
     return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as WideHashes;

@@ -2,7 +2,7 @@
 ;; 64-bit products are one instruction here and a dozen in JavaScript, where a bigint would be allocated instead.
 ;; Memory: the result at 0 in 32-bit words, the most significant first; the message from 64 on.
 ;; wide-hashes.ts holds this module in base64, made by
-;;   wat2wasm wide-hashes.wat -o - | base64 -w 120
+;;   wat2wasm wide-hashes.wat -o wide-hashes.wasm && base64 -w 110 wide-hashes.wasm
 (module
   (memory (export "memory") 1)
 
