@@ -33,7 +33,10 @@ export const addLocateCommand = (program: Command, session: Session): void => {
     .option('--nodes <a,b,c>', 'nodes of a ring')
     .option('--vnodes <n>', 'tokens that each node of a ring has')
     .option('--seed <text>', 'which random tokens a ring has')
-    .option('--type <type>', 'type of the keys: citus text, int4, int8, uuid; mongodb-hashed string, int32, int64, objectid')
+    .option(
+      '--type <type>',
+      'type of the keys: citus text, int4, int8, uuid; mongodb-hashed string, int32, int64, objectid',
+    )
     .option('--shards <a,b>', 'of vitess: keyspace-id ranges, such as -80,80-')
     .option('--split-points <a,b,c>', 'of a range scheme: where partitions begin')
     .option('--keys-file <file>', 'keys: one a line, or a JSON array of strings when the name ends in .json');
@@ -49,9 +52,12 @@ const inCluster = async ({ out, operator }: Context, args: string[], flags: Loca
   const given = OFFLINE_FLAGS.find((name) => flags[name] !== undefined);
   if (given !== undefined)
     throw invalid(`--${kebab(given)}`, 'describes a scheme', 'add --scheme PRESET, or give KEYSPACE KEY alone');
-  if (keyspace === undefined) throw invalid('keyspace', "missing required argument 'keyspace'", 'give KEYSPACE KEY, or --scheme PRESET');
-  if (key === undefined) throw invalid('key', "missing required argument 'key'", 'give KEYSPACE KEY, or --scheme PRESET');
-  if (more.length > 0) throw invalid('arguments', `${args.length} arguments, 2 are expected`, 'locate one key at a time in a cluster');
+  if (keyspace === undefined)
+    throw invalid('keyspace', "missing required argument 'keyspace'", 'give KEYSPACE KEY, or --scheme PRESET');
+  if (key === undefined)
+    throw invalid('key', "missing required argument 'key'", 'give KEYSPACE KEY, or --scheme PRESET');
+  if (more.length > 0)
+    throw invalid('arguments', `${args.length} arguments, 2 are expected`, 'locate one key at a time in a cluster');
   const found = await operator().locate({ keyspace, key: Buffer.from(key) });
   out.result(found, () => locateText(keyspace, found));
 };
@@ -62,7 +68,10 @@ const offline = async ({ io, out }: Context, args: string[], flags: LocateFlags)
   if (flags.keysFile !== undefined && args.length > 0)
     throw invalid('--keys-file', 'and keys as arguments', 'give the keys in one of the two places');
   const partitioner = createPartitioner(schemeOfFlags(flags));
-  const keys = flags.keysFile === undefined ? keysOf(partitioner, args) : await readKeyFile(flags.keysFile, io.cwd, partitioner.scheme);
+  const keys =
+    flags.keysFile === undefined
+      ? keysOf(partitioner, args)
+      : await readKeyFile(flags.keysFile, io.cwd, partitioner.scheme);
   if (!out.json) {
     out.say(describeScheme(partitioner.scheme));
     out.say(placeTable(keys.map((key) => placeOf(partitioner, key))).trimEnd());

@@ -45,7 +45,11 @@ export const addSchemeCommands = (program: Command, session: Session): void => {
     .option('--split-gb <n>', 'size at which ranges of the example split', `${JOIN_EXAMPLE.splitGb}`);
   act<CompareFlags>(session, compare, async (context, _, flags) => {
     const setting = await settingOf(context, flags);
-    const example = { ...JOIN_EXAMPLE, dataGb: checkGb('--data-gb', flags.dataGb), splitGb: checkGb('--split-gb', flags.splitGb) };
+    const example = {
+      ...JOIN_EXAMPLE,
+      dataGb: checkGb('--data-gb', flags.dataGb),
+      splitGb: checkGb('--split-gb', flags.splitGb),
+    };
     const schemes = compareSchemes(setting);
     const result = {
       nodes: setting.nodes.length,
@@ -94,7 +98,12 @@ const settingOf = async ({ io }: Context, flags: CompareFlags): Promise<Setting>
   const add = checkCount('--add', flags.add, 1, NODES_MAX);
   const partitions = checkCount('--partitions', flags.partitions, nodes + add, 65_536);
   if ((partitions & (partitions - 1)) !== 0)
-    throw invalid('--partitions', `${partitions} is no power of two`, 'give a power of two, which every scheme can have', '1 to 65536');
+    throw invalid(
+      '--partitions',
+      `${partitions} is no power of two`,
+      'give a power of two, which every scheme can have',
+      '1 to 65536',
+    );
   const vnodes = checkCount('--vnodes', flags.vnodes, 1, Math.floor(1_000_000 / (nodes + add)));
   const keys =
     flags.keysFile === undefined
@@ -107,7 +116,8 @@ const settingOf = async ({ io }: Context, flags: CompareFlags): Promise<Setting>
 const textsOf = async (file: string, cwd: string): Promise<string[]> => {
   const keys = await readKeyFile(file, cwd, { kind: 'range', splitPoints: [] });
   if (keys.length === 0) throw invalid('--keys-file', 'has no keys', 'give at least one key a line');
-  if (keys.length > KEYS_MAX) throw invalid('--keys-file', `has ${keys.length} keys`, 'give a sample', `${KEYS_MAX} keys`);
+  if (keys.length > KEYS_MAX)
+    throw invalid('--keys-file', `has ${keys.length} keys`, 'give a sample', `${KEYS_MAX} keys`);
   return keys.map((key) => key.shown);
 };
 

@@ -1,4 +1,4 @@
-import { createPartitioner, keyFromText, murmur3, type Partitioner } from '@cadastre/core';
+import { CadastreError, createPartitioner, keyFromText, murmur3, type Partitioner } from '@cadastre/core';
 import { type Contender, contendersOf, isKeyedByNumber, type Setting } from './contenders.js';
 
 /** How keys lie on the nodes; 1 and 0 are perfect. */
@@ -32,10 +32,17 @@ export const RANGE_SHARE = RANGE[1] - RANGE[0];
 
 const utf8 = new TextEncoder();
 
+/** The keys as the file has them, and in order. */
+interface Keys {
+  readonly keys: readonly Uint8Array[];
+  readonly sorted: readonly Uint8Array[];
+}
+
 /** The same keys under every scheme: counted, not estimated. */
 export const compareSchemes = (setting: Setting): Row[] => {
   const keys = setting.keys.map((key) => utf8.encode(key));
-  return [moduloRow(setting, keys), ...contendersOf(setting).map((contender) => rowOf(contender, setting, keys))];
+  const sorted = [...keys].sort(Buffer.compare);
+  return [moduloRow(setting, keys), ...contendersOf(setting).map((each) => rowOf(each, setting, { keys, sorted }))];
 };
 
 /** hash mod N over nodes: what no scheme here is, and why. */
@@ -54,11 +61,11 @@ const moduloRow = ({ nodes, joining }: Setting, keys: readonly Uint8Array[]): Ro
   };
 };
 
-const rowOf = (contender: Contender, { nodes, joining, keys: texts }: Setting, plain: readonly Uint8Array[]): Row => {
+const rowOf = (contender: Contender, { nodes, joining }: Setting, texts: Keys): Row => {
   const { before, after } = contender;
-  const byNumber = isKeyedByNumber(before.scheme);
-  const keys = byNumber ? plain.map((_, i) => keyFromText(before.scheme, `${i + 1}`)) : plain;
   const partitioner = createPartitioner(before.scheme);
+  const byNumber = isKeyedByNumber(before.scheme) || !takesAll(partitioner, texts.keys);
+  const keys = byNumber ? texts.keys.map((_, i) => keyFromText(before.scheme, `${i + 1}`)) : texts.keys;
   const later = before.scheme.kind === 'ring' ? createPartitioner(after.scheme) : partitioner;
   const owned = (at: Partitioner, owners: readonly string[]) => keys.map((key) => owners[at.partitionOf(key)]!);
   return {
@@ -69,11 +76,22 @@ const rowOf = (contender: Contender, { nodes, joining, keys: texts }: Setting, p
     ...(contender.vnodes !== undefined && { vnodes: contender.vnodes }),
     ...changes(owned(partitioner, before.owners), owned(later, after.owners), { nodes, all: [...nodes, ...joining] }),
     rangeQuery: {
-      partitions: rangeQuery(partitioner, byNumber ? keys : sortedKeys(texts)),
+      partitions: rangeQuery(partitioner, byNumber ? keys : texts.sorted),
       of: partitioner.partitions,
     },
-    ...(byNumber && { note: 'keys are their line numbers: this scheme hashes integers' }),
+    ...(byNumber && { note: 'keys are their numbers in the list: this scheme does not take these texts' }),
   };
+};
+
+/** False when the scheme refuses one of the keys, as those do that take ASCII alone. */
+const takesAll = (partitioner: Partitioner, keys: readonly Uint8Array[]): boolean => {
+  try {
+    for (const key of keys) partitioner.partitionOf(key);
+    return true;
+  } catch (error) {
+    if (error instanceof CadastreError && error.code === 'INVALID_ARGUMENT') return false;
+    throw error;
+  }
 };
 
 const changes = (
@@ -98,15 +116,4 @@ const spreadOf = (owners: readonly string[], nodes: readonly string[]): Spread =
 const rangeQuery = (partitioner: Partitioner, sorted: readonly Uint8Array[]): number => {
   const [from, to] = RANGE.map((share) => sorted[Math.floor(share * (sorted.length - 1))]!);
   return partitioner.partitionsFor(from!, to!.length === 0 ? undefined : to).length;
-};
-
-const lastSorted: { texts?: readonly string[]; keys: Uint8Array[] } = { keys: [] };
-
-/** All contenders ask for the same texts: they are sorted once. */
-const sortedKeys = (texts: readonly string[]): Uint8Array[] => {
-  if (lastSorted.texts !== texts) {
-    lastSorted.texts = texts;
-    lastSorted.keys = texts.map((text) => utf8.encode(text)).sort(Buffer.compare);
-  }
-  return lastSorted.keys;
 };

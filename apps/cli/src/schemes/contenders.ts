@@ -48,11 +48,15 @@ export const contendersOf = (setting: Setting): Contender[] =>
   });
 
 const contenderOf = (preset: Preset, setting: Setting): Contender => {
-  if (preset.kind === 'ring' && preset.name !== 'cassandra-byte-ordered') return ringOf(preset, setting, setting.vnodes);
+  if (preset.kind === 'ring' && preset.name !== 'cassandra-byte-ordered')
+    return ringOf(preset, setting, setting.vnodes);
   const scheme = fixedOrSplit(preset, setting);
   const partitions = scheme.kind === 'range' ? scheme.splitPoints.length + 1 : partitionsOf(scheme);
   const { nodes, joining } = setting;
-  const before = partitionTable(scheme, Array.from({ length: partitions }, (_, p) => nodes[p % nodes.length]!));
+  const before = partitionTable(
+    scheme,
+    Array.from({ length: partitions }, (_, p) => nodes[p % nodes.length]!),
+  );
   const after = joining.reduce((table, node) => joinFixed(table, node).table, before);
   return { name: preset.name, kind: scheme.kind, before, after };
 };

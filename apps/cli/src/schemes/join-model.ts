@@ -95,7 +95,9 @@ const proportional = ({ dataGb, nodes }: JoinSetting): JoinRow => {
 /** `VNODES` tokens a node at equal distances, dealt in turn. */
 const evenRing = (nodes: number) => {
   const total = BigInt(VNODES * nodes);
-  const tokens = Array.from({ length: VNODES * nodes }, (_, i) => ((2n ** 32n * BigInt(i + 1)) / total - 1n).toString());
+  const tokens = Array.from({ length: VNODES * nodes }, (_, i) =>
+    ((2n ** 32n * BigInt(i + 1)) / total - 1n).toString(),
+  );
   return names(nodes).map((node, n) => ({ node, tokens: tokens.filter((_, i) => i % nodes === n) }));
 };
 

@@ -21,7 +21,8 @@ export const readKeyFile = async (path: string, cwd: string, scheme: Scheme): Pr
   const content = await readFile(isAbsolute(path) ? path : join(cwd, path)).catch((error: Error) => {
     throw invalid('--keys-file', error.message, 'give a file that can be read');
   });
-  if (path.endsWith('.json')) return textsOfJson(content).map((text, i) => keyOfText(scheme, text, `--keys-file[${i}]`));
+  if (path.endsWith('.json'))
+    return textsOfJson(content).map((text, i) => keyOfText(scheme, text, `--keys-file[${i}]`));
   const lines = linesOf(content);
   if (keyTypeOf(scheme) === 'text') return lines.map((bytes) => ({ shown: showBytes(bytes), bytes }));
   return lines.map((line, i) => keyOfText(scheme, line.toString('utf8'), `--keys-file line ${i + 1}`));
@@ -35,7 +36,7 @@ export const keyOfText = (scheme: Scheme, text: string, field: string): Key => (
 
 const linesOf = (content: Buffer): Buffer[] => {
   const lines: Buffer[] = [];
-  for (let at = 0; at < content.length; ) {
+  for (let at = 0; at < content.length;) {
     const found = content.indexOf(LF, at);
     const end = found < 0 ? content.length : found;
     lines.push(content.subarray(at, end > at && content[end - 1] === CR ? end - 1 : end));
@@ -46,9 +47,11 @@ const linesOf = (content: Buffer): Buffer[] => {
 
 const textsOfJson = (content: Buffer): string[] => {
   const value = parse(content);
-  if (!Array.isArray(value)) throw invalid('--keys-file', 'is no JSON array', 'give ["key", ...], or one key a line in a file not named .json');
+  if (!Array.isArray(value))
+    throw invalid('--keys-file', 'is no JSON array', 'give ["key", ...], or one key a line in a file not named .json');
   value.forEach((each: unknown, i) => {
-    if (typeof each !== 'string') throw invalid(`--keys-file[${i}]`, 'is no string', 'put each key in quotes, numbers too');
+    if (typeof each !== 'string')
+      throw invalid(`--keys-file[${i}]`, 'is no string', 'put each key in quotes, numbers too');
   });
   return value as string[];
 };

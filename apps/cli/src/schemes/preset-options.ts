@@ -34,7 +34,11 @@ export const schemeOfFlags = (flags: SchemeFlags): Scheme => {
 const presetNamed = (name: string): PresetName => {
   const found = PRESET_NAMES.find((preset) => preset === name);
   if (found === undefined)
-    throw invalid('--scheme', `"${name}" is no scheme`, `use one of ${PRESET_NAMES.join(', ')} (see cadastre scheme list)`);
+    throw invalid(
+      '--scheme',
+      `"${name}" is no scheme`,
+      `use one of ${PRESET_NAMES.join(', ')} (see cadastre scheme list)`,
+    );
   return found;
 };
 
@@ -46,6 +50,7 @@ export const wholeNumber = (field: string, text: string): number => {
 
 const list = (field: string, text: string): string[] => {
   const items = text.split(',');
-  if (items.includes('')) throw invalid(field, `"${text}" has an empty entry`, 'give entries with commas between, as a,b,c');
+  if (items.includes(''))
+    throw invalid(field, `"${text}" has an empty entry`, 'give entries with commas between, as a,b,c');
   return items;
 };

@@ -35,7 +35,11 @@ const file = (name: string, content: string | Uint8Array): string => {
 const cadastre = async (line: string | string[]) => {
   const io = new FakeIo(folder, '', {});
   const code = await run(typeof line === 'string' ? line.split(' ') : line, io);
-  const lines = <T>() => io.out.trim().split('\n').map((text) => JSON.parse(text) as T);
+  const lines = <T>() =>
+    io.out
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text) as T);
   return { code, out: io.out, err: io.err, lines };
 };
 
@@ -59,13 +63,22 @@ describe('cadastre scheme list', () => {
 describe('cadastre locate --scheme', () => {
   it('gives slots as the systems do', async () => {
     // Plan: published slots of Redis Cluster, one object a line, keys as arguments; as a table too.
-    const { code, lines } = await cadastre(['locate', '--scheme', 'redis-cluster', 'foo', '{user1000}.following', '--json']);
+    const { code, lines } = await cadastre([
+      'locate',
+      '--scheme',
+      'redis-cluster',
+      'foo',
+      '{user1000}.following',
+      '--json',
+    ]);
     expect(code).toBe(0);
     expect(lines()).toEqual([
       { key: 'foo', token: '12182', partition: 12182 },
       { key: '{user1000}.following', token: '3443', partition: 3443 },
     ]);
-    expect((await cadastre('locate --scheme redis-cluster foo')).out).toMatch(/KEY +TOKEN +PARTITION\nfoo +12182 +12182\n/);
+    expect((await cadastre('locate --scheme redis-cluster foo')).out).toMatch(
+      /KEY +TOKEN +PARTITION\nfoo +12182 +12182\n/,
+    );
   });
 
   it('names the node of a ring', async () => {
@@ -83,7 +96,9 @@ describe('cadastre locate --scheme', () => {
   it('reads keys of lines, of JSON, and of types', async () => {
     // Plan: LF, CRLF, an empty line, no end of line at the end, bytes that are no UTF-8; JSON with a line end in a key; integers.
     const bytes = Buffer.concat([Buffer.from('plain\r\n\n'), Buffer.from([0xff, 0xfe, 0x0a]), Buffer.from('last')]);
-    const places = (await cadastre(`locate --scheme murmur3 --partitions 64 --keys-file ${file('k.txt', bytes)} --json`)).lines<Located>();
+    const places = (
+      await cadastre(`locate --scheme murmur3 --partitions 64 --keys-file ${file('k.txt', bytes)} --json`)
+    ).lines<Located>();
     const murmur = createPartitioner(presetScheme('murmur3', { partitions: 64 }));
     expect(places.map((p) => p.key)).toEqual(['plain', '', '0xfffe', 'last']);
     expect(places[2]!.partition).toBe(murmur.partitionOf(Uint8Array.of(0xff, 0xfe)));
@@ -171,7 +186,7 @@ describe('cadastre scheme compare', () => {
     for (const r of vnodeSpread) expect(r.median / r.expected).toBeGreaterThan(0.7);
     expect(row('mongodb-ranged').rangeQuery.partitions).toBeLessThan(20);
     expect(row('kafka').rangeQuery).toEqual({ partitions: 1024, of: 1024 });
-  });
+  }, 60_000);
 
   it('moves 75, 100 and 50 GB of 300', async () => {
     // Plan: the classic example of three nodes and a fourth; then other assumptions, which must change the figure they concern.
@@ -184,14 +199,23 @@ describe('cadastre scheme compare', () => {
     expect(out).toMatch(/dynamic +100 +\[#+\.+\] +3 ranges of 100 GB/);
     expect(out).toMatch(/proportional +50 +\[#+\.+\]/);
     expect(out).toMatch(/! hash mod N +4 +\[#{16}\.{4}\]|! hash mod N +4 +\[#{15}\.{5}\]/);
-  });
+  }, 60_000);
 
   it('takes keys of a file', async () => {
-    // Plan: three keys of a file; one key, which no range splits, is no reason to fail.
-    const [three] = (await cadastre(`scheme compare --keys-file ${file('three.txt', 'a\nb\nc\n')} --json`)).lines<Compared>();
+    // Plan: three keys of a file; one key, which no range splits, is no reason to fail, nor is text that a scheme does not take.
+    const [three] = (
+      await cadastre(`scheme compare --keys-file ${file('three.txt', 'a\nb\nc\n')} --json`)
+    ).lines<Compared>();
     expect(three!.keys).toBe(3);
     const [one] = (await cadastre(`scheme compare --keys-file ${file('one.json', '["a"]')} --json`)).lines<Compared>();
     expect(one!.keys).toBe(1);
+    const [wide] = (
+      await cadastre(`scheme compare --keys-file ${file('wide.txt', 'é\n😀\n')} --json`)
+    ).lines<Compared>();
+    expect(wide!.schemes.filter((row) => row.note?.includes('does not take')).map((row) => row.scheme)).toEqual([
+      'vitess-hash',
+      'vitess-unicode-loose-xxhash',
+    ]);
     expect((await cadastre(`scheme compare --keys-file ${file('none.txt', '')}`)).err).toMatch(/has no keys/);
-  });
+  }, 60_000);
 });

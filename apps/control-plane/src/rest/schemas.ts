@@ -68,7 +68,13 @@ const plainSchemes = [
   }),
 ] as const;
 
-const place = { partition: z.int().min(0).max(LIMITS.partitionsMax - 1), spread };
+const place = {
+  partition: z
+    .int()
+    .min(0)
+    .max(LIMITS.partitionsMax - 1),
+  spread,
+};
 
 const DirectoryEntry = z.discriminatedUnion('match', [
   z.strictObject({ match: z.literal('key'), key: z.string().min(1), partition: place.partition }),

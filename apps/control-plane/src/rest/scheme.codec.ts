@@ -16,8 +16,7 @@ const encodingOf = (all: readonly Uint8Array[]): Encoding => (all.every(isText) 
 const written = (bytes: Uint8Array, encoding: Encoding): string => Buffer.from(bytes).toString(encoding);
 const read = (text: string, encoding: Encoding): Uint8Array => new Uint8Array(Buffer.from(text, encoding));
 
-export const schemeJson = (wire: Wire.Scheme | null | undefined): SchemeJson =>
-  jsonOf(decodeScheme(wire as Wire.Scheme__Output | null | undefined));
+export const schemeJson = (wire: Wire.Scheme | null | undefined): SchemeJson => jsonOf(decodeScheme(wire));
 
 const jsonOf = (scheme: Scheme): SchemeJson => {
   if (scheme.kind === 'range') {
@@ -36,7 +35,7 @@ const jsonOf = (scheme: Scheme): SchemeJson => {
 const compoundJson = (compound: Compound): CompoundJson => {
   if (!('separator' in compound)) return compound;
   const encoding = encodingOf([compound.separator]);
-  return { separator: written(compound.separator, encoding), encoding };
+  return { separator: written(compound.separator, encoding), encoding } as CompoundJson;
 };
 
 const bytesOf = (entry: DirectoryEntry): Uint8Array => {

@@ -17,15 +17,15 @@ export const encodeScheme = (scheme: Scheme): Wire.Scheme => ({
 
 const encodeKind = (scheme: Scheme): Wire.Scheme => {
   if (scheme.kind === 'hash-slots') {
-    const { hash, hashTags, compound, bucket, bucketType } = scheme;
+    const { hash, hashTags, compound, routingSlots, routingPartitionSize: size, bucket, bucketType } = scheme;
     return {
       hashSlots: {
         slots: wholeNumber('scheme.slots', scheme.slots),
         hash,
         hashTags,
         ...encodeCompound(compound),
-        routingSlots: wholeNumber('scheme.routingSlots', scheme.routingSlots ?? 0),
-        routingPartitionSize: wholeNumber('scheme.routingPartitionSize', scheme.routingPartitionSize ?? 0),
+        ...(routingSlots !== undefined && { routingSlots: wholeNumber('scheme.routingSlots', routingSlots) }),
+        ...(size !== undefined && { routingPartitionSize: wholeNumber('scheme.routingPartitionSize', size) }),
         ...(bucket !== undefined && { bucket }),
         ...(bucketType !== undefined && { bucketType }),
       },
@@ -58,43 +58,62 @@ const encodeEntry = (entry: DirectoryEntry, i: number): Wire.DirectoryEntry => {
   const partition = wholeNumber(`scheme.entries[${i}].partition`, entry.partition);
   if (entry.match === 'key') return { key: Buffer.from(entry.key), partition };
   const place = { partition, spread: wholeNumber(`scheme.entries[${i}].spread`, entry.spread ?? 0) };
-  return entry.match === 'prefix' ? { prefix: Buffer.from(entry.prefix), ...place } : { geography: entry.label, ...place };
+  return entry.match === 'prefix'
+    ? { prefix: Buffer.from(entry.prefix), ...place }
+    : { geography: entry.label, ...place };
 };
 
-/** @throws CadastreError INVALID_ARGUMENT when the scheme is missing or of a kind from the future */
-export const decodeScheme = (wire: Wire.Scheme__Output | null | undefined): Scheme => {
+/**
+ * Reads what came over the wire, and what `encodeScheme` made in this very process, where fields that say the default are not there.
+ * @throws CadastreError INVALID_ARGUMENT when the scheme is missing or of a kind from the future
+ */
+export const decodeScheme = (wire: Wire.Scheme | Wire.Scheme__Output | null | undefined): Scheme => {
   const kind = wire && KINDS.find((k) => wire[k]);
-  if (!kind) throw invalid('scheme', 'is missing or of a kind unknown here', 'use hash-slots, hash-range, range, ring or directory');
-  return { ...DECODE[kind](wire), ...(wire.version > 0 && { version: wire.version }) };
+  if (!kind)
+    throw invalid(
+      'scheme',
+      'is missing or of a kind unknown here',
+      'use hash-slots, hash-range, range, ring or directory',
+    );
+  return { ...DECODE[kind](wire), ...(wire.version && { version: wire.version }) };
 };
 
-const DECODE: Record<WireKind, (wire: Wire.Scheme__Output) => Scheme> = {
+const DECODE: Record<WireKind, (wire: Wire.Scheme) => Scheme> = {
   hashSlots: ({ hashSlots }) => {
-    const { slots, hash, hashTags, compound, routingSlots, routingPartitionSize, bucket, bucketType } = hashSlots!;
+    const {
+      slots = 0,
+      hash,
+      hashTags = false,
+      compound,
+      routingSlots,
+      routingPartitionSize,
+      bucket,
+      bucketType,
+    } = hashSlots!;
     return {
       kind: 'hash-slots',
       slots,
       hash: hash as SlotHash,
       hashTags,
       ...decodeCompound(compound),
-      ...(routingSlots > 0 && { routingSlots }),
-      ...(routingPartitionSize > 0 && { routingPartitionSize }),
-      ...(bucket !== '' && { bucket }),
-      ...(bucketType !== '' && { bucketType }),
+      ...(routingSlots && { routingSlots }),
+      ...(routingPartitionSize && { routingPartitionSize }),
+      ...(bucket && { bucket }),
+      ...(bucketType && { bucketType }),
     };
   },
   hashRange: ({ hashRange }) => {
-    const { hash, partitions, splitPoints, compound } = hashRange!;
+    const { hash, partitions = 0, splitPoints = [], compound } = hashRange!;
     const points = splitPoints.length > 0 && { splitPoints };
     return { kind: 'hash-range', hash: hash as RangeHash, partitions, ...points, ...decodeCompound(compound) };
   },
-  range: ({ range }) => ({ kind: 'range', splitPoints: range!.splitPoints }),
+  range: ({ range }) => ({ kind: 'range', splitPoints: (range!.splitPoints ?? []) as Buffer[] }),
   ring: ({ ring }) => {
-    const nodes = ring!.nodes.map(({ node, tokens }) => ({ node, tokens }));
+    const nodes = (ring!.nodes ?? []).map(({ node = '', tokens = [] }) => ({ node, tokens }));
     return { kind: 'ring', hash: ring!.hash as RingHash, nodes, ...decodeCompound(ring!.compound) };
   },
   directory: ({ directory }) => {
-    const { entries, partitions, separator } = directory!;
+    const { entries = [], partitions = 0, separator } = directory!;
     const fallback = decodeScheme(directory!.fallback);
     if (fallback.kind === 'directory')
       throw invalid('scheme.fallback.kind', 'is a directory itself', 'put its entries into this one');
@@ -102,7 +121,7 @@ const DECODE: Record<WireKind, (wire: Wire.Scheme__Output) => Scheme> = {
       kind: 'directory',
       entries: entries.map(decodeEntry),
       partitions,
-      ...(separator !== '' && { separator }),
+      ...(separator && { separator }),
       fallback,
     };
   },
@@ -110,17 +129,18 @@ const DECODE: Record<WireKind, (wire: Wire.Scheme__Output) => Scheme> = {
 
 const KINDS = Object.keys(DECODE) as WireKind[];
 
-const decodeCompound = (wire: Wire.Compound__Output | null): { compound?: Compound } => {
+const decodeCompound = (wire: Wire.Compound | null | undefined): { compound?: Compound } => {
   if (!wire) return {};
-  if (wire.endOfFirst === 'separator') return { compound: { separator: wire.separator! } };
-  return { compound: { lengthPrefixBytes: (wire.lengthPrefixBytes ?? 0) as 1 } };
+  return wire.separator
+    ? { compound: { separator: wire.separator as Buffer } }
+    : { compound: { lengthPrefixBytes: (wire.lengthPrefixBytes ?? 0) as 1 } };
 };
 
-const decodeEntry = (wire: Wire.DirectoryEntry__Output, i: number): DirectoryEntry => {
-  const { partition } = wire;
-  const spread = wire.spread > 0 && { spread: wire.spread };
-  if (wire.match === 'key') return { match: 'key', key: wire.key!, partition };
-  if (wire.match === 'prefix') return { match: 'prefix', prefix: wire.prefix!, partition, ...spread };
-  if (wire.match === 'geography') return { match: 'geography', label: wire.geography!, partition, ...spread };
+const decodeEntry = (wire: Wire.DirectoryEntry, i: number): DirectoryEntry => {
+  const { partition = 0, key, prefix, geography } = wire;
+  const spread = wire.spread ? { spread: wire.spread } : {};
+  if (key) return { match: 'key', key: key as Buffer, partition };
+  if (prefix) return { match: 'prefix', prefix: prefix as Buffer, partition, ...spread };
+  if (geography !== undefined) return { match: 'geography', label: geography, partition, ...spread };
   throw invalid(`scheme.entries[${i}]`, 'names no keys', 'give a key, a prefix or a geography');
 };

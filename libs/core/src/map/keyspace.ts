@@ -1,12 +1,14 @@
 import { invalid } from '../errors.js';
 import { checkName, LIMITS, printable } from '../limits.js';
 import { checkScheme } from '../partitioning/partitioner.js';
+import type { Scheme } from '../partitioning/scheme.js';
 import type { KeyspaceSpec, SpreadConstraint } from './records.js';
 
 /** Checks all that can be checked without knowing the nodes. @throws CadastreError INVALID_ARGUMENT naming the field */
 export const checkKeyspaceSpec = (spec: KeyspaceSpec): KeyspaceSpec => {
   checkName('name', spec.name);
   checkScheme(spec.scheme);
+  checkSchemeBytes(spec.scheme);
   const { replicationFactor: rf, minInSync } = spec;
   if (!Number.isInteger(rf) || rf < 1 || rf > LIMITS.replicationFactorMax) {
     throw invalid(
@@ -26,6 +28,32 @@ export const checkKeyspaceSpec = (spec: KeyspaceSpec): KeyspaceSpec => {
   }
   spec.spread.forEach(checkSpread);
   return spec;
+};
+
+/** The record is one value in the register, whose limit is 1.5 MiB with all else that a request carries. */
+const SCHEME_BYTES_MAX = 1024 * 1024;
+
+const checkSchemeBytes = (scheme: Scheme): void => {
+  const bytes = schemeBytes(scheme);
+  if (bytes > SCHEME_BYTES_MAX)
+    throw invalid(
+      'scheme',
+      `${bytes} bytes of split points, tokens or entries`,
+      'use equal ranges, fewer vnodes or fewer entries',
+      `${SCHEME_BYTES_MAX} bytes`,
+    );
+};
+
+/** About what its lists take on the wire. */
+const schemeBytes = (scheme: Scheme): number => {
+  const sum = (parts: readonly { readonly length: number }[]): number =>
+    parts.reduce((total, part) => total + part.length + 4, 0);
+  if (scheme.kind === 'range') return sum(scheme.splitPoints);
+  if (scheme.kind === 'hash-range') return sum(scheme.splitPoints ?? []);
+  if (scheme.kind === 'ring') return scheme.nodes.reduce((total, n) => total + n.node.length + sum(n.tokens), 0);
+  if (scheme.kind !== 'directory') return 0;
+  const entries = scheme.entries.map((e) => (e.match === 'key' ? e.key : e.match === 'prefix' ? e.prefix : e.label));
+  return sum(entries) + 8 * entries.length + schemeBytes(scheme.fallback);
 };
 
 const checkSpread = (spread: SpreadConstraint, i: number, all: readonly SpreadConstraint[]): void => {

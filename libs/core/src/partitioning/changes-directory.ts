@@ -30,7 +30,10 @@ const isSame = (a: DirectoryMatch, b: DirectoryMatch): boolean => {
 /** Adds an entry, or gives the one that names the same keys another partition. */
 export const putDirectoryEntry = (table: PartitionTable, entry: DirectoryEntry): PartitioningChange => {
   const scheme = directoryOf(table);
-  return edited(table, { ...nextVersion(scheme), entries: [...scheme.entries.filter((e) => !isSame(e, entry)), entry] });
+  return edited(table, {
+    ...nextVersion(scheme),
+    entries: [...scheme.entries.filter((e) => !isSame(e, entry)), entry],
+  });
 };
 
 /** @throws CadastreError NOT_FOUND when no entry names these keys */
@@ -38,7 +41,10 @@ export const removeDirectoryEntry = (table: PartitionTable, match: DirectoryMatc
   const scheme = directoryOf(table);
   const entries = scheme.entries.filter((e) => !isSame(e, match));
   if (entries.length === scheme.entries.length)
-    throw new CadastreError('NOT_FOUND', 'entry: no entry names these keys', { field: 'entry', remedy: 'read the scheme again' });
+    throw new CadastreError('NOT_FOUND', 'entry: no entry names these keys', {
+      field: 'entry',
+      remedy: 'read the scheme again',
+    });
   return edited(table, { ...nextVersion(scheme), entries });
 };
 
@@ -57,7 +63,8 @@ const edited = (table: PartitionTable, scheme: DirectoryScheme): PartitioningCha
   for (const { was, is, share } of overlaid(directoryOf(table), scheme)) {
     const isUnchanged = equalPieces(was, is);
     for (const to of is.keys()) for (const from of isUnchanged ? [to] : was.keys()) origins[to]!.add(from);
-    if (!isUnchanged) moved = addShares(moved, timesShare(share, minusShare(WHOLE_SHARE, staying(table.owners, was, is))));
+    if (!isUnchanged)
+      moved = addShares(moved, timesShare(share, minusShare(WHOLE_SHARE, staying(table.owners, was, is))));
   }
   return { table: after, origins: origins.map((set) => [...set].sort((a, b) => a - b)), moved };
 };
@@ -87,7 +94,10 @@ const holdings = (scheme: DirectoryScheme) => {
     : new Map(
         Array.from({ length: fallback.partitions }, (_, p) => [
           p,
-          fallback.rangesOf(p).map((r) => shareOfRange(scheme.fallback, r)).reduce(addShares),
+          fallback
+            .rangesOf(p)
+            .map((r) => shareOfRange(scheme.fallback, r))
+            .reduce(addShares),
         ]),
       );
   return (pieces: readonly DirectoryPiece[], start: Uint8Array): Holding => {
@@ -99,7 +109,11 @@ const holdings = (scheme: DirectoryScheme) => {
 };
 
 const equalPieces = (a: Holding, b: Holding): boolean =>
-  a === b || (a.size === b.size && [...a].every(([p, { numerator, denominator }]) => b.get(p)?.numerator === numerator && b.get(p)?.denominator === denominator));
+  a === b ||
+  (a.size === b.size &&
+    [...a].every(
+      ([p, { numerator, denominator }]) => b.get(p)?.numerator === numerator && b.get(p)?.denominator === denominator,
+    ));
 
 /** The share of a piece that keeps its owner, two different hashes being independent of each other. */
 const staying = (owners: readonly string[], was: Holding, is: Holding): Share => {
@@ -109,5 +123,7 @@ const staying = (owners: readonly string[], was: Holding, is: Holding): Share =>
     return sums;
   };
   const after = byOwner(is);
-  return [...byOwner(was)].map(([owner, share]) => timesShare(share, after.get(owner) ?? NO_SHARE)).reduce(addShares, NO_SHARE);
+  return [...byOwner(was)]
+    .map(([owner, share]) => timesShare(share, after.get(owner) ?? NO_SHARE))
+    .reduce(addShares, NO_SHARE);
 };

@@ -14,7 +14,10 @@ import { formatToken, parseToken } from './token.js';
 export type DynamicScheme = HashRangeScheme | RangeScheme;
 
 const unsplittable = (partition: number, why: string, remedy: string): CadastreError =>
-  new CadastreError('FAILED_PRECONDITION', `partition ${partition} cannot be split: ${why}`, { field: 'partition', remedy });
+  new CadastreError('FAILED_PRECONDITION', `partition ${partition} cannot be split: ${why}`, {
+    field: 'partition',
+    remedy,
+  });
 
 const dynamicOf = (scheme: Scheme): DynamicScheme => {
   if (scheme.kind === 'hash-range' || scheme.kind === 'range') return scheme;
@@ -45,7 +48,12 @@ const withBoundaries = (scheme: DynamicScheme, tokens: readonly Token[]): Dynami
  * @param at the token where the upper one begins: a decimal string or bigint of a hash-range, bytes of a range
  * @throws CadastreError INVALID_ARGUMENT when `at` does not lie inside the partition or the scheme never splits
  */
-export const splitAt = (table: PartitionTable, partition: number, at: Token | string, owner?: string): PartitioningChange => {
+export const splitAt = (
+  table: PartitionTable,
+  partition: number,
+  at: Token | string,
+  owner?: string,
+): PartitioningChange => {
   const scheme = dynamicOf(table.scheme);
   refusePartition(table, partition);
   if (table.owners.length >= LIMITS.partitionsMax)
@@ -54,7 +62,12 @@ export const splitAt = (table: PartitionTable, partition: number, at: Token | st
   const boundaries = boundariesOf(scheme);
   const [begins, ends] = [boundaries[partition - 1], boundaries[partition]];
   if (isBefore(token, begins ?? leastOf(scheme)) || (ends !== undefined && compareTokens(token, ends) >= 0))
-    throw invalid('at', `${formatToken(token)} does not lie inside partition ${partition}`, 'give a token above its first and below its end', limitText(begins, ends));
+    throw invalid(
+      'at',
+      `${formatToken(token)} does not lie inside partition ${partition}`,
+      'give a token above its first and below its end',
+      limitText(begins, ends),
+    );
   boundaries.splice(partition, 0, token);
   const owners = [...table.owners];
   owners.splice(partition + 1, 0, owner ?? owners[partition]!);
@@ -62,7 +75,8 @@ export const splitAt = (table: PartitionTable, partition: number, at: Token | st
 };
 
 const isBefore = (token: Token, least: Token): boolean => compareTokens(token, least) <= 0;
-const leastOf = (scheme: DynamicScheme): Token => (scheme.kind === 'range' ? new Uint8Array() : spaceOf(scheme.hash).min);
+const leastOf = (scheme: DynamicScheme): Token =>
+  scheme.kind === 'range' ? new Uint8Array() : spaceOf(scheme.hash).min;
 const limitText = (begins: Token | undefined, ends: Token | undefined): string =>
   `above ${begins === undefined ? 'the first token' : formatToken(begins)}, below ${ends === undefined ? 'the end' : formatToken(ends)}`;
 
@@ -89,7 +103,11 @@ export const splitAtMedian = (
   refusePartition(table, partition);
   const median = medianToken(createPartitioner(table.scheme), partition, sample);
   if (median === undefined)
-    throw unsplittable(partition, 'its sampled keys share one token', 'give a larger sample; one hot key is spread by salting it');
+    throw unsplittable(
+      partition,
+      'its sampled keys share one token',
+      'give a larger sample; one hot key is spread by salting it',
+    );
   return splitAt(table, partition, median, owner);
 };
 
@@ -105,7 +123,8 @@ export const splitInHalf = (table: PartitionTable, partition: number, owner?: st
   const { min, max } = spaceOf(scheme.hash);
   const [{ start, end } = { start: undefined, end: undefined }] = createPartitioner(scheme).rangesOf(partition);
   const [from, to] = [(start as bigint | undefined) ?? min, (end as bigint | undefined) ?? max + 1n];
-  if (to - from < 2n) throw unsplittable(partition, 'it holds a single token', 'nothing smaller can be moved; salt the keys');
+  if (to - from < 2n)
+    throw unsplittable(partition, 'it holds a single token', 'nothing smaller can be moved; salt the keys');
   return splitAt(table, partition, from + (to - from) / 2n, owner);
 };
 
@@ -114,7 +133,12 @@ export const mergeWithNext = (table: PartitionTable, partition: number, owner?: 
   const scheme = dynamicOf(table.scheme);
   refusePartition(table, partition);
   if (partition === table.owners.length - 1)
-    throw invalid('partition', `${partition} is the last one`, 'name the lower one of two neighbours', `0 to ${table.owners.length - 2}`);
+    throw invalid(
+      'partition',
+      `${partition} is the last one`,
+      'name the lower one of two neighbours',
+      `0 to ${table.owners.length - 2}`,
+    );
   const boundaries = boundariesOf(scheme);
   boundaries.splice(partition, 1);
   const owners = [...table.owners];

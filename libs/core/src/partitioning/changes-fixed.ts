@@ -12,12 +12,17 @@ export interface PartitionMove {
 /** @throws CadastreError INVALID_ARGUMENT naming the move that cannot be made */
 export const movePartitions = (table: PartitionTable, moves: readonly PartitionMove[]): PartitioningChange => {
   if (table.scheme.kind === 'ring')
-    throw invalid('scheme.kind', 'a ring says itself who owns what', 'let nodes join and leave, or change their tokens');
+    throw invalid(
+      'scheme.kind',
+      'a ring says itself who owns what',
+      'let nodes join and leave, or change their tokens',
+    );
   const owners = [...table.owners];
   const seen = new Set<number>();
   moves.forEach(({ partition, to }, i) => {
     refusePartition(table, partition);
-    if (seen.has(partition)) throw invalid(`moves[${i}].partition`, `${partition} moves twice`, 'move each partition once');
+    if (seen.has(partition))
+      throw invalid(`moves[${i}].partition`, `${partition} moves twice`, 'move each partition once');
     if (to === '') throw invalid(`moves[${i}].to`, 'is empty', 'name a node');
     seen.add(partition);
     owners[partition] = to;
@@ -28,7 +33,11 @@ export const movePartitions = (table: PartitionTable, moves: readonly PartitionM
 const changed = (table: PartitionTable, owners: readonly string[]): PartitioningChange => {
   const after = { scheme: table.scheme, owners };
   if (table.scheme.kind !== 'directory') return changeBetween(table, after);
-  throw invalid('scheme.kind', 'partitions of a directory have no share of a token space', 'move those of its fallback');
+  throw invalid(
+    'scheme.kind',
+    'partitions of a directory have no share of a token space',
+    'move those of its fallback',
+  );
 };
 
 /** A joining node takes its even share of partitions, each from whoever has most then. Least data moves: only to the new node. */

@@ -13,7 +13,11 @@ import { hexOf, sizeOf } from './token.js';
 
 const ringOf = (table: PartitionTable): RingScheme => {
   if (table.scheme.kind === 'ring') return table.scheme;
-  throw invalid('scheme.kind', `${table.scheme.kind} is no ring`, 'nodes join and leave a ring; elsewhere partitions move');
+  throw invalid(
+    'scheme.kind',
+    `${table.scheme.kind} is no ring`,
+    'nodes join and leave a ring; elsewhere partitions move',
+  );
 };
 
 const changeTo = (table: PartitionTable, nodes: readonly RingNode[]): PartitioningChange =>
@@ -21,7 +25,8 @@ const changeTo = (table: PartitionTable, nodes: readonly RingNode[]): Partitioni
 
 const refuseKnown = (scheme: RingScheme, node: string): void => {
   if (node === '') throw invalid('node', 'is empty', 'give the name of the node');
-  if (scheme.nodes.some((n) => n.node === node)) throw invalid('node', `${node} is in the ring already`, 'choose another name');
+  if (scheme.nodes.some((n) => n.node === node))
+    throw invalid('node', `${node} is in the ring already`, 'choose another name');
 };
 
 /**
@@ -36,11 +41,15 @@ export const joinRing = (table: PartitionTable, node: string, vnodes: number, se
   checkWhole('vnodes', vnodes, 1, entries.length, `the ring has ${entries.length} ranges to split; use fewer vnodes`);
   const middles = entries.flatMap((_, i) => middleOf(scheme, entries, i) ?? []);
   if (middles.length < vnodes)
-    throw new CadastreError('FAILED_PRECONDITION', `vnodes: ${middles.length} ranges hold more than one token, ${vnodes} are to be split`, {
-      field: 'vnodes',
-      limit: `${middles.length}`,
-      remedy: 'use fewer vnodes',
-    });
+    throw new CadastreError(
+      'FAILED_PRECONDITION',
+      `vnodes: ${middles.length} ranges hold more than one token, ${vnodes} are to be split`,
+      {
+        field: 'vnodes',
+        limit: `${middles.length}`,
+        remedy: 'use fewer vnodes',
+      },
+    );
   return changeTo(table, [...scheme.nodes, { node, tokens: pick(middles, vnodes, `${seed}\u0000${node}`) }]);
 };
 

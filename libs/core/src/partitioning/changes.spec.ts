@@ -20,14 +20,17 @@ import {
 import { createPartitioner } from './partitioner.js';
 import { presetScheme } from './presets.js';
 import { preSplitAt, preSplitFromSample } from './sample-splits.js';
-import type { Scheme } from './scheme.js';
+import type { RingScheme, Scheme } from './scheme.js';
 import { addShares, formatShare, NO_SHARE } from './share.js';
-import { anyHashRange, anyKey, anyRange, anyRing, utf8 } from './testing/scheme-fixtures.js';
+import { anyHashRange, anyKey, anyRange, anyRing, gapIn, utf8 } from '../testing/scheme-fixtures.js';
 
 const refused = (code: string, field: string) => expect.objectContaining({ code, field, remedy: expect.any(String) });
 const table = (scheme: Scheme, ...nodes: string[]): PartitionTable => {
   const { partitions } = createPartitioner(scheme);
-  return partitionTable(scheme, Array.from({ length: partitions }, (_, p) => nodes[p % nodes.length]!));
+  return partitionTable(
+    scheme,
+    Array.from({ length: partitions }, (_, p) => nodes[p % nodes.length]!),
+  );
 };
 const slots = table({ kind: 'hash-slots', slots: 12, hash: 'murmur3', hashTags: false }, 'a', 'b', 'c');
 const halves = table({ kind: 'hash-range', hash: 'murmur3', partitions: 2 }, 'a', 'b');
@@ -35,14 +38,16 @@ const halves = table({ kind: 'hash-range', hash: 'murmur3', partitions: 2 }, 'a'
 /** The parts of the space add up to all of it, and each begins where the one before ends. */
 const expectWhole = ({ scheme }: PartitionTable): void => {
   const segments = segmentsOf(scheme);
-  for (let i = 1; i < segments.length; i += 1) expect(segments[i]!.start).toEqual(segments[i - 1]!.end);
+  expect(gapIn(segments)).toBe(-1);
   expect(formatShare(segments.map((s) => shareOfRange(scheme, s)).reduce(addShares, NO_SHARE))).toBe('1/1');
 };
 
 /** Owners before and after, counted on keys, for a change whose share is also computed. */
 const countMoved = (before: PartitionTable, after: PartitionTable, keys: readonly Uint8Array[]): number => {
   const [old, now] = [createPartitioner(before.scheme), createPartitioner(after.scheme)];
-  return keys.filter((k) => before.owners[old.partitionOf(k)] !== after.owners[now.partitionOf(k)]).length / keys.length;
+  return (
+    keys.filter((k) => before.owners[old.partitionOf(k)] !== after.owners[now.partitionOf(k)]).length / keys.length
+  );
 };
 const manyKeys = Array.from({ length: 20_000 }, (_, i) => utf8(`key:${i}`));
 
@@ -64,13 +69,25 @@ describe('fixed partitioning', () => {
   it.each<[string, () => PartitioningChange, string]>([
     ['a partition that is not there', () => movePartitions(slots, [{ partition: 12, to: 'b' }]), 'partition'],
     ['a move to nobody', () => movePartitions(slots, [{ partition: 1, to: '' }]), 'moves[0].to'],
-    ['a partition twice', () => movePartitions(slots, [1, 1].map((partition) => ({ partition, to: 'b' }))), 'moves[1].partition'],
+    [
+      'a partition twice',
+      () =>
+        movePartitions(
+          slots,
+          [1, 1].map((partition) => ({ partition, to: 'b' })),
+        ),
+      'moves[1].partition',
+    ],
     ['a node that is there', () => joinFixed(slots, 'a'), 'node'],
     ['a node that is not there', () => leaveFixed(slots, 'z'), 'node'],
     ['the last node', () => leaveFixed(table(slots.scheme, 'a'), 'a'), 'node'],
     ['a split of slots', () => splitInHalf(slots, 0), 'scheme.kind'],
     ['a merge of slots', () => mergeWithNext(slots, 0), 'scheme.kind'],
-    ['slots of another count', () => changeBetween(slots, table({ kind: 'hash-slots', slots: 13, hash: 'murmur3', hashTags: false }, 'a')), 'scheme'],
+    [
+      'slots of another count',
+      () => changeBetween(slots, table({ kind: 'hash-slots', slots: 13, hash: 'murmur3', hashTags: false }, 'a')),
+      'scheme',
+    ],
     ['owners of other partitions', () => ({ table: partitionTable(slots.scheme, ['a']) }) as never, 'owners'],
   ])('refuses %s', (_what, change, field) => expect(change).toThrow(refused('INVALID_ARGUMENT', field)));
 });
@@ -80,7 +97,13 @@ describe('dynamic partitioning', () => {
   it('splits and merges', () => {
     const split = splitInHalf(halves, 0, 'c');
     expect(split.table).toEqual({
-      scheme: { kind: 'hash-range', hash: 'murmur3', partitions: 3, splitPoints: ['1073741824', '2147483648'], version: 2 },
+      scheme: {
+        kind: 'hash-range',
+        hash: 'murmur3',
+        partitions: 3,
+        splitPoints: ['1073741824', '2147483648'],
+        version: 2,
+      },
       owners: ['a', 'c', 'b'],
     });
     expect([formatShare(split.moved), split.origins]).toEqual(['1/4', [[0], [0], [1]]]);
@@ -97,9 +120,18 @@ describe('dynamic partitioning', () => {
     const sample = ['a', 'b', 'c', 'd', 'z'].map((k) => ({ key: utf8(k), weight: k === 'a' ? 100 : 1 }));
     const byLoad = splitAtMedian(ranges, 0, sample, 'c');
     expect(byLoad.table.scheme).toMatchObject({ splitPoints: [utf8('b'), utf8('m')] });
-    const bySize = splitAtMedian(ranges, 0, sample.map(({ key }) => ({ key })));
+    const bySize = splitAtMedian(
+      ranges,
+      0,
+      sample.map(({ key }) => ({ key })),
+    );
     expect(bySize.table.scheme).toMatchObject({ splitPoints: [utf8('c'), utf8('m')] });
-    const hashed = splitAtMedian(halves, 1, manyKeys.map((key) => ({ key })), 'c');
+    const hashed = splitAtMedian(
+      halves,
+      1,
+      manyKeys.map((key) => ({ key })),
+      'c',
+    );
     expect(hashed.moved.share).toBeGreaterThan(0.24);
     expect(hashed.moved.share).toBeLessThan(0.26);
   });
@@ -118,8 +150,18 @@ describe('dynamic partitioning', () => {
     ['a single token', () => splitInHalf(thin, 1), 'FAILED_PRECONDITION', 'partition'],
     ['keys in half', () => splitInHalf(one, 0), 'FAILED_PRECONDITION', 'partition'],
     ['at the median of nothing', () => splitAtMedian(one, 0, []), 'FAILED_PRECONDITION', 'partition'],
-    ['at the median of one key', () => splitAtMedian(one, 0, [{ key: utf8('a') }, { key: utf8('a') }]), 'FAILED_PRECONDITION', 'partition'],
-    ['by a negative load', () => splitAtMedian(one, 0, [{ key: utf8('a'), weight: -1 }]), 'INVALID_ARGUMENT', 'sample[0].weight'],
+    [
+      'at the median of one key',
+      () => splitAtMedian(one, 0, [{ key: utf8('a') }, { key: utf8('a') }]),
+      'FAILED_PRECONDITION',
+      'partition',
+    ],
+    [
+      'by a negative load',
+      () => splitAtMedian(one, 0, [{ key: utf8('a'), weight: -1 }]),
+      'INVALID_ARGUMENT',
+      'sample[0].weight',
+    ],
     ['the last with the next', () => mergeWithNext(halves, 1), 'INVALID_ARGUMENT', 'partition'],
   ])('refuses to split or merge %s', (_what, change, code, field) => expect(change).toThrow(refused(code, field)));
 
@@ -129,31 +171,48 @@ describe('dynamic partitioning', () => {
     const scheme = preSplitFromSample({ kind: 'range', splitPoints: [] }, sample, 4);
     expect(scheme.splitPoints).toEqual(['user0250', 'user0500', 'user0750'].map(utf8));
     expect(preSplitFromSample({ kind: 'range', splitPoints: [] }, sample.slice(0, 2), 4).splitPoints).toHaveLength(1);
-    expect(preSplitAt({ kind: 'range', splitPoints: [] }, [utf8('n'), utf8('g')]).splitPoints).toEqual([utf8('g'), utf8('n')]);
-    expect(() => preSplitAt({ kind: 'hash-range', hash: 'md5', partitions: 1 }, [5n, 5n])).toThrow(refused('INVALID_ARGUMENT', 'scheme.splitPoints[1]'));
-    expect(() => preSplitAt({ kind: 'range', splitPoints: [] }, [5n])).toThrow(refused('INVALID_ARGUMENT', 'points[0]'));
-    expect(() => preSplitFromSample({ kind: 'range', splitPoints: [] }, [], 4)).toThrow(refused('INVALID_ARGUMENT', 'sample'));
-    expect(() => preSplitFromSample({ kind: 'range', splitPoints: [] }, sample, 0)).toThrow(refused('INVALID_ARGUMENT', 'partitions'));
+    expect(preSplitAt({ kind: 'range', splitPoints: [] }, [utf8('n'), utf8('g')]).splitPoints).toEqual([
+      utf8('g'),
+      utf8('n'),
+    ]);
+    expect(() => preSplitAt({ kind: 'hash-range', hash: 'md5', partitions: 1 }, [5n, 5n])).toThrow(
+      refused('INVALID_ARGUMENT', 'scheme.splitPoints[1]'),
+    );
+    expect(() => preSplitAt({ kind: 'range', splitPoints: [] }, [5n])).toThrow(
+      refused('INVALID_ARGUMENT', 'points[0]'),
+    );
+    expect(() => preSplitFromSample({ kind: 'range', splitPoints: [] }, [], 4)).toThrow(
+      refused('INVALID_ARGUMENT', 'sample'),
+    );
+    expect(() => preSplitFromSample({ kind: 'range', splitPoints: [] }, sample, 0)).toThrow(
+      refused('INVALID_ARGUMENT', 'partitions'),
+    );
   });
 
   // Plan: any run of splits and merges of any scheme leaves the space covered once, and moves what the parts say.
   it('always covers the token space once', () => {
     fc.assert(
-      fc.property(fc.oneof(anyHashRange, anyRange), fc.array(fc.tuple(fc.nat(), anyKey, fc.boolean())), (scheme, steps) => {
-        let now = table(scheme, 'a', 'b');
-        for (const [n, key, isMerge] of steps) {
-          const partition = n % now.owners.length;
-          const change = attempt(() =>
-            isMerge ? mergeWithNext(now, partition, 'c') : splitAt(now, createPartitioner(now.scheme).partitionOf(key), tokenOf(now, key), 'd'),
-          );
-          if (!change) continue;
-          expect(change.moved.share).toBeLessThanOrEqual(1);
-          expect(change.origins.every((o) => o.length === 1 || (isMerge && o.length === 2))).toBe(true);
-          now = change.table;
-        }
-        expect(createPartitioner(now.scheme).partitions).toBe(now.owners.length);
-        expectWhole(now);
-      }),
+      fc.property(
+        fc.oneof(anyHashRange, anyRange),
+        fc.array(fc.tuple(fc.nat(), anyKey, fc.boolean())),
+        (scheme, steps) => {
+          let now = table(scheme, 'a', 'b');
+          for (const [n, key, isMerge] of steps) {
+            const partition = n % now.owners.length;
+            const change = attempt(() =>
+              isMerge
+                ? mergeWithNext(now, partition, 'c')
+                : splitAt(now, createPartitioner(now.scheme).partitionOf(key), tokenOf(now, key), 'd'),
+            );
+            if (!change) continue;
+            expect(change.moved.share).toBeLessThanOrEqual(1);
+            expect(change.origins.every((o) => o.length === 1 || (isMerge && o.length === 2))).toBe(true);
+            now = change.table;
+          }
+          expect(createPartitioner(now.scheme).partitions).toBe(now.owners.length);
+          expectWhole(now);
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -195,7 +254,7 @@ describe('proportional partitioning', () => {
     expect(left.moved).toEqual(joined.moved);
     const md5 = presetScheme('md5-ring', { nodes: ['a', 'b', 'c', 'd'], vnodes: 100 });
     const bigger = presetScheme('md5-ring', { nodes: ['a', 'b', 'c', 'd', 'e'], vnodes: 100 });
-    const joining = (bigger as { nodes: { node: string; tokens: string[] }[] }).nodes.at(-1)!;
+    const joining = (bigger as RingScheme).nodes.at(-1)!;
     const change = joinRingAt(partitionTable(md5), joining);
     expect(change.moved).toEqual(changeBetween(partitionTable(md5), partitionTable(bigger)).moved);
     expect(change.moved.share).toBeGreaterThan(0.15);
@@ -212,7 +271,12 @@ describe('proportional partitioning', () => {
     ['a node that is not there', () => leaveRing(ring, 'z'), 'INVALID_ARGUMENT', 'node'],
     ['the last node', () => leaveRing(tiny, 'a'), 'INVALID_ARGUMENT', 'node'],
     ['a join of slots', () => joinRing(slots, 'd', 1), 'INVALID_ARGUMENT', 'scheme.kind'],
-    ['a token that is taken', () => joinRingAt(tiny, { node: 'd', tokens: ['1'] }), 'INVALID_ARGUMENT', 'scheme.nodes[1].tokens[0]'],
+    [
+      'a token that is taken',
+      () => joinRingAt(tiny, { node: 'd', tokens: ['1'] }),
+      'INVALID_ARGUMENT',
+      'scheme.nodes[1].tokens[0]',
+    ],
     ['a move on a ring', () => movePartitions(ring, []), 'INVALID_ARGUMENT', 'scheme.kind'],
   ])('refuses %s', (_what, change, code, field) => expect(change).toThrow(refused(code, field)));
 
@@ -239,7 +303,16 @@ describe('proportional partitioning', () => {
 });
 
 describe('directory edits', () => {
-  const base = table({ kind: 'directory', entries: [], partitions: 4, fallback: { kind: 'hash-slots', slots: 4, hash: 'murmur3', hashTags: false } }, 'a', 'b');
+  const base = table(
+    {
+      kind: 'directory',
+      entries: [],
+      partitions: 4,
+      fallback: { kind: 'hash-slots', slots: 4, hash: 'murmur3', hashTags: false },
+    },
+    'a',
+    'b',
+  );
 
   // Plan: a tenant gets its own partition and node: the keys with its prefix move (1/256 of bytes), and back when the entry goes.
   it('isolates a tenant and takes it back', () => {
@@ -257,17 +330,45 @@ describe('directory edits', () => {
   it('moves only what is not there yet', () => {
     const put = putDirectoryEntry(base, { match: 'geography', label: 'eu', partition: 0 });
     expect(formatShare(put.moved)).toBe(`1/${2 * 256 ** 3}`);
-    const ranges = table({ kind: 'directory', entries: [], partitions: 2, fallback: { kind: 'range', splitPoints: [utf8('t'), utf8('x')].slice(0, 1) } }, 'a', 'b');
-    expect(formatShare(putDirectoryEntry(ranges, { match: 'prefix', prefix: utf8('a'), partition: 0 }).moved)).toBe('0/1');
-    expect(formatShare(putDirectoryEntry(ranges, { match: 'prefix', prefix: utf8('a'), partition: 1 }).moved)).toBe('1/256');
+    const ranges = table(
+      {
+        kind: 'directory',
+        entries: [],
+        partitions: 2,
+        fallback: { kind: 'range', splitPoints: [utf8('t'), utf8('x')].slice(0, 1) },
+      },
+      'a',
+      'b',
+    );
+    expect(formatShare(putDirectoryEntry(ranges, { match: 'prefix', prefix: utf8('a'), partition: 0 }).moved)).toBe(
+      '0/1',
+    );
+    expect(formatShare(putDirectoryEntry(ranges, { match: 'prefix', prefix: utf8('a'), partition: 1 }).moved)).toBe(
+      '1/256',
+    );
     const key = putDirectoryEntry(base, { match: 'key', key: utf8('hot'), partition: 3 });
     expect(key.moved.share).toBe(0);
   });
 
   // Plan: edits of what is not a directory, not an entry or not a partition are refused.
   it.each<[string, () => PartitioningChange, string, string]>([
-    ['slots', () => putDirectoryEntry(slots, { match: 'key', key: utf8('k'), partition: 0 }), 'INVALID_ARGUMENT', 'scheme.kind'],
-    ['an entry that is not there', () => removeDirectoryEntry(base, { match: 'key', key: utf8('k') }), 'NOT_FOUND', 'entry'],
-    ['a partition that is not there', () => putDirectoryEntry(base, { match: 'key', key: utf8('k'), partition: 4 }), 'INVALID_ARGUMENT', 'scheme.entries[0].partition'],
+    [
+      'slots',
+      () => putDirectoryEntry(slots, { match: 'key', key: utf8('k'), partition: 0 }),
+      'INVALID_ARGUMENT',
+      'scheme.kind',
+    ],
+    [
+      'an entry that is not there',
+      () => removeDirectoryEntry(base, { match: 'key', key: utf8('k') }),
+      'NOT_FOUND',
+      'entry',
+    ],
+    [
+      'a partition that is not there',
+      () => putDirectoryEntry(base, { match: 'key', key: utf8('k'), partition: 4 }),
+      'INVALID_ARGUMENT',
+      'scheme.entries[0].partition',
+    ],
   ])('refuses %s', (_what, change, code, field) => expect(change).toThrow(refused(code, field)));
 });

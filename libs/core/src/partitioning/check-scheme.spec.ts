@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { checkKeyspaceSpec } from '../map/keyspace.js';
 import { createPartitioner } from './partitioner.js';
 import type { PresetName } from './presets.js';
 import { presetScheme } from './presets.js';
-import { utf8 } from './testing/scheme-fixtures.js';
+import { utf8 } from '../testing/scheme-fixtures.js';
 
 const slots = { kind: 'hash-slots', slots: 8, hash: 'murmur3', hashTags: false };
 const range = { kind: 'hash-range', hash: 'citus-text', partitions: 3, splitPoints: ['-5', '5'] };
@@ -31,7 +32,11 @@ describe('a scheme that is wrong', () => {
     ['a length of 3 bytes', { ...slots, compound: { lengthPrefixBytes: 3 } }, 'scheme.compound.lengthPrefixBytes'],
     ['routing slots between', { ...slots, routingSlots: 12 }, 'scheme.routingSlots'],
     ['fewer routing slots', { ...slots, routingSlots: 4 }, 'scheme.routingSlots'],
-    ['routing over nothing', { ...slots, hash: 'elasticsearch', routingPartitionSize: 2 }, 'scheme.routingPartitionSize'],
+    [
+      'routing over nothing',
+      { ...slots, hash: 'elasticsearch', routingPartitionSize: 2 },
+      'scheme.routingPartitionSize',
+    ],
     ['routing of another hash', { ...slots, routingPartitionSize: 2 }, 'scheme.routingPartitionSize'],
     ['a bucket of another hash', { ...slots, bucket: 'b' }, 'scheme.bucket'],
     ['a Riak ring of 48', { ...slots, hash: 'riak', slots: 48 }, 'scheme.slots'],
@@ -51,17 +56,33 @@ describe('a scheme that is wrong', () => {
     ['a node without tokens', { ...ring, nodes: [{ node: 'a', tokens: [] }] }, 'scheme.nodes[0].tokens'],
     ['a node twice', { ...ring, nodes: [...ring.nodes, { node: 'a', tokens: ['1'] }] }, 'scheme.nodes[1].node'],
     ['a token twice', { ...ring, nodes: [...ring.nodes, { node: 'b', tokens: ['0'] }] }, 'scheme.nodes[1].tokens[0]'],
-    ['bytes that are no hex', { ...ring, hash: 'bytes', nodes: [{ node: 'a', tokens: ['xyz'] }] }, 'scheme.nodes[0].tokens[0]'],
+    [
+      'bytes that are no hex',
+      { ...ring, hash: 'bytes', nodes: [{ node: 'a', tokens: ['xyz'] }] },
+      'scheme.nodes[0].tokens[0]',
+    ],
     ['no fallback', { ...directory, fallback: undefined }, 'scheme.fallback.kind'],
     ['a directory below a directory', { ...directory, fallback: directory }, 'scheme.fallback.kind'],
     ['a wrong fallback', { ...directory, fallback: { ...slots, slots: 0 } }, 'scheme.fallback.slots'],
     ['fewer partitions than the fallback', { ...directory, partitions: 7 }, 'scheme.partitions'],
     ['an entry for nobody', { ...directory, entries: [{ ...key, partition: 9 }] }, 'scheme.entries[0].partition'],
     ['an entry of no kind', { ...directory, entries: [{ ...key, match: 'regexp' }] }, 'scheme.entries[0].match'],
-    ['an empty prefix', { ...directory, entries: [{ match: 'prefix', prefix: utf8(''), partition: 8 }] }, 'scheme.entries[0].prefix'],
+    [
+      'an empty prefix',
+      { ...directory, entries: [{ match: 'prefix', prefix: utf8(''), partition: 8 }] },
+      'scheme.entries[0].prefix',
+    ],
     ['a spread key', { ...directory, entries: [{ ...key, spread: 2 }] }, 'scheme.entries[0].spread'],
-    ['too wide a spread', { ...directory, entries: [{ match: 'prefix', prefix: utf8('k'), partition: 8, spread: 2 }] }, 'scheme.entries[0].spread'],
-    ['a label with a separator', { ...directory, entries: [{ match: 'geography', label: 'e/u', partition: 8 }] }, 'scheme.entries[0].label'],
+    [
+      'too wide a spread',
+      { ...directory, entries: [{ match: 'prefix', prefix: utf8('k'), partition: 8, spread: 2 }] },
+      'scheme.entries[0].spread',
+    ],
+    [
+      'a label with a separator',
+      { ...directory, entries: [{ match: 'geography', label: 'e/u', partition: 8 }] },
+      'scheme.entries[0].label',
+    ],
     ['one key twice', { ...directory, entries: [key, { ...key, partition: 1 }] }, 'scheme.entries[1]'],
   ])('refuses %s', (_what, scheme, field) => {
     expect(() => createPartitioner(scheme as never)).toThrow(
@@ -90,6 +111,17 @@ describe('a scheme that is wrong', () => {
     expect(() => presetScheme(name as PresetName, params)).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', field, remedy: expect.any(String) }),
     );
+  });
+
+  // Plan: a scheme that would not fit the register's record is refused before it is written; equal ranges of any number fit.
+  it('refuses a scheme that is too large to keep', () => {
+    const spec = { name: 'k', replicationFactor: 1, minInSync: 1, spread: [] };
+    const large = presetScheme('cassandra-murmur3', { nodes: ['a', 'b'], vnodes: 30_000 });
+    expect(() => checkKeyspaceSpec({ ...spec, scheme: large })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', field: 'scheme', limit: '1048576 bytes' }),
+    );
+    const even = presetScheme('dynamodb-style', { partitions: 1_048_576 });
+    expect(checkKeyspaceSpec({ ...spec, scheme: even }).scheme).toBe(even);
   });
 
   // Plan: a key that is not of the hash's type is refused when it is looked up, not placed somewhere.

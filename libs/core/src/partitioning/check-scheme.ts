@@ -17,7 +17,16 @@ import type {
 import { RANGE_HASHES, RING_HASHES, SCHEME_KINDS, SLOT_HASHES } from './scheme.js';
 
 const FIELDS: Record<SchemeKind, readonly string[]> = {
-  'hash-slots': ['slots', 'hash', 'hashTags', 'compound', 'routingSlots', 'routingPartitionSize', 'bucket', 'bucketType'],
+  'hash-slots': [
+    'slots',
+    'hash',
+    'hashTags',
+    'compound',
+    'routingSlots',
+    'routingPartitionSize',
+    'bucket',
+    'bucketType',
+  ],
   'hash-range': ['hash', 'partitions', 'splitPoints', 'compound'],
   range: ['splitPoints'],
   ring: ['hash', 'nodes', 'compound'],
@@ -44,7 +53,12 @@ const refuseUnknown = (value: object, field: string, known: readonly string[]): 
 /** @throws CadastreError INVALID_ARGUMENT naming `field` unless `value` is a whole number within the limits */
 export const checkWhole = (field: string, value: number, least: number, most: number, remedy?: string): number => {
   if (!Number.isInteger(value) || value < least || value > most)
-    throw invalid(field, `${value} is not a count within the limits`, remedy ?? 'give a whole number', `${least} to ${most}`);
+    throw invalid(
+      field,
+      `${value} is not a count within the limits`,
+      remedy ?? 'give a whole number',
+      `${least} to ${most}`,
+    );
   return value;
 };
 
@@ -64,7 +78,12 @@ const checkBytes = (field: string, value: Uint8Array): void => {
   if (!(value instanceof Uint8Array)) throw invalid(field, 'is missing or no bytes', 'give bytes');
   if (value.length === 0) throw invalid(field, 'is empty', 'give at least 1 byte', `1 to ${LIMITS.keyBytesMax} bytes`);
   if (value.length > LIMITS.keyBytesMax)
-    throw invalid(field, `has ${value.length} bytes`, 'no key is that long: shorten it', `1 to ${LIMITS.keyBytesMax} bytes`);
+    throw invalid(
+      field,
+      `has ${value.length} bytes`,
+      'no key is that long: shorten it',
+      `1 to ${LIMITS.keyBytesMax} bytes`,
+    );
 };
 
 const checkCompound = (field: string, compound: Compound | undefined): void => {
@@ -73,7 +92,12 @@ const checkCompound = (field: string, compound: Compound | undefined): void => {
     if ('separator' in compound) return checkBytes(`${field}.separator`, compound.separator);
     if ('lengthPrefixBytes' in compound) {
       if ([1, 2, 4].includes(compound.lengthPrefixBytes)) return;
-      throw invalid(`${field}.lengthPrefixBytes`, `${String(compound.lengthPrefixBytes)} is no width`, 'use 1, 2 or 4', '1, 2 or 4');
+      throw invalid(
+        `${field}.lengthPrefixBytes`,
+        `${String(compound.lengthPrefixBytes)} is no width`,
+        'use 1, 2 or 4',
+        '1, 2 or 4',
+      );
     }
   }
   throw invalid(field, 'does not say where the first component ends', 'give either separator or lengthPrefixBytes');
@@ -95,12 +119,20 @@ const checkSlots = (scheme: HashSlotsScheme, field: string): void => {
   if (routingSlots !== undefined) {
     checkWhole(`${field}.routingSlots`, routingSlots, slots, LIMITS.partitionsMax, 'use a multiple of slots');
     if (scheme.hash === 'riak' || routingSlots % slots !== 0)
-      throw invalid(`${field}.routingSlots`, `${routingSlots} is no multiple of ${slots} slots`, 'use a multiple of slots');
+      throw invalid(
+        `${field}.routingSlots`,
+        `${routingSlots} is no multiple of ${slots} slots`,
+        'use a multiple of slots',
+      );
   }
   if (routingPartitionSize === undefined) return;
   checkWhole(`${field}.routingPartitionSize`, routingPartitionSize, 1, routingSlots ?? slots, 'use fewer than slots');
   if (!scheme.compound)
-    throw invalid(`${field}.routingPartitionSize`, 'needs a routing value', 'say in compound where the routing value ends');
+    throw invalid(
+      `${field}.routingPartitionSize`,
+      'needs a routing value',
+      'say in compound where the routing value ends',
+    );
 };
 
 const checkBucket = (scheme: HashSlotsScheme, field: string): void => {
@@ -108,7 +140,8 @@ const checkBucket = (scheme: HashSlotsScheme, field: string): void => {
     const value = scheme[name];
     if (value === undefined) continue;
     if (scheme.hash !== 'riak') throw invalid(`${field}.${name}`, 'belongs to the riak hash', 'leave it out');
-    if (typeof value !== 'string' || value === '') throw invalid(`${field}.${name}`, 'is empty', 'give its name, or leave it out');
+    if (typeof value !== 'string' || value === '')
+      throw invalid(`${field}.${name}`, 'is empty', 'give its name, or leave it out');
   }
 };
 
@@ -153,13 +186,16 @@ const checkRing = (scheme: RingScheme, field: string): void => {
   if (scheme.hash === 'bytes' && scheme.compound)
     throw invalid(`${field}.compound`, 'has no use where keys are not hashed', 'leave it out');
   checkList(`${field}.nodes`, scheme.nodes, LIMITS.partitionsMax);
-  if (scheme.nodes.length === 0) throw invalid(`${field}.nodes`, 'is empty', 'give at least one node with a token', 'at least 1');
+  if (scheme.nodes.length === 0)
+    throw invalid(`${field}.nodes`, 'is empty', 'give at least one node with a token', 'at least 1');
   const owners = new Map<string, string>();
   const names = new Set<string>();
   scheme.nodes.forEach((each, i) => {
     const at = `${field}.nodes[${i}]`;
-    if (typeof each.node !== 'string' || each.node === '') throw invalid(`${at}.node`, 'is missing', 'give the name of the node');
-    if (names.has(each.node)) throw invalid(`${at}.node`, `${each.node} is there twice`, 'give each node once, with all its tokens');
+    if (typeof each.node !== 'string' || each.node === '')
+      throw invalid(`${at}.node`, 'is missing', 'give the name of the node');
+    if (names.has(each.node))
+      throw invalid(`${at}.node`, `${each.node} is there twice`, 'give each node once, with all its tokens');
     names.add(each.node);
     checkList(`${at}.tokens`, each.tokens, LIMITS.partitionsMax);
     if (each.tokens.length === 0) throw invalid(`${at}.tokens`, 'is empty', 'give at least one token', 'at least 1');
@@ -178,7 +214,8 @@ const checkRingToken = (
   const token =
     scheme.hash === 'bytes' ? bytesOfHex(field, text).join() : parseToken(spaceOf(scheme.hash), field, text).toString();
   const owner = owners.get(token);
-  if (owner !== undefined) throw invalid(field, `${text} is a token of ${owner} already`, 'give each token to one node');
+  if (owner !== undefined)
+    throw invalid(field, `${text} is a token of ${owner} already`, 'give each token to one node');
   owners.set(token, node);
 };
 
@@ -190,7 +227,12 @@ const checkDirectory = (scheme: DirectoryScheme, field: string): void => {
   checkPartitions(`${field}.partitions`, scheme.partitions);
   const least = partitionCount(fallback);
   if (scheme.partitions < least)
-    throw invalid(`${field}.partitions`, `${scheme.partitions} partitions, the fallback has ${least}`, 'count those of the fallback too', `at least ${least}`);
+    throw invalid(
+      `${field}.partitions`,
+      `${scheme.partitions} partitions, the fallback has ${least}`,
+      'count those of the fallback too',
+      `at least ${least}`,
+    );
   if (separator !== undefined && (typeof separator !== 'string' || separator === ''))
     throw invalid(`${field}.separator`, 'is empty', 'give what stands between a geography and the rest of the key');
   checkList(`${field}.entries`, scheme.entries, LIMITS.partitionsMax);
@@ -205,10 +247,21 @@ const checkEntry = (scheme: DirectoryScheme, entry: DirectoryEntry, field: strin
     if (typeof entry.label !== 'string' || entry.label === '' || entry.label.includes(scheme.separator ?? '/'))
       throw invalid(`${field}.label`, `"${String(entry.label)}" is no geography`, 'give a label without the separator');
   } else throw invalid(`${field}.match`, `"${String(match)}" is unknown`, 'use key, prefix or geography');
-  refuseUnknown(entry, field, ['match', 'partition', match === 'geography' ? 'label' : match, ...(match === 'key' ? [] : ['spread'])]);
+  refuseUnknown(entry, field, [
+    'match',
+    'partition',
+    match === 'geography' ? 'label' : match,
+    ...(match === 'key' ? [] : ['spread']),
+  ]);
   checkWhole(`${field}.partition`, entry.partition, 0, scheme.partitions - 1, 'name a partition of the scheme');
   if (match !== 'key' && entry.spread !== undefined)
-    checkWhole(`${field}.spread`, entry.spread, 1, scheme.partitions - entry.partition, 'raise partitions, or spread over fewer');
+    checkWhole(
+      `${field}.spread`,
+      entry.spread,
+      1,
+      scheme.partitions - entry.partition,
+      'raise partitions, or spread over fewer',
+    );
 };
 
 /** How many partitions a scheme has, without compiling it. */

@@ -27,5 +27,6 @@ const WORDS: { [K in Scheme['kind']]: (scheme: Extract<Scheme, { kind: K }>) => 
   range: (s) => `${plural(s.splitPoints.length + 1, 'range')} of keys`,
   ring: (s) =>
     `${plural(partitionCount(s), 'token')} of ${s.hash} on ${plural(s.nodes.length, 'node')}${compoundText(s.compound)}`,
-  directory: (s) => `${plural(s.entries.length, 'entry').replace(/entrys$/, 'entries')} over ${describeScheme(s.fallback)}`,
+  directory: (s) =>
+    `${plural(s.entries.length, 'entry').replace(/entrys$/, 'entries')} over ${describeScheme(s.fallback)}`,
 };

@@ -20,6 +20,7 @@ import {
   solrHash,
   vitessBinaryMd5,
   vitessHash,
+  vitessUnicodeLooseXxhash,
   vitessXxhash,
   xxhash64,
 } from './hashes/index.js';
@@ -39,32 +40,53 @@ export type HashFunction =
   | { readonly width: 'narrow'; readonly space: TokenSpace; readonly keyType: KeyType; readonly hash: Hash32 }
   | { readonly width: 'wide'; readonly space: TokenSpace; readonly keyType: KeyType; readonly hash: HashWide };
 
-const narrow = (space: TokenSpace, hash: Hash32, keyType: KeyType = 'text'): HashFunction => ({ width: 'narrow', space, keyType, hash });
-const wide = (space: TokenSpace, hash: HashWide, keyType: KeyType = 'text'): HashFunction => ({ width: 'wide', space, keyType, hash });
+const narrow = (space: TokenSpace, hash: Hash32, keyType: KeyType = 'text'): HashFunction => ({
+  width: 'narrow',
+  space,
+  keyType,
+  hash,
+});
+const wide = (space: TokenSpace, hash: HashWide, keyType: KeyType = 'text'): HashFunction => ({
+  width: 'wide',
+  space,
+  keyType,
+  hash,
+});
 
 /** A typed hash of a key that is not of that type would place it somewhere, and wrongly. */
 const checkLength = (from: number, to: number, bytes: number): void => {
   if (to - from !== bytes)
-    throw invalid('key', `${to - from} bytes where the hash takes ${bytes}`, 'encode the value as the scheme says', `${bytes} bytes`);
+    throw invalid(
+      'key',
+      `${to - from} bytes where the hash takes ${bytes}`,
+      'encode the value as the scheme says',
+      `${bytes} bytes`,
+    );
 };
 
 const wordAt = (key: Uint8Array, at: number): number =>
   (key[at]! << 24) | (key[at + 1]! << 16) | (key[at + 2]! << 8) | key[at + 3]!;
 
-const of32 = <T>(compute: (value: number) => T) => (key: Uint8Array, from: number, to: number): T => {
-  checkLength(from, to, 4);
-  return compute(wordAt(key, from));
-};
+const of32 =
+  <T>(compute: (value: number) => T) =>
+  (key: Uint8Array, from: number, to: number): T => {
+    checkLength(from, to, 4);
+    return compute(wordAt(key, from));
+  };
 
-const of64 = <T>(compute: (high: number, low: number) => T) => (key: Uint8Array, from: number, to: number): T => {
-  checkLength(from, to, 8);
-  return compute(wordAt(key, from), wordAt(key, from + 4));
-};
+const of64 =
+  <T>(compute: (high: number, low: number) => T) =>
+  (key: Uint8Array, from: number, to: number): T => {
+    checkLength(from, to, 8);
+    return compute(wordAt(key, from), wordAt(key, from + 4));
+  };
 
-const ofBytes = <T>(bytes: number, compute: (key: Uint8Array, from: number, to: number) => T) => (key: Uint8Array, from: number, to: number): T => {
-  checkLength(from, to, bytes);
-  return compute(key, from, to);
-};
+const ofBytes =
+  <T>(bytes: number, compute: (key: Uint8Array, from: number, to: number) => T) =>
+  (key: Uint8Array, from: number, to: number): T => {
+    checkLength(from, to, bytes);
+    return compute(key, from, to);
+  };
 
 const FUNCTIONS: Record<RangeHash, HashFunction> = {
   murmur3: narrow(UINT32, murmur3),
@@ -79,9 +101,14 @@ const FUNCTIONS: Record<RangeHash, HashFunction> = {
   'citus-uuid': narrow(INT32, ofBytes(16, postgresHashUuid), 'uuid'),
   'vitess-hash': wide(UINT64, of64(vitessHash), 'int64'),
   'vitess-xxhash': wide(UINT64, vitessXxhash),
+  'vitess-unicode-loose-xxhash': wide(UINT64, vitessUnicodeLooseXxhash),
   'vitess-binary-md5': wide(UINT128, vitessBinaryMd5),
   'mongodb-string': wide(INT64, mongodbHashString),
-  'mongodb-int32': wide(INT64, of32((value) => mongodbHashInt64(value >> 31, value)), 'int32'),
+  'mongodb-int32': wide(
+    INT64,
+    of32((value) => mongodbHashInt64(value >> 31, value)),
+    'int32',
+  ),
   'mongodb-int64': wide(INT64, of64(mongodbHashInt64), 'int64'),
   'mongodb-objectid': wide(INT64, ofBytes(12, mongodbHashObjectId), 'objectid'),
   'solr-composite': narrow(INT32, solrHash),

@@ -89,8 +89,12 @@ export const search = (fn: HashFunction, bounds: readonly bigint[]): OnPart<numb
 const spread = (fn: HashFunction, partitions: number): OnPart<number> => {
   if (fn.width === 'narrow') return narrow(fn.hash, fn.space, even32(partitions));
   if (fn.space.words === 2) return double(fn.hash, fn.space, even64(partitions));
-  if (sizeOf(fn.space) === 2n ** BigInt(32 * fn.space.words)) return many(fn.hash, evenWide(partitions, fn.space.words));
-  return search(fn, Array.from({ length: partitions - 1 }, (_, i) => evenBoundary(fn.space, partitions, i + 1)));
+  if (sizeOf(fn.space) === 2n ** BigInt(32 * fn.space.words))
+    return many(fn.hash, evenWide(partitions, fn.space.words));
+  return search(
+    fn,
+    Array.from({ length: partitions - 1 }, (_, i) => evenBoundary(fn.space, partitions, i + 1)),
+  );
 };
 
 const narrow = (hash: Hash32, { min }: TokenSpace, find: (token: number) => number): OnPart<number> =>
@@ -110,7 +114,8 @@ const double = (hash: HashWide, { min }: TokenSpace, find: (high: number, low: n
       };
 
 /** Spaces of more than 64 bits are all unsigned. */
-const many = (hash: HashWide, find: (token: Uint32Array) => number): OnPart<number> =>
+const many =
+  (hash: HashWide, find: (token: Uint32Array) => number): OnPart<number> =>
   (key, from, to) => {
     hash(key, from, to);
     return find(hashWords);

@@ -86,8 +86,12 @@ const floorMod = (value: number, slots: number): number => ((value % slots) + sl
 const spreadPartitions = (scheme: HashSlotsScheme, start: Uint8Array): number[] | undefined => {
   const { slots, routingSlots = slots, routingPartitionSize: size = 1, compound } = scheme;
   if (!compound || size === 1) return undefined;
-  const first = compoundPart(compound).on((key, from, to) => slotHash(scheme.hash as 'murmur3')(key, from, to) | 0)(start);
-  const all = Array.from({ length: size }, (_, i) => Math.floor(floorMod((first + i) | 0, routingSlots) / (routingSlots / slots)));
+  const first = compoundPart(compound).on((key, from, to) => slotHash(scheme.hash as 'murmur3')(key, from, to) | 0)(
+    start,
+  );
+  const all = Array.from({ length: size }, (_, i) =>
+    Math.floor(floorMod((first + i) | 0, routingSlots) / (routingSlots / slots)),
+  );
   return [...new Set(all)].sort((a, b) => a - b);
 };
 
@@ -123,10 +127,12 @@ const riakSlot = (slots: number, hash: HashWide): OnPart<number> => {
   };
 };
 
-const riakToken = (hash: HashWide): OnPart<bigint> => (key, from, to) => {
-  hash(key, from, to);
-  return unsignedOfWords(5);
-};
+const riakToken =
+  (hash: HashWide): OnPart<bigint> =>
+  (key, from, to) => {
+    hash(key, from, to);
+    return unsignedOfWords(5);
+  };
 
 const riakRange = (slots: number, partition: number): TokenRange[] => {
   const step = 2n ** 160n / BigInt(slots);

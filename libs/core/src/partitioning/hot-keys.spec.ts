@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { bucketsFor, gather, salt, saltBy, unsalt } from './hot-keys.js';
 import { seededRandom } from './seeded-random.js';
-import { utf8 } from './testing/scheme-fixtures.js';
+import { utf8 } from '../testing/scheme-fixtures.js';
 
 describe('salted keys', () => {
   const seed = 'hot keys';
@@ -11,15 +11,20 @@ describe('salted keys', () => {
   // Plan: for any bytes and any number of buckets, both kinds of salt have an inverse and are among the keys to gather.
   it('come back, and are gathered', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 30 }), fc.integer({ min: 1, max: 300 }), fc.uint8Array(), (key, buckets, item) => {
-        const gathered = gather(key, buckets);
-        for (const salted of [salt(key, buckets, () => random.uint32() / 2 ** 32), saltBy(key, buckets, item)]) {
-          const { key: original, bucket } = unsalt(salted);
-          expect(original).toEqual(key);
-          expect(gathered[bucket]).toEqual(salted);
-        }
-        expect(gathered).toHaveLength(buckets);
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 30 }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.uint8Array(),
+        (key, buckets, item) => {
+          const gathered = gather(key, buckets);
+          for (const salted of [salt(key, buckets, () => random.uint32() / 2 ** 32), saltBy(key, buckets, item)]) {
+            const { key: original, bucket } = unsalt(salted);
+            expect(original).toEqual(key);
+            expect(gathered[bucket]).toEqual(salted);
+          }
+          expect(gathered).toHaveLength(buckets);
+        },
+      ),
     );
   });
 
@@ -53,9 +58,17 @@ describe('salted keys', () => {
     ['-1 buckets', () => salt(utf8('k'), -1, () => 0), 'buckets'],
     ['1.5 buckets', () => saltBy(utf8('k'), 1.5, utf8('i')), 'buckets'],
     ['too many buckets', () => gather(utf8('k'), 65_537), 'buckets'],
-    ['a load that is no number', () => bucketsFor({ writesPerSecond: NaN, readsPerSecond: 0, itemBytes: 1 }), 'writesPerSecond'],
+    [
+      'a load that is no number',
+      () => bucketsFor({ writesPerSecond: NaN, readsPerSecond: 0, itemBytes: 1 }),
+      'writesPerSecond',
+    ],
     ['a negative load', () => bucketsFor({ writesPerSecond: 0, readsPerSecond: -1, itemBytes: 1 }), 'readsPerSecond'],
-    ['a load for too many buckets', () => bucketsFor({ writesPerSecond: 1e9, readsPerSecond: 0, itemBytes: 1 }), 'buckets'],
+    [
+      'a load for too many buckets',
+      () => bucketsFor({ writesPerSecond: 1e9, readsPerSecond: 0, itemBytes: 1 }),
+      'buckets',
+    ],
     ['a key that is not salted', () => unsalt(utf8('plain')), 'key'],
     ['a key without room for salt', () => salt(new Uint8Array(4095), 2, () => 0), 'key'],
   ])('refuses %s', (_what, act, field) =>

@@ -15,7 +15,12 @@ const checkBuckets = (buckets: number): number =>
 
 const withBucket = (key: Uint8Array, bucket: number): Uint8Array => {
   if (key.length + SUFFIX > LIMITS.keyBytesMax)
-    throw invalid('key', `has ${key.length} bytes`, 'shorten the key', `${LIMITS.keyBytesMax - SUFFIX} bytes before salting`);
+    throw invalid(
+      'key',
+      `has ${key.length} bytes`,
+      'shorten the key',
+      `${LIMITS.keyBytesMax - SUFFIX} bytes before salting`,
+    );
   const salted = new Uint8Array(key.length + SUFFIX);
   salted.set(key);
   salted[key.length + 1] = bucket >>> 8;
@@ -46,7 +51,12 @@ export interface Salted {
 export const unsalt = (salted: Uint8Array): Salted => {
   const end = salted.length - SUFFIX;
   if (end < 0 || salted[end] !== 0)
-    throw invalid('key', 'is not salted', 'give a key that salt or saltBy made', 'a 0 byte, then 2 bytes of bucket, at its end');
+    throw invalid(
+      'key',
+      'is not salted',
+      'give a key that salt or saltBy made',
+      'a 0 byte, then 2 bytes of bucket, at its end',
+    );
   return { key: salted.slice(0, end), bucket: (salted[end + 1]! << 8) | salted[end + 2]! };
 };
 
@@ -76,7 +86,12 @@ export interface Throughput {
  * How many buckets a key needs so that none goes over what a partition serves. Writes and reads are metered alike as shares of one
  * partition's capacity.
  */
-export const bucketsFor = ({ writesPerSecond, readsPerSecond, itemBytes, eventuallyConsistent = false }: Throughput): number => {
+export const bucketsFor = ({
+  writesPerSecond,
+  readsPerSecond,
+  itemBytes,
+  eventuallyConsistent = false,
+}: Throughput): number => {
   const amount = (field: string, value: number): number => {
     if (Number.isFinite(value) && value >= 0) return value;
     throw invalid(field, `${value} is no amount`, 'give a number', 'at least 0');

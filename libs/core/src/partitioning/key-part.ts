@@ -107,7 +107,11 @@ export const isEmptyRange = (start: Uint8Array, end: Uint8Array | undefined): bo
 
 /** True when [start, end) holds `start` alone. */
 export const isOneKey = (start: Uint8Array, end: Uint8Array | undefined): boolean =>
-  end !== undefined && end.length === start.length + 1 && end.at(-1) === 0 && compareBytes(start, end) < 0 && end.subarray(0, -1).every((byte, i) => byte === start[i]);
+  end !== undefined &&
+  end.length === start.length + 1 &&
+  end.at(-1) === 0 &&
+  compareBytes(start, end) < 0 &&
+  end.subarray(0, -1).every((byte, i) => byte === start[i]);
 
 /** True when all keys in [start, end) have one hash for certain. */
 export const isOneHash = (part: KeyPart, start: Uint8Array, end: Uint8Array | undefined): boolean => {

@@ -16,22 +16,30 @@ export const keyTypeOf = (scheme: Scheme): KeyType => {
  * complement, UUIDs as 16 bytes, object ids as 12.
  * @throws CadastreError INVALID_ARGUMENT naming `field` when the text is no value of the type
  */
-export const keyFromText = (scheme: Scheme, text: string, field = 'key'): Uint8Array => ENCODE[keyTypeOf(scheme)](text, field);
+export const keyFromText = (scheme: Scheme, text: string, field = 'key'): Uint8Array =>
+  ENCODE[keyTypeOf(scheme)](text, field);
 
-const integer = (bits: 32 | 64) => (text: string, field: string): Uint8Array => {
-  const [least, most] = [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n];
-  const limit = `${least} to ${most}`;
-  if (!/^-?[0-9]{1,20}$/.test(text)) throw invalid(field, `"${text.slice(0, 40)}" is no whole number`, 'give digits alone', limit);
-  const value = BigInt(text);
-  if (value < least || value > most) throw invalid(field, `${text} does not fit ${bits} bits`, 'give a smaller number', limit);
-  return Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(bits - 8 * (i + 1))) & 255n));
-};
+const integer =
+  (bits: 32 | 64) =>
+  (text: string, field: string): Uint8Array => {
+    const [least, most] = [-(2n ** BigInt(bits - 1)), 2n ** BigInt(bits - 1) - 1n];
+    const limit = `${least} to ${most}`;
+    if (!/^-?[0-9]{1,20}$/.test(text))
+      throw invalid(field, `"${text.slice(0, 40)}" is no whole number`, 'give digits alone', limit);
+    const value = BigInt(text);
+    if (value < least || value > most)
+      throw invalid(field, `${text} does not fit ${bits} bits`, 'give a smaller number', limit);
+    return Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(bits - 8 * (i + 1))) & 255n));
+  };
 
-const hex = (bytes: number, what: string) => (text: string, field: string): Uint8Array => {
-  const digits = text.replaceAll('-', '').replace(/^\{(.*)\}$/, '$1');
-  if (digits.length !== 2 * bytes) throw invalid(field, `"${text.slice(0, 40)}" is no ${what}`, `give ${2 * bytes} hexadecimal digits`);
-  return bytesOfHex(field, digits);
-};
+const hex =
+  (bytes: number, what: string) =>
+  (text: string, field: string): Uint8Array => {
+    const digits = text.replaceAll('-', '').replace(/^\{(.*)\}$/, '$1');
+    if (digits.length !== 2 * bytes)
+      throw invalid(field, `"${text.slice(0, 40)}" is no ${what}`, `give ${2 * bytes} hexadecimal digits`);
+    return bytesOfHex(field, digits);
+  };
 
 const ENCODE: Record<KeyType, (text: string, field: string) => Uint8Array> = {
   text: (text) => new TextEncoder().encode(text),

@@ -35,7 +35,12 @@ export const partitionTable = (scheme: Scheme, owners?: readonly string[]): Part
   if (scheme.kind === 'ring') return { scheme, owners: ringEntries(scheme).map((e) => e.node) };
   const partitions = partitionCount(scheme);
   if (owners?.length !== partitions)
-    throw invalid('owners', `${owners?.length ?? 0} owners of ${partitions} partitions`, 'name the owner of each partition', `${partitions}`);
+    throw invalid(
+      'owners',
+      `${owners?.length ?? 0} owners of ${partitions} partitions`,
+      'name the owner of each partition',
+      `${partitions}`,
+    );
   return { scheme, owners };
 };
 
@@ -54,7 +59,10 @@ export const isByteSpace = (scheme: Scheme): boolean =>
 
 /** Bytes as a fraction of all byte strings: `80` is a half. */
 const bytesShare = (bytes: Uint8Array): Share =>
-  shareOf(bytes.reduce((value, byte) => value * 256n + BigInt(byte), 0n), 256n ** BigInt(bytes.length));
+  shareOf(
+    bytes.reduce((value, byte) => value * 256n + BigInt(byte), 0n),
+    256n ** BigInt(bytes.length),
+  );
 
 const difference = (from: Share, to: Share): Share =>
   shareOf(to.numerator * from.denominator - from.numerator * to.denominator, to.denominator * from.denominator);
@@ -107,7 +115,7 @@ const compareEnds = (a: Token | undefined, b: Token | undefined): number => {
 const overlay = (before: Scheme, after: Scheme): { range: TokenRange; was: number; is: number }[] => {
   const [old, now] = [segmentsOf(before), segmentsOf(after)];
   const pieces: { range: TokenRange; was: number; is: number }[] = [];
-  for (let i = 0, j = 0, start: Token | undefined; i < old.length && j < now.length; ) {
+  for (let i = 0, j = 0, start: Token | undefined; i < old.length && j < now.length;) {
     const [a, b] = [old[i]!, now[j]!];
     const order = compareEnds(a.end, b.end);
     const end = order <= 0 ? a.end : b.end;
@@ -153,5 +161,9 @@ const checkSameSpace = (before: Scheme, after: Scheme): void => {
     return scheme.kind === 'hash-slots' ? `${hash} ${numbersOf(scheme)[1]}` : hash;
   };
   if (key(before) !== key(after))
-    throw invalid('scheme', `tokens of ${key(before)} and of ${key(after)} cannot be compared`, 'count the keys of a sample instead');
+    throw invalid(
+      'scheme',
+      `tokens of ${key(before)} and of ${key(after)} cannot be compared`,
+      'count the keys of a sample instead',
+    );
 };

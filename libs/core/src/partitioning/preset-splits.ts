@@ -43,7 +43,12 @@ export const shardSplits = (hash: RangeHash, shards: readonly string[]): string[
     const field = `shards[${i}]`;
     const match = /^((?:[0-9a-f]{2})*)-((?:[0-9a-f]{2})*)$/i.exec(name);
     if (!match || Math.max(match[1]!.length, match[2]!.length) * 4 > bits)
-      throw invalid(field, `"${name}" is no range of keyspace ids`, 'give START-END in hexadecimal, such as 40-80', `${bits / 8} bytes`);
+      throw invalid(
+        field,
+        `"${name}" is no range of keyspace ids`,
+        'give START-END in hexadecimal, such as 40-80',
+        `${bits / 8} bytes`,
+      );
     if (match[1]!.toLowerCase() !== end)
       throw invalid(field, `"${name}" does not begin where the shard before ends`, `begin it with "${end}"`);
     end = match[2]!.toLowerCase();

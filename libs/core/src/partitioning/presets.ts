@@ -1,9 +1,26 @@
 import { invalid } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { checkScheme, checkWhole } from './check-scheme.js';
-import { citusSplits, evenBytes, mongodbSplits, routingSlotsOf, shardSplits, solrSplits, vitessSplits } from './preset-splits.js';
+import {
+  citusSplits,
+  evenBytes,
+  mongodbSplits,
+  routingSlotsOf,
+  shardSplits,
+  solrSplits,
+  vitessSplits,
+} from './preset-splits.js';
 import { md5RingTokens, seededTokens } from './ring-tokens.js';
-import type { Compound, HashRangeScheme, HashSlotsScheme, RangeHash, RingHash, RingNode, Scheme, SlotHash } from './scheme.js';
+import type {
+  Compound,
+  HashRangeScheme,
+  HashSlotsScheme,
+  RangeHash,
+  RingHash,
+  RingNode,
+  Scheme,
+  SlotHash,
+} from './scheme.js';
 
 export const PRESET_NAMES = [
   'redis-cluster',
@@ -17,6 +34,7 @@ export const PRESET_NAMES = [
   'vitess-xxhash',
   'vitess-hash',
   'vitess-binary-md5',
+  'vitess-unicode-loose-xxhash',
   'mongodb-hashed',
   'mongodb-ranged',
   'riak',
@@ -158,12 +176,18 @@ const typed = <T extends string>(types: Readonly<Record<string, T>>, type: strin
 
 const RECIPES: Record<PresetName, Recipe> = {
   'redis-cluster': {
-    ...slots('crc16', 'CRC16/XMODEM of the key or its {hash tag}, mod 16384', 'Redis Cluster specification, key distribution model', {
-      partitions: 16384,
-      hashTags: true,
-    }),
+    ...slots(
+      'crc16',
+      'CRC16/XMODEM of the key or its {hash tag}, mod 16384',
+      'Redis Cluster specification, key distribution model',
+      {
+        partitions: 16384,
+        hashTags: true,
+      },
+    ),
     make: (_, count) => {
-      if (count !== 16384) throw invalid('partitions', `${count}: Redis Cluster has 16384 slots`, 'leave it out', '16384');
+      if (count !== 16384)
+        throw invalid('partitions', `${count}: Redis Cluster has 16384 slots`, 'leave it out', '16384');
       return slotScheme('crc16', count, true);
     },
   },
@@ -214,12 +238,34 @@ const RECIPES: Record<PresetName, Recipe> = {
       ...(routingPartitionSize !== undefined && { routingPartitionSize }),
     }),
   },
-  couchbase: slots('couchbase', 'upper 15 bits of CRC-32 but for the sign, mod vBuckets', 'couchbase/libcouchbase, vbucket: hash_crc32', {
-    partitions: 1024,
-  }),
-  'vitess-xxhash': vitess('vitess-xxhash', 'xxHash64 as a keyspace id of 8 bytes', 'vitessio/vitess, vindexes/xxhash.go'),
-  'vitess-hash': vitess('vitess-hash', 'DES of the 64-bit number with a null key, a keyspace id of 8 bytes', 'vitessio/vitess, vindexes/hash.go'),
-  'vitess-binary-md5': vitess('vitess-binary-md5', 'MD5 as a keyspace id of 16 bytes', 'vitessio/vitess, vindexes/binarymd5.go'),
+  couchbase: slots(
+    'couchbase',
+    'upper 15 bits of CRC-32 but for the sign, mod vBuckets',
+    'couchbase/libcouchbase, vbucket: hash_crc32',
+    {
+      partitions: 1024,
+    },
+  ),
+  'vitess-xxhash': vitess(
+    'vitess-xxhash',
+    'xxHash64 as a keyspace id of 8 bytes',
+    'vitessio/vitess, vindexes/xxhash.go',
+  ),
+  'vitess-hash': vitess(
+    'vitess-hash',
+    'DES of the 64-bit number with a null key, a keyspace id of 8 bytes',
+    'vitessio/vitess, vindexes/hash.go',
+  ),
+  'vitess-binary-md5': vitess(
+    'vitess-binary-md5',
+    'MD5 as a keyspace id of 16 bytes',
+    'vitessio/vitess, vindexes/binarymd5.go',
+  ),
+  'vitess-unicode-loose-xxhash': vitess(
+    'vitess-unicode-loose-xxhash',
+    'xxHash64 of the collation key of ASCII text, without case and trailing spaces, as a keyspace id of 8 bytes',
+    'vitessio/vitess, vindexes/unicodeloosexxhash.go',
+  ),
   'mongodb-hashed': {
     kind: 'hash-range',
     summary: 'first 8 bytes of the MD5 of seed and BSON element, as int64; chunks symmetric around 0',
@@ -291,12 +337,19 @@ export const PRESETS: readonly Preset[] = PRESET_NAMES.map((name) => {
  * @throws CadastreError INVALID_ARGUMENT naming the parameter that is wrong, missing or not of this preset
  */
 export const presetScheme = (name: PresetName, params: PresetParams = {}): Scheme => {
-  if (!PRESET_NAMES.includes(name)) throw invalid('preset', `"${String(name)}" is unknown`, `use one of ${PRESET_NAMES.join(', ')}`);
+  if (!PRESET_NAMES.includes(name))
+    throw invalid('preset', `"${String(name)}" is unknown`, `use one of ${PRESET_NAMES.join(', ')}`);
   const recipe = RECIPES[name];
   for (const [param, value] of Object.entries(params))
     if (value !== undefined && !recipe.params.includes(param as keyof PresetParams))
       throw invalid(param, `does not belong to ${name}`, `use only ${recipe.params.join(', ')}`);
   const { partitions = recipe.partitions } = params;
-  checkWhole('partitions', partitions, 1, LIMITS.partitionsMax, 'give a whole number; 16 to 100 partitions a node is usual');
+  checkWhole(
+    'partitions',
+    partitions,
+    1,
+    LIMITS.partitionsMax,
+    'give a whole number; 16 to 100 partitions a node is usual',
+  );
   return checkScheme(recipe.make(params, partitions));
 };

@@ -21,7 +21,12 @@ export const checkRingSize = (hash: RingHash, nodes: readonly string[], vnodes: 
   const total = vnodes * nodes.length;
   const tokens = hash === 'bytes' ? BigInt(LIMITS.partitionsMax) : sizeOf(spaceOf(hash));
   if (total > LIMITS.partitionsMax || BigInt(total) > tokens)
-    throw invalid('vnodes', `${vnodes} on each of ${nodes.length} nodes are more than the ring holds`, 'give fewer vnodes', `${LIMITS.partitionsMax} tokens`);
+    throw invalid(
+      'vnodes',
+      `${vnodes} on each of ${nodes.length} nodes are more than the ring holds`,
+      'give fewer vnodes',
+      `${LIMITS.partitionsMax} tokens`,
+    );
 };
 
 /**
@@ -34,7 +39,13 @@ export const seededTokens = (hash: RingHash, nodes: readonly string[], vnodes: n
   return nodes.map((node) => ({ node, tokens: drawTokens(hash, node, vnodes, seed, taken) }));
 };
 
-export const drawTokens = (hash: RingHash, node: string, vnodes: number, seed: string, taken: Set<string>): string[] => {
+export const drawTokens = (
+  hash: RingHash,
+  node: string,
+  vnodes: number,
+  seed: string,
+  taken: Set<string>,
+): string[] => {
   const random = seededRandom(`${seed}\u0000${node}`);
   const draw = (): string => {
     if (hash === 'bytes') return hexOf(Uint8Array.from({ length: RANDOM_TOKEN_BYTES }, () => random.below(256)));

@@ -33,7 +33,9 @@ export const compileRing = (scheme: RingScheme): Partitioner => {
   const entries = ringEntries(scheme);
   const partitions = entries.length;
   const isBytes = scheme.hash === 'bytes';
-  const begins = isBytes ? entries.map((e) => justAfter(e.token as Uint8Array)) : entries.map((e) => (e.token as bigint) + 1n);
+  const begins = isBytes
+    ? entries.map((e) => justAfter(e.token as Uint8Array))
+    : entries.map((e) => (e.token as bigint) + 1n);
   const part = keyPartOf(scheme);
   const segmentOf = isBytes ? tableBytes(begins as Uint8Array[]) : part.on(searchRing(scheme, begins as bigint[]));
   const partitionOf = (key: Uint8Array): number => {

@@ -73,7 +73,8 @@ const cut = (tokens: readonly WeightedToken[], parts: number): Token[] => {
 };
 
 /** True when the weight below the cut comes nearer to its aim with one more token. */
-const isNearer = (below: number, next: number, aim: number): boolean => Math.abs(below + next - aim) < Math.abs(below - aim);
+const isNearer = (below: number, next: number, aim: number): boolean =>
+  Math.abs(below + next - aim) < Math.abs(below - aim);
 
 /**
  * The scheme with partitions of about equal weight by a sample, made before there is data. Fewer than asked for when the sample has
@@ -87,7 +88,8 @@ export const preSplitFromSample = <S extends HashRangeScheme | RangeScheme>(
 ): S => {
   checkWhole('partitions', partitions, 1, LIMITS.partitionsMax);
   if (sample.length === 0) throw invalid('sample', 'is empty', 'give keys as they will come', 'at least 1 key');
-  const whole = scheme.kind === 'range' ? { ...scheme, splitPoints: [] } : { ...scheme, partitions: 1, splitPoints: [] };
+  const whole =
+    scheme.kind === 'range' ? { ...scheme, splitPoints: [] } : { ...scheme, partitions: 1, splitPoints: [] };
   const cuts = cut(weighTokens(createPartitioner(whole), sample), partitions);
   return withPoints(scheme, cuts);
 };

@@ -34,6 +34,7 @@ export const RANGE_HASHES = [
   'citus-uuid',
   'vitess-hash',
   'vitess-xxhash',
+  'vitess-unicode-loose-xxhash',
   'vitess-binary-md5',
   'mongodb-string',
   'mongodb-int32',

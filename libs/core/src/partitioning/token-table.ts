@@ -38,10 +38,7 @@ export const table32 = (bounds: Uint32Array): ((token: number) => number) => {
 };
 
 /** Boundaries of 64 bits: the high words alone decide but for ties. */
-export const table64 = (
-  highs: Uint32Array,
-  lows: Uint32Array,
-): ((high: number, low: number) => number) => {
+export const table64 = (highs: Uint32Array, lows: Uint32Array): ((high: number, low: number) => number) => {
   const { index, shift } = topBitsIndex(highs);
   const isAtMost = (i: number, high: number, low: number): boolean => {
     const bound = highs[i]!;
@@ -136,13 +133,20 @@ export const tableBytes = (bounds: readonly Uint8Array[]): ((token: Uint8Array) 
  * `parts` equal ranges need no table: the part of a token t of `size` is floor(((t + 1) * parts - 1) / size), whose parts begin
  * at floor(i * size / parts). Exact, because parts stay below 2^21.
  */
-export const even32 = (parts: number) => (token: number): number => Math.floor(((token + 1) * parts - 1) / 4294967296);
+export const even32 =
+  (parts: number) =>
+  (token: number): number =>
+    Math.floor(((token + 1) * parts - 1) / 4294967296);
 
-export const even64 = (parts: number) => (high: number, low: number): number =>
-  Math.floor((high * parts + Math.floor(((low + 1) * parts - 1) / 4294967296)) / 4294967296);
+export const even64 =
+  (parts: number) =>
+  (high: number, low: number): number =>
+    Math.floor((high * parts + Math.floor(((low + 1) * parts - 1) / 4294967296)) / 4294967296);
 
-export const evenWide = (parts: number, words: number) => (token: Uint32Array): number => {
-  let carry = parts - 1;
-  for (let i = words - 1; i >= 0; i -= 1) carry = Math.floor((token[i]! * parts + carry) / 4294967296);
-  return carry;
-};
+export const evenWide =
+  (parts: number, words: number) =>
+  (token: Uint32Array): number => {
+    let carry = parts - 1;
+    for (let i = words - 1; i >= 0; i -= 1) carry = Math.floor((token[i]! * parts + carry) / 4294967296);
+    return carry;
+  };

@@ -45,7 +45,8 @@ export const parseToken = ({ min, max }: TokenSpace, field: string, text: string
   if (typeof text !== 'string' || !/^-?(0|[1-9][0-9]{0,50})$/.test(text))
     throw invalid(field, `"${String(text).slice(0, 80)}" is not a token`, 'give a whole decimal number', limit);
   const token = BigInt(text);
-  if (token < min || token > max) throw invalid(field, `${text} lies outside the hash`, 'give a token that the hash can have', limit);
+  if (token < min || token > max)
+    throw invalid(field, `${text} lies outside the hash`, 'give a token that the hash can have', limit);
   return token;
 };
 
