@@ -20,10 +20,15 @@ export class Peers {
 }
 
 const REDIRECTS = 3;
+/** Requests to the active controller under way at once: it decides one after the other, and what waits there too long is lost. */
+const AT_ONCE = 16;
 
 /** The control plane as an agent sees it: any replica for reading, the active one for acting. */
 export class ControlPlane {
   private active: string | undefined;
+  private underWay = 0;
+  /** At most one request a partition. */
+  private readonly waiting: (() => void)[] = [];
   /** Agents begin at different replicas, so that none gets them all. */
   private turn = Math.floor(systemRandom() * 1024);
 
@@ -48,6 +53,18 @@ export class ControlPlane {
 
   /** @throws CadastreError NOT_ACTIVE when no controller is active, or what `call` throws */
   async onActive<T>(call: (peer: Peer) => Promise<T>): Promise<T> {
+    if (this.underWay >= AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    else this.underWay += 1;
+    try {
+      return await this.follow(call);
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.underWay -= 1;
+    }
+  }
+
+  private async follow<T>(call: (peer: Peer) => Promise<T>): Promise<T> {
     for (let redirects = 0; ; redirects += 1) {
       const peer = this.active === undefined ? this.next() : this.peers.at(this.active);
       try {

@@ -31,6 +31,10 @@ export class ReplicaSet {
     return this.byKey.get(key);
   }
 
+  get size(): number {
+    return this.byKey.size;
+  }
+
   all(): IterableIterator<ReplicaDriver> {
     return this.byKey.values();
   }

@@ -12,6 +12,8 @@ import type { ReplicaSet } from './replica-set.driver.js';
 const LOOK_MS = 100;
 /** What a controller waits for (a map applied, a copy filled or gone) is told at the next look, mere figures not more often than this. */
 const FIGURES_EVERY_MS = 1000;
+/** Looking and telling cost by the replica, here and at every control plane: thousands are told every few seconds, dozens at once. */
+const LOOK_MS_A_REPLICA = 0.4;
 const DEADLINE_MS = 3000;
 
 export interface ReporterOptions {
@@ -34,6 +36,7 @@ export interface ReporterOptions {
  */
 export class Reporter {
   private timer: Cancellable | undefined;
+  private lookedAt = Number.NEGATIVE_INFINITY;
   private sentAt = Number.NEGATIVE_INFINITY;
   private toldState = '';
   private readonly busy = new Set<string>();
@@ -51,10 +54,13 @@ export class Reporter {
 
   look(): void {
     const now = this.options.clock.monotonicMs();
+    const periodMs = this.options.replicas.size * LOOK_MS_A_REPLICA;
+    if (now - this.lookedAt < periodMs) return;
+    this.lookedAt = now;
     const applied = this.options.applied();
     const replicas = this.reports();
     const state = JSON.stringify([applied, replicas.map((r) => [r.keyspace, r.partition, r.phase])]);
-    if (state === this.toldState && now - this.sentAt < FIGURES_EVERY_MS) return;
+    if (state === this.toldState && now - this.sentAt < Math.max(FIGURES_EVERY_MS, 4 * periodMs)) return;
     this.toldState = state;
     this.sentAt = now;
     const { node, incarnation, controlPlane } = this.options;

@@ -12,13 +12,14 @@ import {
 import type { Wire } from '@cadastre/contracts';
 import { decodeScheme, encodeSpec } from '@cadastre/contracts';
 import { count, facts, showBytes, table } from '../format.js';
+import { schemeOfFlags } from '../schemes/preset-options.js';
 import { checkCount } from '../supervisor/topology.js';
 import type { Session } from './context.js';
 import { act } from './context.js';
 
 interface CreateOptions {
   readonly scheme: string;
-  readonly partitions: string;
+  readonly partitions?: string;
   readonly hash: string;
   readonly hashTags?: boolean;
   readonly splitPoints?: string;
@@ -37,8 +38,8 @@ export const addKeyspaceCommands = (program: Command, session: Session): void =>
     .command('create')
     .argument('<name>')
     .description('make a keyspace')
-    .option('--scheme <kind>', 'hash-slots or range', 'hash-slots')
-    .option('--partitions <n>', 'slots of hash-slots; fixed for ever', '64')
+    .option('--scheme <kind>', 'hash-slots, range, or a scheme of the field (see cadastre scheme list)', 'hash-slots')
+    .option('--partitions <n>', 'partitions; slots, which are fixed for ever, are 64 unless given')
     .option('--hash <name>', SLOT_HASHES.join(' or '), 'murmur3')
     .option('--hash-tags', 'hash only what stands between { and }, as Redis Cluster does')
     .option('--split-points <a,b,c>', 'of range: where partitions begin')
@@ -97,13 +98,15 @@ const schemeOf = (options: CreateOptions): Scheme => {
         .map((p) => Buffer.from(p)),
     };
   }
-  if (options.scheme !== 'hash-slots')
-    throw invalid('--scheme', `"${options.scheme}" is unknown`, 'use hash-slots or range');
+  if (options.scheme !== 'hash-slots') {
+    const { scheme, partitions, splitPoints } = options;
+    return schemeOfFlags({ scheme, ...(partitions && { partitions }), ...(splitPoints && { splitPoints }) });
+  }
   if (options.splitPoints !== undefined)
     throw invalid('--split-points', 'belong to the range scheme', 'add --scheme range, or leave them out');
   return {
     kind: 'hash-slots',
-    slots: checkCount('--partitions', options.partitions, 1, 1_048_576),
+    slots: checkCount('--partitions', options.partitions ?? '64', 1, 1_048_576),
     hash: options.hash as SlotHash,
     hashTags: options.hashTags ?? false,
   };
