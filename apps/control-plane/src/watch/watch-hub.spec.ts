@@ -308,7 +308,7 @@ describe('WatchMap over gRPC', () => {
   it('frees what waits for a reader that stays away, which learns why', async () => {
     // Plan: a paused reader whose window is full is cut; the server keeps nothing of it, and the client sees RESOURCE_EXHAUSTED.
     hub.close();
-    openHub({ stalledMs: 200, progressMs: 50 });
+    openHub({ stalledMs: 1_500, progressMs: 50 }); // long enough for a busy machine to take the first map in
     await server.stop(100);
     server = new GrpcServer();
     server.add(mapService, mapHandlers({ hub, clock: systemClock, state: () => kit.mirror.state }) as never);

@@ -100,6 +100,28 @@ describe('KeyspaceMap', () => {
     expect(next.record(3)).toEqual(records[3]);
   });
 
+  // Plan: partitions lose and regain their leader, in deltas and in a map made from columns; whoever leads is always told rightly.
+  it('tells who leads, also while some partitions have no leader', () => {
+    const orphan: PartitionRecord = {
+      partition: 1,
+      epoch: 2,
+      replicas: ['a', 'b'].map((n) => ({ node: n, role: 'follower', state: 'available', inSync: true })),
+    };
+    const leaders = (of: KeyspaceMap) => [0, 1, 2, 3].map((p) => of.leader(p)?.id);
+    const without = map.withDelta(delta(1, 2, [orphan]));
+    expect(leaders(without)).toEqual(['a', undefined, 'a', 'a']);
+    expect(leaders(KeyspaceMap.fromColumns(without))).toEqual(['a', undefined, 'a', 'a']);
+    const again = without.withDelta(delta(2, 3, [{ ...newRecord(1, ['b', 'a']), epoch: 3 }]));
+    expect(leaders(again)).toEqual(['a', 'b', 'a', 'a']);
+    expect(leaders(KeyspaceMap.fromRecords(spec, at(1), [records[0]!, orphan], nodes))).toEqual([
+      'a',
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(leaders(map)).toEqual(['a', 'a', 'a', 'a']);
+  });
+
   // Plan: an address changes without a generation; the delta is new to a holder of that generation, any other old one is not.
   it('takes a change of nodes alone', () => {
     const moved = delta(1, 1, [], [node('a', 'elsewhere:9')]);
