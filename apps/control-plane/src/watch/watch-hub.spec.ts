@@ -1,3 +1,5 @@
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { CadastreError, KeyspaceGeneration, KeyspaceMap } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
@@ -83,6 +85,50 @@ const openHub = (options: Partial<ConstructorParameters<typeof WatchHub>[0]> = {
 const never = (error: CadastreError): void => {
   if (error.code !== 'UNAVAILABLE') throw error;
 };
+
+/** A TCP connection that can be made to stand still on its way to the client, as a network does. */
+class Road {
+  private readonly pairs = new Set<readonly [Socket, Socket]>();
+  private readonly server: Server;
+  private closed = false;
+
+  private constructor(target: number) {
+    this.server = createServer((client) => {
+      const upstream = connect(target, '127.0.0.1');
+      this.pairs.add([client, upstream]);
+      for (const socket of [client, upstream]) socket.on('error', () => undefined);
+      client.pipe(upstream);
+      upstream.on('data', (bytes) => client.write(bytes));
+      upstream.on('end', () => client.end());
+      if (this.closed) upstream.pause();
+    });
+  }
+
+  static async to(target: number): Promise<Road> {
+    const road = new Road(target);
+    await new Promise<void>((resolve) => road.server.listen(0, '127.0.0.1', resolve));
+    return road;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const [, upstream] of this.pairs) upstream.pause();
+  }
+
+  open(): void {
+    this.closed = false;
+    for (const [, upstream] of this.pairs) upstream.resume();
+  }
+
+  end(): void {
+    this.server.close();
+    for (const pair of this.pairs) for (const socket of pair) socket.destroy();
+  }
+}
 
 const until = async (condition: () => boolean): Promise<void> => {
   const giveUpAt = Date.now() + 8_000;
@@ -306,25 +352,28 @@ describe('WatchMap over gRPC', () => {
   });
 
   it('frees what waits for a reader that stays away, which learns why', async () => {
-    // Plan: a paused reader whose window is full is cut; the server keeps nothing of it, and the client sees RESOURCE_EXHAUSTED.
+    // Plan: the network to one reader stands still (a reader that merely pauses still buffers); it is cut, and once bytes flow
+    // again it sees RESOURCE_EXHAUSTED.
     hub.close();
-    openHub({ stalledMs: 1_500, progressMs: 50 }); // long enough for a busy machine to take the first map in
+    openHub({ stalledMs: 1_000, progressMs: 50 });
     await server.stop(100);
     server = new GrpcServer();
     server.add(mapService, mapHandlers({ hub, clock: systemClock, state: () => kit.mirror.state }) as never);
+    const road = await Road.to(await server.listen({ host: '127.0.0.1', port: 0 }));
     peer.close();
-    peer = new Peer(`127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`);
+    peer = new Peer(`127.0.0.1:${road.port}`);
     await fillRegister(kit, 'large', 20_000);
     const follower = new Follower();
-    const { call, ended } = watch(follower);
+    const { ended } = watch(follower);
     await until(() => follower.kinds.includes('mark'));
-    call.pause();
+    road.close();
     const all = Array.from({ length: 5_000 }, (_, p) => p);
-    for (let i = 0; i < 12 && hub.size > 0; i += 1) await swapLeaders(kit, 'large', all);
+    for (let i = 0; i < 60 && hub.size > 0; i += 1) await swapLeaders(kit, 'large', all);
     await until(() => hub.size === 0);
-    call.resume();
+    road.open();
     expect((await ended).code).toBe('RESOURCE_EXHAUSTED');
-  }, 20_000);
+    road.end();
+  }, 60_000);
 
   it('refuses what is no subscription', async () => {
     // Plan: no name, a second subscription, an empty message: each ends the stream with the field.
