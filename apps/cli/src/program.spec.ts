@@ -77,7 +77,7 @@ describe('cadastre', () => {
       ['locate orders', /missing required argument 'key'/],
       ['node list --nope', /unknown option '--nope'/],
       ['keyspace create a --partitions many', /--partitions: "many" is not a count/],
-      ['keyspace create a --scheme ring', /--scheme: "ring" is unknown/],
+      ['keyspace create a --scheme ring', /--scheme: "ring" is no scheme/],
       ['keyspace create a --spread zone', /--spread: "zone" cannot be read/],
       ['keyspace create a --rf 2 --min-in-sync 3', /--min-in-sync/],
       ['keyspace create A', /not a valid name/],

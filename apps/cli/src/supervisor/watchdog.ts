@@ -29,8 +29,16 @@ process.on('message', ({ add, remove }: { add?: number; remove?: number }) => {
   if (add !== undefined) pids.add(add);
   if (remove !== undefined) pids.delete(remove);
 });
-process.on('disconnect', () => {
+let ending = false;
+const end = (): void => {
+  if (ending) return;
+  ending = true;
   signalAll('SIGTERM');
   untilGone(systemClock.monotonicMs() + GRACE_MS);
+};
+process.on('disconnect', end);
+// The supervisor may be gone before this process was ready to hear of it; what it said is still delivered, its end is not.
+systemClock.after(100, () => {
+  if (!process.connected) end();
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
