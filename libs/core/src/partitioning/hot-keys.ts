@@ -30,7 +30,7 @@ const withBucket = (key: Uint8Array, bucket: number): Uint8Array => {
 
 /**
  * The key with a random bucket: writes spread evenly, and a reader has to `gather` all buckets.
- * @param random a number from 0 to below 1, as Math.random gives it
+ * @param random a number from 0 to below 1; seeded in tests
  */
 export const salt = (key: Uint8Array, buckets: number, random: () => number): Uint8Array =>
   withBucket(key, Math.min(checkBuckets(buckets) - 1, Math.floor(random() * buckets)));
