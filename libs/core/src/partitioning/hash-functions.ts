@@ -4,15 +4,15 @@ import {
   cassandraRandom,
   couchbaseHash,
   crc16,
-  crc32,
+  crc32Int,
   elasticsearchHash,
+  hashWords,
   kafkaHash,
   md5,
-  md5First32,
   mongodbHashInt64,
   mongodbHashObjectId,
   mongodbHashString,
-  murmur3,
+  murmur3Int,
   postgresHashBytes,
   postgresHashInt4,
   postgresHashInt8,
@@ -28,7 +28,7 @@ import type { RangeHash, RingHash, SlotHash } from './scheme.js';
 import type { TokenSpace } from './token.js';
 import { INT32, INT64, UINT127, UINT128, UINT32, UINT64 } from './token.js';
 
-/** A hash of 32 bits; the caller makes of it the distance from the space's least token. */
+/** A hash of 32 bits, of either sign (a sum above 2^31 would be allocated at each call); the caller makes of it the distance from the space's least token. */
 export type Hash32 = (key: Uint8Array, from: number, to: number) => number;
 /** Leaves its words in `hashWords`, the most significant first, in two's complement where the space is signed. */
 export type HashWide = (key: Uint8Array, from: number, to: number) => void;
@@ -88,11 +88,17 @@ const ofBytes =
     return compute(key, from, to);
   };
 
+/** `md5First32`, of either sign. */
+const md5First: Hash32 = (key, from, to) => {
+  md5(key, from, to);
+  return hashWords[0]! | 0;
+};
+
 const FUNCTIONS: Record<RangeHash, HashFunction> = {
-  murmur3: narrow(UINT32, murmur3),
+  murmur3: narrow(UINT32, murmur3Int),
   xxhash64: wide(UINT64, xxhash64),
   md5: wide(UINT128, md5),
-  'md5-32': narrow(UINT32, md5First32),
+  'md5-32': narrow(UINT32, md5First),
   'cassandra-murmur3': wide(INT64, cassandraMurmur3),
   'cassandra-random': wide(UINT127, cassandraRandom),
   'citus-text': narrow(INT32, postgresHashBytes),
@@ -124,10 +130,10 @@ type NarrowSlotHash = Exclude<SlotHash, 'xxhash64' | 'riak'>;
 export const slotHash = (name: NarrowSlotHash): Hash32 => SLOTS[name];
 
 const SLOTS: Record<NarrowSlotHash, Hash32> = {
-  murmur3,
+  murmur3: murmur3Int,
   crc16,
   murmur2: kafkaHash,
-  crc32,
+  crc32: crc32Int,
   couchbase: couchbaseHash,
   elasticsearch: elasticsearchHash,
 };

@@ -99,18 +99,18 @@ const spread = (fn: HashFunction, partitions: number): OnPart<number> => {
 
 const narrow = (hash: Hash32, { min }: TokenSpace, find: (token: number) => number): OnPart<number> =>
   min < 0n
-    ? (key, from, to) => find((hash(key, from, to) ^ SIGN) >>> 0)
-    : (key, from, to) => find(hash(key, from, to) >>> 0);
+    ? (key, from, to) => find(hash(key, from, to) ^ SIGN)
+    : (key, from, to) => find(hash(key, from, to));
 
 const double = (hash: HashWide, { min }: TokenSpace, find: (high: number, low: number) => number): OnPart<number> =>
   min < 0n
     ? (key, from, to) => {
         hash(key, from, to);
-        return find((hashWords[0]! ^ SIGN) >>> 0, hashWords[1]!);
+        return find(hashWords[0]! ^ SIGN, hashWords[1]! | 0);
       }
     : (key, from, to) => {
         hash(key, from, to);
-        return find(hashWords[0]!, hashWords[1]!);
+        return find(hashWords[0]! | 0, hashWords[1]! | 0);
       };
 
 /** Spaces of more than 64 bits are all unsigned. */

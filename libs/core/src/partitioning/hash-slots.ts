@@ -107,7 +107,7 @@ const xxhashSlot = (slots: number): OnPart<number> => {
   return (key, from, to) => {
     hash(key, from, to);
     const value = (hashWords[0]! % slots) * scale + hashWords[1]!;
-    return value - Math.floor(value / slots) * slots;
+    return (value - Math.floor(value / slots) * slots) | 0;
   };
 };
 

@@ -3,7 +3,8 @@ import { compareBytes } from '../bytes.js';
 /**
  * Sorted boundaries, searched without allocating: each answers how many boundaries are not above a token, which is the number
  * of its partition. Numbers are searched through an index on their top bits, so that evenly spread boundaries cost one or two
- * cache misses at a million partitions; skewed ones fall back to a binary search inside their bucket.
+ * cache misses at a million partitions; skewed ones fall back to a binary search inside their bucket. Words come as 32-bit integers
+ * of either sign: an unsigned one above 2^31 would be allocated whenever the call is not inlined.
  */
 const LINEAR = 6;
 
@@ -23,7 +24,8 @@ const topBitsIndex = (top: Uint32Array): { index: Uint32Array; shift: number } =
 /** Boundaries of 32 bits. */
 export const table32 = (bounds: Uint32Array): ((token: number) => number) => {
   const { index, shift } = topBitsIndex(bounds);
-  return (token) => {
+  return (word) => {
+    const token = word >>> 0;
     const bucket = token >>> shift;
     let low = index[bucket]!;
     let high = index[bucket + 1]!;
@@ -40,20 +42,19 @@ export const table32 = (bounds: Uint32Array): ((token: number) => number) => {
 /** Boundaries of 64 bits: the high words alone decide but for ties. */
 export const table64 = (highs: Uint32Array, lows: Uint32Array): ((high: number, low: number) => number) => {
   const { index, shift } = topBitsIndex(highs);
-  const isAtMost = (i: number, high: number, low: number): boolean => {
-    const bound = highs[i]!;
-    return bound < high || (bound === high && lows[i]! <= low);
-  };
-  return (high, low) => {
+  return (highWord, lowWord) => {
+    const high = highWord >>> 0;
+    const low = lowWord >>> 0;
     const bucket = high >>> shift;
     let from = index[bucket]!;
     let to = index[bucket + 1]!;
     while (to - from > LINEAR) {
       const middle = (from + to) >>> 1;
-      if (isAtMost(middle, high, low)) from = middle + 1;
+      const bound = highs[middle]!;
+      if (bound < high || (bound === high && lows[middle]! <= low)) from = middle + 1;
       else to = middle;
     }
-    while (from < to && isAtMost(from, high, low)) from += 1;
+    while (from < to && (highs[from]! < high || (highs[from] === high && lows[from]! <= low))) from += 1;
     return from;
   };
 };
@@ -136,12 +137,12 @@ export const tableBytes = (bounds: readonly Uint8Array[]): ((token: Uint8Array) 
 export const even32 =
   (parts: number) =>
   (token: number): number =>
-    Math.floor(((token + 1) * parts - 1) / 4294967296);
+    Math.floor((((token >>> 0) + 1) * parts - 1) / 4294967296) | 0;
 
 export const even64 =
   (parts: number) =>
   (high: number, low: number): number =>
-    Math.floor((high * parts + Math.floor(((low + 1) * parts - 1) / 4294967296)) / 4294967296);
+    Math.floor(((high >>> 0) * parts + Math.floor((((low >>> 0) + 1) * parts - 1) / 4294967296)) / 4294967296) | 0;
 
 export const evenWide =
   (parts: number, words: number) =>
