@@ -4,6 +4,7 @@
 // of the quietest of three processes; of one for the slow peers. `--peers 0` leaves the peers out.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { createPartitioner, PRESET_NAMES, PRESETS, presetScheme } from '@cadastre/core';
 import { CANDIDATES, mapOf, PEERS, slotScheme } from './support/lookup-candidates.mjs';
 import { installPeers } from './support/lookup-peers.mjs';
 import { argument, print, round, summarise } from './support/figures.mjs';
@@ -27,6 +28,7 @@ const KINDS = {
 
 const one = process.argv.indexOf('--candidate');
 if (process.argv.includes('--stride')) measureSize(argument('of', 0), argument('stride', 0));
+else if (process.argv.includes('--warm')) measureWarm();
 else if (one >= 0) measureOne(process.argv[one + 1], argument('of', 0), Object.keys(KINDS)[argument('kind', 0)]);
 else measureAll();
 
@@ -48,6 +50,32 @@ function measureOne(id, partitions, kind) {
   process.stdout.write(
     JSON.stringify({ nsPerLookup: p50, passes: n, n: count, bytesAllocatedPerLookup: allocated(lookup, keys), sum }),
   );
+}
+
+/** Bytes allocated by a lookup of each preset, when all of them have run in one process and no call is inlined for one alone. */
+function measureWarm() {
+  const some = { text: keysOf('UUID', 'bytes', 10_000) };
+  const keys = (bytes) => (some[bytes] ??= some.text.map((key) => key.subarray(0, bytes)));
+  const width = { int4: 4, int32: 4, int8: 8, int64: 8, objectid: 12, uuid: 16 };
+  const subjects = PRESET_NAMES.flatMap((name) => {
+    const types = {
+      citus: ['text', 'int4', 'int8', 'uuid'],
+      'mongodb-hashed': ['string', 'int32', 'int64', 'objectid'],
+    };
+    return (types[name] ?? [undefined]).map((type) => {
+      const nodes = PRESETS.find((each) => each.name === name).params.includes('nodes')
+        ? { nodes: ['a', 'b', 'c'] }
+        : {};
+      const { partitionOf } = createPartitioner(presetScheme(name, { ...nodes, ...(type && { type }) }));
+      return { name, partitionOf, keys: keys(name === 'vitess-hash' ? 8 : (width[type] ?? 'text')) };
+    });
+  });
+  let sum = 0;
+  for (let i = 0; i < 20; i += 1) for (const each of subjects) sum += pass(each.partitionOf, each.keys);
+  const bytes = subjects.map(({ name, partitionOf, keys: those }) => [name, allocated(partitionOf, those)]);
+  const most = Math.max(...bytes.map(([, each]) => each));
+  const allocating = bytes.filter(([, each]) => each > 0);
+  process.stdout.write(JSON.stringify({ presets: subjects.length, bytesAllocatedPerLookup: most, allocating, sum }));
 }
 
 function pass(lookup, keys) {
@@ -84,14 +112,16 @@ function keysOf(kind, form, count) {
 }
 
 function measureAll() {
+  const { sum: _, ...warm } = child(['--warm']);
+  print({ bench: 'lookup', candidate: 'every preset, warm in one process', n: 10_000, ...warm });
   const failed = argument('peers', 1) === 0 ? 'not asked for' : installPeers();
   if (failed) process.stderr.write(`only ours is measured, the peers are not there: ${failed}\n`);
   const candidates = CANDIDATES.filter((each) => !failed || !PEERS.includes(each.id));
   for (const partitions of PARTITIONS) {
-    const [mapMiBPerMillion, mapMiBPerMillionAtStride3] = [4, 3].map((stride) =>
+    const [mapMiBPerMillion, mapMiBPerMillionWhileMoving] = [3, 4].map((stride) =>
       child(['--of', partitions, '--stride', stride]),
     );
-    const size = { mapMiBPerMillion, mapMiBPerMillionAtStride3 };
+    const size = { mapMiBPerMillion, mapMiBPerMillionWhileMoving };
     Object.keys(KINDS).forEach((kind, number) => {
       const chosen = candidates.filter((each) => (each.only ?? partitions) === partitions);
       const args = ['--of', partitions, '--kind', number, '--keys', KEYS, '--passes', PASSES];

@@ -15,8 +15,8 @@ const nodeEntries = (count = NODES) =>
     weight: 1,
   }));
 
-/** A map as a snapshot gives it: columns, with one place a partition more than copies, as `KeyspaceMap.fromRecords` makes it. */
-export function mapOf(scheme, partitions, stride = RF + 1) {
+/** A map as a snapshot gives it: columns, with as many places a partition as copies, as `KeyspaceMap.fromRecords` makes it while nothing moves. */
+export function mapOf(scheme, partitions, stride = RF) {
   const cells = partitions * stride;
   const replicaNodes = new Int32Array(cells).fill(-1);
   const replicaFlags = new Uint8Array(cells);
