@@ -98,9 +98,7 @@ const spread = (fn: HashFunction, partitions: number): OnPart<number> => {
 };
 
 const narrow = (hash: Hash32, { min }: TokenSpace, find: (token: number) => number): OnPart<number> =>
-  min < 0n
-    ? (key, from, to) => find(hash(key, from, to) ^ SIGN)
-    : (key, from, to) => find(hash(key, from, to));
+  min < 0n ? (key, from, to) => find(hash(key, from, to) ^ SIGN) : (key, from, to) => find(hash(key, from, to));
 
 const double = (hash: HashWide, { min }: TokenSpace, find: (high: number, low: number) => number): OnPart<number> =>
   min < 0n
