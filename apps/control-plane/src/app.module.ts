@@ -6,14 +6,11 @@ import type { EventStream } from './rest/event-stream.js';
 import { HealthController } from './rest/health.controller.js';
 import type { Readiness } from './rest/tokens.js';
 import { EVENTS, OPERATIONS, READINESS } from './rest/tokens.js';
-import type { GrpcHostOptions } from './host/grpc-host.js';
-import { GRPC_OPTIONS, GrpcHost } from './host/grpc-host.js';
 
 export interface AppParts {
   readonly operations: OperationsPort;
   readonly events: EventStream;
   readonly readiness: Readiness;
-  readonly grpc: GrpcHostOptions;
 }
 
 @Module({})
@@ -28,7 +25,5 @@ export const appModule = (parts: AppParts): DynamicModule => ({
     { provide: OPERATIONS, useValue: parts.operations },
     { provide: EVENTS, useValue: parts.events },
     { provide: READINESS, useValue: parts.readiness },
-    { provide: GRPC_OPTIONS, useValue: parts.grpc },
-    GrpcHost,
   ],
 });

@@ -1,5 +1,7 @@
-import type { Clock, Logger } from '@cadastre/runtime';
+import type { Transport } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
+import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
+import type { Files } from './files.js';
 
 /** Compiled configuration of one agent: only checked values. */
 export interface AgentConfig {
@@ -19,6 +21,12 @@ export interface AgentConfig {
   readonly capacity?: Readonly<Record<string, number>>;
   readonly logger?: Logger;
   readonly clock?: Clock;
+  readonly random?: Random;
+  readonly newId?: NewId;
+  /** Default gRPC. */
+  readonly transport?: Transport;
+  /** Where `dataDir` lies; default this machine's file system. */
+  readonly files?: Files;
   /** Instead of the embedded LMDB engine in `dataDir`. Not opened yet. */
   readonly engine?: StorageEngine;
   readonly inSyncTimeoutMs?: number;

@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import type { NodeEntry } from '@cadastre/core';
 import { checkName } from '@cadastre/core';
-import type { DuplexCall, Peer, Wire, WritableCall } from '@cadastre/contracts';
-import { GrpcServer, kvService, streaming, transferService } from '@cadastre/contracts';
+import type { DuplexCall, Peer, RpcServer, Wire, WritableCall } from '@cadastre/contracts';
+import { grpcTransport, kvService, streaming, transferService } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
 import { LmdbEngine } from '@cadastre/engine';
-import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
-import { silentLogger, systemClock } from '@cadastre/runtime';
+import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
+import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
 import type { AgentConfig } from './agent-config.js';
 import { ControlPlane, Peers } from './control-plane.js';
 import { Fills } from './fill.driver.js';
+import type { Files } from './files.js';
+import { systemFiles } from './files.js';
 import { FollowerStreams } from './follower-streams.js';
 import { Gate } from './gate.js';
 import { identityOfData, readIdentity } from './identity.js';
@@ -48,9 +50,10 @@ class StorageAgent implements Agent {
   address = '';
   private readonly clock: Clock;
   private readonly logger: Logger;
-  private readonly peers = new Peers();
+  private readonly random: Random;
+  private readonly peers: Peers;
   private readonly controlPlane: ControlPlane;
-  private readonly server = new GrpcServer();
+  private readonly server: RpcServer;
   private readonly replicas: ReplicaSet;
   private readonly links: LeaderLinks;
   private readonly followers: FollowerStreams;
@@ -65,18 +68,22 @@ class StorageAgent implements Agent {
   constructor(
     private readonly config: AgentConfig,
     private readonly incarnation: string,
+    files: Files,
   ) {
-    const { clock = systemClock, logger = silentLogger } = config;
+    const { clock = systemClock, random = systemRandom, logger = silentLogger, transport = grpcTransport } = config;
     this.id = config.id;
     this.clock = clock;
+    this.random = random;
     this.logger = logger;
+    this.peers = new Peers(transport);
+    this.server = transport.server();
     this.engine = config.engine ?? new LmdbEngine({ directory: engineDir(config) });
-    this.controlPlane = new ControlPlane(config.controlPlane, this.peers);
+    this.controlPlane = new ControlPlane(config.controlPlane, this.peers, random);
     const mapOf = (keyspace: string) => this.watch.get(keyspace);
     const peerOf = (node: string) => this.peerOf(node);
     const replica = (key: string) => this.replicas.get(key);
     const replicas = () => this.replicas.all();
-    const common = { node: this.id, engine: this.engine, clock, logger };
+    const common = { node: this.id, engine: this.engine, clock, random, logger };
     this.replicas = new ReplicaSet({ ...common, mapOf, around: this.surroundings() });
     this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas });
     this.followers = new FollowerStreams({ clock, logger, replica, replicas });
@@ -85,8 +92,9 @@ class StorageAgent implements Agent {
     this.watch = new MapWatch({
       watcher: this.id,
       controlPlane: this.controlPlane,
-      file: new MapFile(config.dataDir, logger),
+      file: new MapFile(config.dataDir, logger, files),
       clock,
+      random,
       logger,
       listener: (keyspace, map, partitions) => this.replicas.onMap(keyspace, map, partitions),
       onSynced: () => this.replicas.setAsideUnknown(),
@@ -126,7 +134,7 @@ class StorageAgent implements Agent {
   }
 
   private join(): void {
-    const { config, clock, logger, controlPlane, incarnation } = this;
+    const { config, clock, random, logger, controlPlane, incarnation } = this;
     const node: NodeEntry = {
       id: this.id,
       address: config.advertise ?? this.address,
@@ -140,6 +148,7 @@ class StorageAgent implements Agent {
       incarnation,
       controlPlane,
       clock,
+      random,
       logger,
       onWelcome,
       onFatal: (error) => this.fatal(error),
@@ -219,11 +228,12 @@ class StorageAgent implements Agent {
 /** @throws CadastreError INVALID_ARGUMENT, FAILED_PRECONDITION (the directory is another node's or in use), UNAVAILABLE (the port is taken) */
 export const startAgent = async (config: AgentConfig): Promise<Agent> => {
   checkName('id', config.id);
-  const { dataDir, id } = config;
+  const { dataDir, id, files = systemFiles, newId = randomId } = config;
+  const ports = { files, newId };
   const incarnation = await (config.engine
-    ? readIdentity(dataDir, id)
-    : identityOfData(dataDir, engineDir(config), id));
-  const agent = new StorageAgent(config, incarnation);
+    ? readIdentity(dataDir, id, ports)
+    : identityOfData(dataDir, engineDir(config), id, ports));
+  const agent = new StorageAgent(config, incarnation, files);
   try {
     return await agent.start();
   } catch (error) {

@@ -1,15 +1,16 @@
 import { CadastreError } from '@cadastre/core';
-import type { ActiveInfo } from '@cadastre/contracts';
-import { Peer } from '@cadastre/contracts';
-import { systemRandom } from '@cadastre/runtime';
+import type { ActiveInfo, Peer, Transport } from '@cadastre/contracts';
+import type { Random } from '@cadastre/runtime';
 
 /** Connections by address, one each. */
 export class Peers {
   private readonly byAddress = new Map<string, Peer>();
 
+  constructor(private readonly transport: Transport) {}
+
   at(address: string): Peer {
     let peer = this.byAddress.get(address);
-    if (!peer) this.byAddress.set(address, (peer = new Peer(address)));
+    if (!peer) this.byAddress.set(address, (peer = this.transport.peer(address)));
     return peer;
   }
 
@@ -30,12 +31,15 @@ export class ControlPlane {
   /** At most one request a partition. */
   private readonly waiting: (() => void)[] = [];
   /** Agents begin at different replicas, so that none gets them all. */
-  private turn = Math.floor(systemRandom() * 1024);
+  private turn: number;
 
   constructor(
     private readonly addresses: readonly string[],
     private readonly peers: Peers,
-  ) {}
+    random: Random,
+  ) {
+    this.turn = Math.floor(random() * 1024);
+  }
 
   learnActive(address: string): void {
     this.active = address === '' ? undefined : address;

@@ -2,8 +2,8 @@ import { CadastreError } from '@cadastre/core';
 import type { Peer, Wire } from '@cadastre/contracts';
 import { fromServiceError } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
-import type { Clock, Logger } from '@cadastre/runtime';
-import { Backoff, delay, systemRandom } from '@cadastre/runtime';
+import type { Clock, Logger, Random } from '@cadastre/runtime';
+import { Backoff, delay } from '@cadastre/runtime';
 import { checkFrame } from './frames.codec.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
@@ -20,6 +20,7 @@ export interface FillOptions {
   readonly node: string;
   readonly engine: StorageEngine;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   peerOf(node: string): Peer | undefined;
 }
@@ -29,7 +30,7 @@ class Fill {
   filledBytes = 0;
   totalBytes = 0;
   private badFrames = 0;
-  private readonly backoff = new Backoff({ initialMs: 50, maxMs: 2000 }, systemRandom);
+  private readonly backoff: Backoff;
 
   constructor(
     private readonly replica: ReplicaDriver,
@@ -38,7 +39,9 @@ class Fill {
     private readonly options: FillOptions,
     /** Copies whose last frame has come and that are not handed over yet; a fill that is stopped then need not begin again. */
     private readonly whole: Set<ReplicaDriver>,
-  ) {}
+  ) {
+    this.backoff = new Backoff({ initialMs: 50, maxMs: 2000 }, options.random);
+  }
 
   async run(): Promise<void> {
     const { clock, logger } = this.options;

@@ -56,7 +56,7 @@ class FollowerStream {
   private schedule(): void {
     if (this.scheduled || this.full || !this.open) return;
     this.scheduled = true;
-    setImmediate(() => {
+    this.clock.soon(() => {
       this.scheduled = false;
       try {
         this.pump();

@@ -1,7 +1,7 @@
 import type { ReplicaAction } from '@cadastre/core';
 import type { Peer, Wire } from '@cadastre/contracts';
-import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
-import { Backoff, systemRandom } from '@cadastre/runtime';
+import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
+import { Backoff } from '@cadastre/runtime';
 import { decodeEntry, decodeMark } from './entries.codec.js';
 import { keyOf, type PartitionKey } from './partition-key.js';
 import type { ReplicaDriver } from './replica.driver.js';
@@ -13,6 +13,7 @@ export interface LeaderLinksOptions {
   readonly node: string;
   readonly incarnation: string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   peerOf(node: string): Peer | undefined;
   replica(key: PartitionKey): ReplicaDriver | undefined;
@@ -23,7 +24,7 @@ const IDLE_TICKS = 20;
 
 /** The stream to one node that leads partitions which this node has. */
 class LeaderLink {
-  private readonly backoff = new Backoff({ initialMs: 20, maxMs: 1000 }, systemRandom);
+  private readonly backoff: Backoff;
   private readonly acks = new Map<PartitionKey, Wire.Ack>();
   private stream: Stream | undefined;
   private retry: Cancellable | undefined;
@@ -36,7 +37,9 @@ class LeaderLink {
   constructor(
     readonly leader: string,
     private readonly options: LeaderLinksOptions,
-  ) {}
+  ) {
+    this.backoff = new Backoff({ initialMs: 20, maxMs: 1000 }, options.random);
+  }
 
   send(message: Wire.FollowerMessage): void {
     this.flushAcks();
@@ -48,7 +51,7 @@ class LeaderLink {
     this.acks.set(key, ack);
     if (this.flushing) return;
     this.flushing = true;
-    setImmediate(() => {
+    this.options.clock.soon(() => {
       this.flushing = false;
       this.flushAcks();
     });

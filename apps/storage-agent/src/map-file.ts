@@ -1,10 +1,9 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyspaceMap } from '@cadastre/core';
 import { decodeColumns, encodeColumns } from '@cadastre/contracts';
 import type { Logger } from '@cadastre/runtime';
 import { sha256Hex } from '@cadastre/runtime';
-import { writeAtomically } from './identity.js';
+import type { Files } from './files.js';
 
 const SUFFIX = '.map';
 
@@ -15,13 +14,14 @@ export class MapFile {
   constructor(
     dataDir: string,
     private readonly logger: Logger,
+    private readonly files: Files,
   ) {
     this.folder = join(dataDir, 'map');
   }
 
   async load(): Promise<KeyspaceMap[]> {
-    await mkdir(this.folder, { recursive: true });
-    const names = (await readdir(this.folder)).filter((name) => name.endsWith(SUFFIX));
+    await this.files.makeFolder(this.folder);
+    const names = (await this.files.list(this.folder)).filter((name) => name.endsWith(SUFFIX));
     const maps = await Promise.all(names.map((name) => this.read(name)));
     return maps.filter((map) => map !== undefined);
   }
@@ -29,7 +29,7 @@ export class MapFile {
   /** A damaged file is as good as none: the control plane has the map. */
   private async read(name: string): Promise<KeyspaceMap | undefined> {
     try {
-      const bytes = await readFile(join(this.folder, name));
+      const bytes = (await this.files.read(join(this.folder, name))) ?? Buffer.alloc(0);
       const columns = bytes.subarray(65);
       if (sha256Hex(columns) !== bytes.toString('latin1', 0, 64)) throw new Error('checksum does not match');
       return decodeColumns(columns);
@@ -41,13 +41,13 @@ export class MapFile {
 
   async save(map: KeyspaceMap): Promise<void> {
     const columns = encodeColumns(map);
-    await writeAtomically(
+    await this.files.replace(
       join(this.folder, `${map.spec.name}${SUFFIX}`),
       Buffer.concat([Buffer.from(`${sha256Hex(columns)}\n`), columns]),
     );
   }
 
   async drop(keyspace: string): Promise<void> {
-    await rm(join(this.folder, `${keyspace}${SUFFIX}`), { force: true });
+    await this.files.remove(join(this.folder, `${keyspace}${SUFFIX}`));
   }
 }

@@ -2,8 +2,8 @@ import type { KeyspaceGeneration, KeyspaceMap } from '@cadastre/core';
 import { CadastreError, compareGenerations, isKnown } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { decodeDelta, encodeKnown, fromServiceError, SnapshotAssembler } from '@cadastre/contracts';
-import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
-import { Backoff, systemRandom } from '@cadastre/runtime';
+import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
+import { Backoff } from '@cadastre/runtime';
 import type { ControlPlane } from './control-plane.js';
 import type { MapFile } from './map-file.js';
 
@@ -23,6 +23,7 @@ export interface MapWatchOptions {
   readonly controlPlane: ControlPlane;
   readonly file: MapFile;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly listener: MapListener;
   /** The first complete picture of this process is there. */
@@ -35,7 +36,7 @@ type Stream = ReturnType<Wire.MapClient['watchMap']>;
 export class MapWatch {
   private readonly maps = new Map<string, KeyspaceMap>();
   private readonly unsaved = new Set<string>();
-  private readonly backoff = new Backoff({ initialMs: 50, maxMs: 2000 }, systemRandom);
+  private readonly backoff: Backoff;
   private stream: Stream | undefined;
   private silence: Cancellable | undefined;
   private saving: Promise<void> = Promise.resolve();
@@ -46,7 +47,9 @@ export class MapWatch {
   private distrust = false;
   synced = false;
 
-  constructor(private readonly options: MapWatchOptions) {}
+  constructor(private readonly options: MapWatchOptions) {
+    this.backoff = new Backoff({ initialMs: 50, maxMs: 2000 }, options.random);
+  }
 
   get(keyspace: string): KeyspaceMap | undefined {
     return this.maps.get(keyspace);

@@ -2,8 +2,8 @@ import type { NodeEntry } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { encodeNode, fromServiceError } from '@cadastre/contracts';
-import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
-import { Backoff, systemRandom } from '@cadastre/runtime';
+import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
+import { Backoff } from '@cadastre/runtime';
 import type { ControlPlane } from './control-plane.js';
 
 export interface SessionOptions {
@@ -12,6 +12,7 @@ export interface SessionOptions {
   readonly incarnation: string;
   readonly controlPlane: ControlPlane;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly onWelcome: () => void;
   readonly onFatal: (error: Error) => void;
@@ -21,7 +22,7 @@ type Stream = ReturnType<Wire.AgentClient['session']>;
 
 /** Keeps the node's lease alive through any control-plane replica; the lease outlives the replica, so another one takes it on. */
 export class Session {
-  private readonly backoff = new Backoff({ initialMs: 100, maxMs: 2000 }, systemRandom);
+  private readonly backoff: Backoff;
   private stream: Stream | undefined;
   private leaseId = '';
   private beat: Cancellable | undefined;
@@ -29,7 +30,9 @@ export class Session {
   private stopped = false;
   private failures = 0;
 
-  constructor(private readonly options: SessionOptions) {}
+  constructor(private readonly options: SessionOptions) {
+    this.backoff = new Backoff({ initialMs: 100, maxMs: 2000 }, options.random);
+  }
 
   connect(): void {
     if (this.stopped) return;

@@ -1,6 +1,5 @@
 import type { KeyspaceMap } from '@cadastre/core';
 import { CadastreError, printable } from '@cadastre/core';
-import { randomId } from '@cadastre/runtime';
 import type { CachedMaps } from './cache-file.js';
 import { CacheWriter, readCache } from './cache-file.js';
 import { KeyspaceClient } from './keyspace-client.js';
@@ -37,10 +36,10 @@ export class CadastreClient {
   private readonly keyspaces = new Map<string, KeyspaceClient>();
 
   private constructor(private readonly options: CompiledOptions) {
-    const { clock, random, logger, controlPlanes, cacheFile } = options;
-    this.id = `${options.name}-${randomId(6)}`;
-    this.follower = new MapFollower({ controlPlanes, watcher: options.name, clock, random, logger });
-    this.peers = new PeerPool(clock, () => this.follower.maps());
+    const { clock, random, logger, controlPlanes, cacheFile, transport } = options;
+    this.id = `${options.name}-${options.newId(6)}`;
+    this.follower = new MapFollower({ controlPlanes, watcher: options.name, transport, clock, random, logger });
+    this.peers = new PeerPool(transport, clock, () => this.follower.maps());
     this.router = new Router(this.follower, this.peers, options);
     this.cache = cacheFile === undefined ? undefined : new CacheWriter(cacheFile, () => this.cached(), clock, logger);
     this.follower.onChange(() => this.peers.mapChanged());

@@ -1,7 +1,7 @@
 import type { KeyspaceMap, NodeEntry } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
-import type { OwnerInfo, Wire } from '@cadastre/contracts';
-import { decodeDelta, encodeKnown, fromServiceError, Peer, SnapshotAssembler } from '@cadastre/contracts';
+import type { OwnerInfo, Peer, Transport, Wire } from '@cadastre/contracts';
+import { decodeDelta, encodeKnown, fromServiceError, SnapshotAssembler } from '@cadastre/contracts';
 import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
 import type { SyncAction, SyncEvent, SyncState, SyncStep } from './map-sync.machine.js';
 import { initialSync, onAdvance, onEvent } from './map-sync.machine.js';
@@ -9,6 +9,7 @@ import { initialSync, onAdvance, onEvent } from './map-sync.machine.js';
 export interface MapFollowerOptions {
   readonly controlPlanes: readonly string[];
   readonly watcher: string;
+  readonly transport: Transport;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -189,7 +190,7 @@ export class MapFollower {
   }
 
   private open({ stream, address, known }: Extract<SyncAction, { kind: 'open' }>): void {
-    const peer = new Peer(address);
+    const peer = this.options.transport.peer(address);
     const call = peer.map.WatchMap();
     const assembler = new SnapshotAssembler();
     this.streams.set(stream, { peer, call });

@@ -1,5 +1,7 @@
 import { invalid, printable } from '@cadastre/core';
-import type { Clock, Logger, Random } from '@cadastre/runtime';
+import type { Transport } from '@cadastre/contracts';
+import { grpcTransport } from '@cadastre/contracts';
+import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
 import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
 
 export interface ClientOptions {
@@ -12,6 +14,9 @@ export interface ClientOptions {
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+  readonly newId?: NewId;
+  /** Default gRPC. */
+  readonly transport?: Transport;
   /** Total time of one request with all its retries; the default, 20 s, outlasts the failover of a dead leader (about 11 s). */
   readonly requestTimeoutMs?: number;
   /** Time of one attempt at one node. */
@@ -28,6 +33,8 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
     logger = silentLogger,
     clock = systemClock,
     random = systemRandom,
+    newId = randomId,
+    transport = grpcTransport,
     requestTimeoutMs = 20_000,
     attemptTimeoutMs = 2_000,
   } = raw;
@@ -37,10 +44,12 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
   return {
     controlPlanes,
     cacheFile,
-    name: raw.name ?? `client-${randomId(4)}`,
+    name: raw.name ?? `client-${newId(4)}`,
     logger,
     clock,
     random,
+    newId,
+    transport,
     requestTimeoutMs,
     attemptTimeoutMs,
   };

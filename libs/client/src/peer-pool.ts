@@ -1,5 +1,5 @@
 import type { KeyspaceMap } from '@cadastre/core';
-import { Peer } from '@cadastre/contracts';
+import type { Peer, Transport } from '@cadastre/contracts';
 import type { Cancellable, Clock } from '@cadastre/runtime';
 
 const SWEEP_AFTER_MS = 10_000;
@@ -15,6 +15,7 @@ export class PeerPool {
   private sweep: Cancellable | undefined;
 
   constructor(
+    private readonly transport: Transport,
     private readonly clock: Clock,
     private readonly maps: () => readonly KeyspaceMap[],
   ) {}
@@ -53,7 +54,7 @@ export class PeerPool {
   private slotOf(address: string): Slot {
     const held = this.slots.get(address);
     if (held) return held;
-    const slot: Slot = { peer: new Peer(address), inFlight: 0 };
+    const slot: Slot = { peer: this.transport.peer(address), inFlight: 0 };
     this.slots.set(address, slot);
     return slot;
   }

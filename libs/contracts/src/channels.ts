@@ -30,20 +30,25 @@ export const callUnary = <Request, Reply>(
       return reject(
         new CadastreError('CANCELLED', 'cancelled before it was sent', { remedy: 'call again if it is still wanted' }),
       );
-    const call = method.call(
-      client,
-      request,
-      { deadline: systemClock.wallMs() + limits.deadlineMs },
-      (error: ServiceError | null, reply?: Reply) => {
-        limits.signal?.removeEventListener('abort', cancel);
-        if (error) reject(fromServiceError(error));
-        else resolve(reply as Reply);
-      },
-    );
+    const call = method.call(client, request, callOptions(limits), (error: ServiceError | null, reply?: Reply) => {
+      limits.signal?.removeEventListener('abort', cancel);
+      if (error) reject(fromServiceError(error));
+      else resolve(reply as Reply);
+    });
     const cancel = () => call.cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
     return undefined;
   });
+
+/** grpc-js counts on the system's calendar; a transport with a clock of its own goes by `deadlineMs`. */
+export interface TimedCallOptions extends CallOptions {
+  readonly deadlineMs?: number;
+}
+
+const callOptions = ({ deadlineMs }: CallLimits): TimedCallOptions => ({
+  deadline: systemClock.wallMs() + deadlineMs,
+  deadlineMs,
+});
 
 const CHANNEL_OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
@@ -65,26 +70,23 @@ const stub = <C>(definition: ServiceDefinition, name: string, address: string, s
   return new Constructor(address, credentials.createInsecure(), options) as unknown as C;
 };
 
-/** All services over one connection to one address. */
+/** All services over one connection to one address. Any object of this shape will do: see `Transport`. */
 export class Peer {
-  private readonly base: Client;
   readonly map: Wire.MapClient;
   readonly agent: Wire.AgentClient;
   readonly operator: Wire.OperatorClient;
   readonly kv: Wire.KvClient;
   readonly transfer: Wire.TransferClient;
+  readonly close: () => void;
 
   constructor(readonly address: string) {
-    this.base = stub<Client>(kvService, 'Kv', address);
-    this.map = stub(stockMapClient, 'Map', address, this.base);
-    this.agent = stub(agentService, 'Agent', address, this.base);
-    this.operator = stub(operatorService, 'Operator', address, this.base);
-    this.kv = this.base as unknown as Wire.KvClient;
-    this.transfer = stub(transferService, 'Transfer', address, this.base);
-  }
-
-  close(): void {
-    this.base.close();
+    const base = stub<Client>(kvService, 'Kv', address);
+    this.map = stub(stockMapClient, 'Map', address, base);
+    this.agent = stub(agentService, 'Agent', address, base);
+    this.operator = stub(operatorService, 'Operator', address, base);
+    this.kv = base as unknown as Wire.KvClient;
+    this.transfer = stub(transferService, 'Transfer', address, base);
+    this.close = () => base.close();
   }
 }
 

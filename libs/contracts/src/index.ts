@@ -4,4 +4,5 @@ export * from './codecs/records.codec.js';
 export * from './proto.js';
 export * from './server.js';
 export * from './status.js';
+export * from './transport.js';
 export type * as Wire from './generated/index.js';

@@ -56,8 +56,18 @@ export interface GrpcServerOptions {
   readonly port: number;
 }
 
+/** What a process offers to others. */
+export interface RpcServer {
+  add(definition: ServiceDefinition, handlers: UntypedServiceImplementation): this;
+  /** @returns the bound port. @throws CadastreError UNAVAILABLE when the port is taken */
+  listen(options: GrpcServerOptions): Promise<number>;
+  /** Lets calls in flight end for `graceMs`, then cuts. */
+  stop(graceMs: number): Promise<void>;
+  cut(): void;
+}
+
 /** A gRPC server with limits set, where grpc-js has none by default. Plaintext: TLS is an issue of its own. */
-export class GrpcServer {
+export class GrpcServer implements RpcServer {
   private readonly server = new Server({
     'grpc.max_receive_message_length': 8 * 1024 * 1024,
     'grpc.max_send_message_length': 8 * 1024 * 1024,
@@ -73,7 +83,6 @@ export class GrpcServer {
     return this;
   }
 
-  /** @returns the bound port. @throws CadastreError UNAVAILABLE when the port is taken */
   listen({ host, port }: GrpcServerOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       this.server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
@@ -90,7 +99,6 @@ export class GrpcServer {
     });
   }
 
-  /** Lets calls in flight end for `graceMs`, then cuts. */
   stop(graceMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = systemClock.after(graceMs, () => this.server.forceShutdown());

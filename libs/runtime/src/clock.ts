@@ -14,6 +14,8 @@ export interface Clock {
   /** Runs `task` once after `delayMs`; it does not keep the process alive when `background` is true. */
   after(delayMs: number, task: () => void, options?: { background?: boolean }): Cancellable;
   every(periodMs: number, task: () => void): Cancellable;
+  /** Runs `task` once the I/O events at hand have been handled, so that what came together is worked off together. */
+  soon(task: () => void): void;
 }
 
 export const systemClock: Clock = {
@@ -29,6 +31,7 @@ export const systemClock: Clock = {
     timer.unref();
     return { cancel: () => clearInterval(timer) };
   },
+  soon: (task) => void setImmediate(task),
 };
 
 /** Resolves after `delayMs`, or at once when `signal` aborts. */

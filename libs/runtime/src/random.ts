@@ -17,5 +17,17 @@ export const seededRandom = (seed: number): Random => {
   };
 };
 
-/** `bytes` random bytes as lower-case hex. */
-export const randomId = (bytes = 8): string => randomBytes(bytes).toString('hex');
+/** Makes names that nobody else has: `bytes` random bytes (default 8) as lower-case hex. */
+export type NewId = (bytes?: number) => string;
+
+export const randomId: NewId = (bytes = 8): string => randomBytes(bytes).toString('hex');
+
+/** The same names in every run of one seed. */
+export const seededId =
+  (random: Random): NewId =>
+  (bytes = 8) =>
+    Array.from({ length: bytes }, () =>
+      Math.floor(random() * 256)
+        .toString(16)
+        .padStart(2, '0'),
+    ).join('');

@@ -10,7 +10,7 @@ import {
   replicaOn,
   shrinkInSync,
 } from '@cadastre/core';
-import { type Clock, type Logger, type MonotonicMs, delay } from '@cadastre/runtime';
+import { type Clock, type Logger, type MonotonicMs, type Random, delay } from '@cadastre/runtime';
 import type { Mandate, Part, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
 import { compare, controllerCodec, Election, join, keys, partitionsPart, requireKeyspace } from '@cadastre/store';
 import { Executor } from './executor.js';
@@ -25,6 +25,7 @@ export interface ControllerOptions {
   readonly register: Register;
   readonly observed: Observed;
   readonly clock: Clock;
+  readonly random?: Random;
   readonly logger: Logger;
   readonly identity: { readonly id: string; readonly address: string; readonly httpAddress: string };
   /** Of the election lease. Takeover after a kill takes about this long. */
@@ -68,10 +69,11 @@ export class Controller implements ControllerPort {
   private loop: Promise<void> | undefined;
 
   constructor(private readonly options: ControllerOptions) {
-    const { store, clock, logger, identity, observed, register } = options;
+    const { store, clock, random, logger, identity, observed, register } = options;
     this.election = new Election({
       store,
       clock,
+      ...(random && { random }),
       logger,
       prefix: keys.controllers,
       value: controllerCodec.encode(identity),

@@ -1,5 +1,5 @@
-import { agentService, GrpcServer, mapService, operatorService } from '@cadastre/contracts';
-import { Inject, Injectable } from '@nestjs/common';
+import type { RpcServer } from '@cadastre/contracts';
+import { agentService, mapService, operatorService } from '@cadastre/contracts';
 import type { OperatorHandlerOptions } from '../operator/operator.grpc.js';
 import { operatorHandlers } from '../operator/operator.grpc.js';
 import type { AgentHandlerOptions } from '../sessions/agent.grpc.js';
@@ -7,23 +7,21 @@ import { agentHandlers } from '../sessions/agent.grpc.js';
 import type { MapHandlerOptions } from '../watch/map.grpc.js';
 import { mapHandlers } from '../watch/map.grpc.js';
 
-export const GRPC_OPTIONS = Symbol('GrpcHostOptions');
-
 export interface GrpcHostOptions extends MapHandlerOptions, AgentHandlerOptions, OperatorHandlerOptions {}
 
-type Implementation = Parameters<GrpcServer['add']>[1];
+type Implementation = Parameters<RpcServer['add']>[1];
 
 const GRACE_MS = 3_000;
 
 /** Hosts the native gRPC server; Nest's microservices would put a layer between a stream and its back-pressure. */
-@Injectable()
 export class GrpcHost {
-  private readonly server = new GrpcServer();
-
-  constructor(@Inject(GRPC_OPTIONS) options: GrpcHostOptions) {
-    this.server.add(mapService, mapHandlers(options) as unknown as Implementation);
-    this.server.add(agentService, agentHandlers(options) as unknown as Implementation);
-    this.server.add(operatorService, operatorHandlers(options) as unknown as Implementation);
+  constructor(
+    private readonly server: RpcServer,
+    options: GrpcHostOptions,
+  ) {
+    server.add(mapService, mapHandlers(options) as unknown as Implementation);
+    server.add(agentService, agentHandlers(options) as unknown as Implementation);
+    server.add(operatorService, operatorHandlers(options) as unknown as Implementation);
   }
 
   listen(host: string, port: number): Promise<number> {

@@ -1,10 +1,11 @@
 import { CadastreError } from '@cadastre/core';
-import type { Clock, Logger } from '@cadastre/runtime';
-import { Backoff, delay, systemRandom } from '@cadastre/runtime';
+import type { Clock, Logger, Random } from '@cadastre/runtime';
+import { Backoff, delay } from '@cadastre/runtime';
 import type { Store, StoreStatus } from '@cadastre/store';
 
 export interface ReachStoreOptions {
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly endpoints: readonly string[];
   readonly timeoutMs: number;
@@ -13,8 +14,8 @@ export interface ReachStoreOptions {
 
 /** @throws CadastreError UNAVAILABLE naming the endpoints and the remedy when etcd does not answer in time */
 export const reachStore = async (store: Store, options: ReachStoreOptions): Promise<StoreStatus> => {
-  const { clock, logger, endpoints, timeoutMs, signal } = options;
-  const backoff = new Backoff({ initialMs: 200, maxMs: 3_000 }, systemRandom);
+  const { clock, random, logger, endpoints, timeoutMs, signal } = options;
+  const backoff = new Backoff({ initialMs: 200, maxMs: 3_000 }, random);
   const giveUpAt = clock.monotonicMs() + timeoutMs;
   for (let tries = 1; ; tries += 1) {
     try {

@@ -1,6 +1,6 @@
 import { CadastreError } from '@cadastre/core';
-import type { Clock, Logger } from '@cadastre/runtime';
-import { Backoff, delay, systemRandom } from '@cadastre/runtime';
+import type { Clock, Logger, Random } from '@cadastre/runtime';
+import { Backoff, delay } from '@cadastre/runtime';
 import type { Lease, LeaseId, Store } from '@cadastre/store';
 
 const TTL_MS = 60_000;
@@ -13,13 +13,14 @@ export class WriterLease {
   constructor(
     private readonly store: Store,
     private readonly clock: Clock,
+    private readonly random: Random,
     private readonly logger: Logger,
   ) {}
 
   readonly id = (): LeaseId | undefined => (this.lease?.isAlive() ? this.lease.id : undefined);
 
   async start(): Promise<void> {
-    const backoff = new Backoff({ initialMs: 100, maxMs: 5_000 }, systemRandom);
+    const backoff = new Backoff({ initialMs: 100, maxMs: 5_000 }, this.random);
     while (!this.stopping.signal.aborted) {
       try {
         this.hold(await this.store.grantLease(TTL_MS));

@@ -14,7 +14,7 @@ import {
   transition,
 } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import { type Clock, randomId, sha256Hex } from '@cadastre/runtime';
+import { type Clock, type NewId, randomId, sha256Hex } from '@cadastre/runtime';
 import type { Part, PlanEvent, PlanHead, PlanView, Register, RegisterState, Store } from '@cadastre/store';
 import {
   join,
@@ -39,6 +39,7 @@ export interface OperationsOptions {
   readonly register: Register;
   readonly observed: Observed;
   readonly clock: Clock;
+  readonly newId?: NewId;
   /** Of this replica. */
   readonly replica: string;
   readonly etcdVersion: () => string;
@@ -56,7 +57,11 @@ type Verb = (typeof VERBS)[number];
 
 /** The operator's verbs on any replica. Each is one decision on the mirrored state and one transaction that compares what it used. */
 export class Operations implements OperationsPort {
-  constructor(private readonly options: OperationsOptions) {}
+  private readonly newId: NewId;
+
+  constructor(private readonly options: OperationsOptions) {
+    this.newId = options.newId ?? randomId;
+  }
 
   private get state(): RegisterState {
     return this.options.register.state;
@@ -70,7 +75,7 @@ export class Operations implements OperationsPort {
     checkSatisfiable(spec, nodes);
     if (this.state.keyspaces.has(spec.name)) keyspacePart(this.state, spec, '', 0, 0);
     const records = placeKeyspace(spec, nodes);
-    const id = randomId(6);
+    const id = this.newId(6);
     await writeSegments(store, id, records, SEGMENT);
     const partitions = createPartitioner(spec.scheme).partitions;
     await register.commit((state) => {
@@ -138,7 +143,7 @@ export class Operations implements OperationsPort {
   async proposePlan(keyspaces: readonly string[], act: Act): Promise<Wire.ProposePlanReply> {
     const actor = requireActor(act);
     const { register } = this.options;
-    const id = `p${randomId(4)}`;
+    const id = `p${this.newId(4)}`;
     const committed = await register.commit((state) => {
       const names = keyspaces.length > 0 ? keyspaces : [...state.keyspaces.keys()];
       for (const name of names) requireKeyspace(state, name);

@@ -145,13 +145,13 @@ export class WatchHub implements ReaderHost {
     const end = Math.min(readers.length, from + SLICE);
     for (let i = from; i < end; i += 1) readers[i]!.pump();
     if (end < readers.length) {
-      setImmediate(() => this.slice(readers, end));
+      this.options.clock.soon(() => this.slice(readers, end));
       return;
     }
     this.sweeping = false;
     if (!this.sweepAgain) return;
     this.sweepAgain = false;
-    setImmediate(() => this.sweep());
+    this.options.clock.soon(() => this.sweep());
   }
 
   private onApplied(reader: Reader, known: readonly KeyspaceGeneration[]): void {

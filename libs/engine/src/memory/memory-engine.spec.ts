@@ -95,7 +95,13 @@ describe('memory engine', () => {
     const timers: (() => void)[] = [];
     const after = (_ms: number, task: () => void) => (timers.push(task), { cancel: () => undefined });
     const engine = new MemoryEngine({
-      clock: { monotonicMs: () => 0, wallMs: () => 0, after, every: () => ({ cancel: () => undefined }) },
+      clock: {
+        monotonicMs: () => 0,
+        wallMs: () => 0,
+        after,
+        every: () => ({ cancel: () => undefined }),
+        soon: queueMicrotask,
+      },
     });
     const stored = async () => (await engine.recomputeDigest(P0)).seq;
     await engine.open();

@@ -1,6 +1,6 @@
 import { CadastreError } from '@cadastre/core';
 import type { KeyspaceGeneration } from '@cadastre/core';
-import { type Clock, randomId, sha256Hex } from '@cadastre/runtime';
+import { type Clock, type NewId, type Random, randomId, sha256Hex } from '@cadastre/runtime';
 import { keys } from '../keys.js';
 import { compare, op } from '../ops.js';
 import { settle } from '../settle.js';
@@ -34,6 +34,8 @@ export interface Committed<T> {
 
 export interface RegisterOptions {
   readonly clock: Clock;
+  readonly random?: Random;
+  readonly newId?: NewId;
   /** Lease under which the writer's own key lies, so that it goes when the process does. */
   readonly writerLease?: () => LeaseId | undefined;
 }
@@ -48,7 +50,8 @@ const MIRROR_LAG_MS = 10_000;
  * writer's own key, so that an unknown outcome can be looked up, and a late arrival can no longer hold.
  */
 export class Register {
-  readonly writerId = randomId(8);
+  readonly writerId: string;
+  private readonly newId: NewId;
   private writerRevision: Revision = 0n;
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -56,7 +59,10 @@ export class Register {
     private readonly store: Store,
     private readonly mirror: RegisterMirror,
     private readonly options: RegisterOptions,
-  ) {}
+  ) {
+    this.newId = options.newId ?? randomId;
+    this.writerId = this.newId(8);
+  }
 
   get state(): RegisterState {
     return this.mirror.state;
@@ -91,7 +97,7 @@ export class Register {
 
   /** @returns the revision, or undefined when what the draft was decided on has changed */
   private async send<T>(draft: Draft<T>, fence: Compare | undefined): Promise<Revision | undefined> {
-    const opId = randomId(8);
+    const opId = this.newId(8);
     const writer = keys.writer(this.writerId);
     const audit = draft.audit ? this.audit(draft.audit) : { compare: [], ops: [] };
     const mark = op.put(writer, Buffer.from(opId), this.options.writerLease?.());
@@ -106,7 +112,7 @@ export class Register {
         failure: [op.get(writer), ...fences.map((f) => op.get(f.key))],
       },
       { key: writer, matches: (kv) => Buffer.from(kv.value).toString() === opId },
-      { clock: this.options.clock },
+      { clock: this.options.clock, ...(this.options.random && { random: this.options.random }) },
     );
     if (settled.kind === 'unknown') {
       throw new CadastreError('UNKNOWN_OUTCOME', 'the register did not say whether the change was made', {

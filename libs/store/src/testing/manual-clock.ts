@@ -36,6 +36,10 @@ export class ManualClock implements Clock {
     return { cancel: () => current.cancel() };
   }
 
+  soon(task: () => void): void {
+    this.after(0, task);
+  }
+
   /** Jumps without running timers, as a suspended process does. */
   jump(ms: number): void {
     this.now += ms;

@@ -1,0 +1,251 @@
+import { CadastreError } from '@cadastre/core';
+import type { Transport } from '@cadastre/contracts';
+import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
+import type { RegisterState, Store } from '@cadastre/store';
+import { clusterPart, keys, Register, RegisterMirror } from '@cadastre/store';
+import type { ControlPlaneConfig } from '../config.js';
+import { Controller } from '../controller/controller.js';
+import { Observed } from '../controller/observed.js';
+import { Operations } from '../operations/operations.js';
+import type { OperationsPort } from '../operations/ports.js';
+import { PlanWatches } from '../operator/plan-watches.js';
+import { EventStream } from '../rest/event-stream.js';
+import type { Readiness } from '../rest/tokens.js';
+import { SessionStreams } from '../sessions/agent.grpc.js';
+import { SessionService } from '../sessions/session.service.js';
+import type { WatcherView } from '../watch/watch-hub.js';
+import { WatchHub } from '../watch/watch-hub.js';
+import { ControllerSlot } from './controller-slot.js';
+import { GrpcHost } from './grpc-host.js';
+import { splitAddress } from './host-port.js';
+import { reachStore } from './reach-store.js';
+import { RegisterFeed } from './register-feed.js';
+import { WriterLease } from './writer-lease.js';
+
+/** What the HTTP side is made of. */
+export interface HttpParts {
+  readonly operations: OperationsPort;
+  readonly events: EventStream;
+  readonly readiness: Readiness;
+}
+
+export interface HttpSide {
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Everything outside of a replica. */
+export interface ReplicaPorts {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly newId: NewId;
+  readonly logger: Logger;
+  /** Without it there is no HTTP. */
+  readonly openHttp?: (parts: HttpParts) => Promise<HttpSide>;
+  /** The register is not the one it was, or cannot be watched any more: the process must end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export interface ControlPlane {
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+  readonly active: boolean;
+  readonly state: RegisterState;
+  watchers(): WatcherView[];
+  /** Stops taking calls, ends streams, hands leadership over, closes. */
+  stop(): Promise<void>;
+}
+
+/**
+ * One replica of the control plane without its HTTP side, which `openHttp` brings: all decisions and all of gRPC are here, so that the
+ * simulated world runs this very class.
+ */
+export class Replica implements ControlPlane {
+  grpcAddress = '';
+  httpAddress = '';
+  private loaded = false;
+  private stopped: Promise<void> | undefined;
+  private etcdVersion = '';
+  private http: HttpSide | undefined;
+  private grpc: GrpcHost | undefined;
+  private controller: Controller | undefined;
+  private readonly store: Store;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly feed: RegisterFeed;
+  private readonly mirror: RegisterMirror;
+  private readonly writerLease: WriterLease;
+  private readonly register: Register;
+  private readonly observed = new Observed();
+  private readonly slot = new ControllerSlot();
+  private readonly hub: WatchHub;
+  private readonly operations: Operations;
+  private readonly planWatches: PlanWatches;
+  private readonly events: EventStream;
+  private readonly sessions: SessionStreams;
+
+  constructor(
+    private readonly config: ControlPlaneConfig,
+    private readonly ports: ReplicaPorts,
+  ) {
+    const { store, clock, random, newId, logger } = ports;
+    this.store = store;
+    this.clock = clock;
+    this.logger = logger;
+    this.feed = new RegisterFeed(ports.onFatal);
+    this.mirror = new RegisterMirror(store, logger, this.feed);
+    this.writerLease = new WriterLease(store, clock, random, logger);
+    this.register = new Register(store, this.mirror, { clock, random, newId, writerLease: this.writerLease.id });
+    this.hub = new WatchHub({ clock, logger, catchUp: () => this.catchUp() });
+    this.operations = new Operations({
+      store,
+      register: this.register,
+      observed: this.observed,
+      clock,
+      newId,
+      replica: config.id,
+      etcdVersion: () => this.etcdVersion,
+      watchers: () => this.hub.size,
+      frozen: () => this.controller?.frozen,
+    });
+    this.planWatches = new PlanWatches({ operations: this.operations, clock });
+    this.events = new EventStream({ operations: this.operations, clock });
+    const sessions = new SessionService({ store, register: this.register, clock, logger, ttlMs: config.sessionTtlMs });
+    this.sessions = new SessionStreams({ sessions, clock, logger });
+  }
+
+  get active(): boolean {
+    return this.controller?.active ?? false;
+  }
+
+  get state(): RegisterState {
+    return this.mirror.state;
+  }
+
+  watchers(): WatcherView[] {
+    return this.hub.watchers();
+  }
+
+  async start(signal: AbortSignal | undefined): Promise<void> {
+    await this.openRegister(signal);
+    await this.listen();
+    this.startController();
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.stopInOrder();
+    return this.stopped;
+  }
+
+  private async openRegister(signal: AbortSignal | undefined): Promise<void> {
+    const { store, clock, logger, config, ports } = this;
+    const { version } = await reachStore(store, {
+      clock,
+      random: ports.random,
+      logger,
+      endpoints: config.etcd,
+      timeoutMs: config.startTimeoutMs,
+      ...(signal && { signal }),
+    });
+    this.etcdVersion = version;
+    this.feed.subscribe((change, state) => {
+      this.hub.onRegisterChange(change, state);
+      this.planWatches.onPlansChanged(change.plans);
+      this.controller?.onRegisterChange(change);
+      this.events.touch();
+    });
+    await this.loadMirror();
+    await this.writerLease.start();
+    await this.register.commit((state) =>
+      state.cluster
+        ? { compare: [], ops: [], result: undefined }
+        : { ...clusterPart(ports.newId()), result: undefined },
+    );
+    this.loaded = true;
+  }
+
+  /** etcd can answer and then be gone: a watch waits for it for ever, a start does not. */
+  private async loadMirror(): Promise<void> {
+    const { etcd: endpoints, startTimeoutMs: timeoutMs } = this.config;
+    const late = new Promise<'late'>((resolve) =>
+      this.clock.after(timeoutMs, () => resolve('late'), { background: true }),
+    );
+    if ((await Promise.race([this.mirror.start(), late])) === 'late') {
+      throw new CadastreError(
+        'UNAVAILABLE',
+        `etcd at ${endpoints.join(', ')} did not give the register within ${timeoutMs} ms`,
+        { field: '--etcd', remedy: 'see whether etcd is overloaded: etcdctl endpoint status' },
+      );
+    }
+  }
+
+  private async listen(): Promise<void> {
+    const { operations, events, ports, config } = this;
+    const readiness = { unreadyBecause: () => this.unreadyBecause() };
+    this.http = await ports.openHttp?.({ operations, events, readiness });
+    this.httpAddress = this.http?.address ?? '';
+    const grpc = new GrpcHost(ports.transport.server(), {
+      hub: this.hub,
+      clock: this.clock,
+      state: () => this.mirror.state,
+      streams: this.sessions,
+      controller: this.slot,
+      operations,
+      planWatches: this.planWatches,
+    });
+    this.grpc = grpc;
+    const { host, port } = splitAddress(config.grpc);
+    this.grpcAddress = `${host}:${await grpc.listen(host, port)}`;
+  }
+
+  private startController(): void {
+    const { store, register, observed, clock, logger, config, ports } = this;
+    this.controller = new Controller({
+      store,
+      register,
+      observed,
+      clock,
+      random: ports.random,
+      logger,
+      identity: {
+        id: config.id,
+        address: config.advertise ?? this.grpcAddress,
+        httpAddress: config.advertiseHttp ?? this.httpAddress,
+      },
+      electionTtlMs: config.electionTtlMs,
+      settleMs: config.settleMs,
+    });
+    this.slot.fill(this.controller);
+    this.controller.start();
+  }
+
+  private unreadyBecause(): string | undefined {
+    if (this.stopped) return 'this replica is stopping';
+    return this.loaded ? undefined : 'the register is not loaded yet';
+  }
+
+  private async catchUp(): Promise<void> {
+    const { revision } = await this.store.range(keys.cluster, { keysOnly: true });
+    await this.mirror.reached(revision);
+  }
+
+  /** Leadership goes first, so that another replica acts while this one still drains its streams. */
+  private async stopInOrder(): Promise<void> {
+    const quiet = (what: string) => (error: unknown) =>
+      this.logger.warn(`${what} did not stop cleanly`, { reason: CadastreError.from(error).message });
+    this.events.close();
+    this.hub.close();
+    this.planWatches.close();
+    this.sessions.close();
+    await Promise.all([
+      this.controller?.stop().catch(quiet('controller')),
+      this.grpc?.stop().catch(quiet('gRPC server')),
+      this.http?.close().catch(quiet('HTTP server')),
+    ]);
+    await this.writerLease.stop();
+    this.mirror.stop();
+    this.store.close();
+  }
+}
