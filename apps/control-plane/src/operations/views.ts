@@ -122,7 +122,7 @@ export const planView = (plan: PlanView, observed: Observed, withMoves: boolean)
     expiresMs: head.expiresMs,
     moves: withMoves ? body.moves.map((m) => moveView(plan, m, observed)) : [],
     nodes: body.nodes.map((n) => ({ ...n })),
-    cost: { ...body.cost },
+    cost: { ...body.cost, because: [...body.cost.because], scores: body.cost.scores.map((s) => ({ ...s })) },
     movesTotal: head.moves,
     movesDone: [...plan.moves.values()].filter((m) => m.value.phase === 'done').length,
     movesFailed: [...plan.moves.values()].filter((m) => m.value.phase === 'failed').length,

@@ -166,7 +166,7 @@ export const Move = z
     step: count,
     keyspace: name,
     partition: count,
-    kind: z.enum(['replica', 'leader', 'add']),
+    kind: z.enum(['replica', 'leader', 'add', 'remove']),
     from: z.string(),
     to: z.string(),
     leaderAfter: z.string(),

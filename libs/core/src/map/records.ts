@@ -1,5 +1,6 @@
 import type { Generation } from './generation.js';
 import type { Scheme } from '../partitioning/scheme.js';
+import type { Policy } from '../policy/policy.js';
 
 export const REPLICA_ROLES = ['leader', 'follower', 'learner'] as const;
 export type ReplicaRole = (typeof REPLICA_ROLES)[number];
@@ -36,6 +37,8 @@ export interface KeyspaceSpec {
   readonly replicationFactor: number;
   readonly minInSync: number;
   readonly spread: readonly SpreadConstraint[];
+  /** More than spread; its rules stand beside `spread`, and instead of the rule for the same label. */
+  readonly policy?: Policy;
 }
 
 export interface NodeEntry {
@@ -45,6 +48,8 @@ export interface NodeEntry {
   readonly labels: Readonly<Record<string, string>>;
   /** Relative share of the data, 1 for most. */
   readonly weight: number;
+  /** By dimension: `bytes`, or a named load. Unlimited where not given, or 0. */
+  readonly capacity?: Readonly<Record<string, number>>;
 }
 
 export interface KeyspaceGeneration {

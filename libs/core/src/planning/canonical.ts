@@ -1,7 +1,7 @@
 import type { PlanBody } from './plan.js';
 
 /** Rises with any change of the layout below: a digest never compares two layouts. */
-const LAYOUT = 'cadastre-plan-1';
+const LAYOUT = 'cadastre-plan-2';
 
 /** Appends fields so that no two different plans give the same bytes: text has its length before it, lists their count. */
 class Writer {
@@ -65,5 +65,15 @@ export const canonicalPlanBytes = (body: PlanBody): Uint8Array => {
   const { cost } = body;
   for (const n of [cost.replicaMoves, cost.leaderTransfers, cost.bytes, cost.lowerBoundMoves]) w.number(n);
   w.text(cost.boundBecause);
+  w.number(cost.lowerBoundBytes);
+  w.list(cost.because, (line) => w.text(line));
+  for (const n of [cost.ratio, cost.imbalanceBefore, cost.imbalanceAfter]) w.number(n);
+  for (const n of [cost.violationsBefore, cost.violationsAfter]) w.number(n);
+  w.list(cost.scores, (score) => {
+    w.text(score.name);
+    w.number(score.before);
+    w.number(score.after);
+  });
+  for (const n of [cost.estimateLowMs, cost.estimateMs, cost.estimateHighMs]) w.number(n);
   return w.done();
 };

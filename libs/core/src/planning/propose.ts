@@ -31,7 +31,7 @@ export const proposePlan = (input: PlanInput): Proposal => {
   const drafts = solved.flatMap(({ keyspace, solution, changes }) =>
     changes.map((change) => ({ keyspace, solution, change })),
   );
-  if (drafts.length === 0) return { kind: 'nothing', because: becauseOf(notes) };
+  if (drafts.length === 0) return { kind: 'nothing', because: becauseOf(notes), scores: [] };
   const moves = movesOf(drafts, input.limits ?? DEFAULT_PLAN_LIMITS);
   const base = keyspaces.map((k) => ({ keyspace: k.spec.name, generation: k.generation }));
   const nodes = nodeChanges(input, moves);
@@ -146,6 +146,17 @@ const costOf = (solutions: readonly Solution[], drafts: readonly Draft[], moves:
     bytes,
     lowerBoundMoves,
     boundBecause: boundReason(replicaMoves, lowerBoundMoves),
+    lowerBoundBytes: 0,
+    because: [],
+    ratio: lowerBoundMoves > 0 ? replicaMoves / lowerBoundMoves : 1,
+    imbalanceBefore: 0,
+    imbalanceAfter: 0,
+    violationsBefore: 0,
+    violationsAfter: 0,
+    scores: [],
+    estimateLowMs: 0,
+    estimateMs: 0,
+    estimateHighMs: 0,
   };
 };
 

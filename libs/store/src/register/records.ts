@@ -183,7 +183,7 @@ export const planBodyCodec: RecordCodec<PlanBody> = {
       base: b.base.map((k) => ({ keyspace: k.keyspace, generation: k.generation })),
       moves: b.moves.map((m) => ({ ...m })),
       nodes: b.nodes.map((n) => ({ ...n })),
-      cost: b.cost,
+      cost: { ...b.cost, because: [...b.cost.because], scores: b.cost.scores.map((s) => ({ ...s })) },
       proposer: b.proposer,
       reason: b.reason,
     }),
