@@ -49,10 +49,13 @@ export interface MessageCodec<In, Out> {
   decode(bytes: Uint8Array): Out;
 }
 
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
 export const messageCodec = <In, Out>(name: string): MessageCodec<In, Out> => {
   const type = root.lookupType(`cadastre.v1.${name}`);
   return {
-    encode: (value) => Buffer.from(type.encode(type.fromObject(value as Record<string, unknown>)).finish()),
+    encode: (value) => asBuffer(type.encode(type.fromObject(value as Record<string, unknown>)).finish()),
     decode: (bytes) => type.toObject(type.decode(bytes), CONVERSION) as Out,
   };
 };

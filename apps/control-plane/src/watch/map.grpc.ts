@@ -1,11 +1,19 @@
 import type { CadastreError } from '@cadastre/core';
 import { checkKey, invalid, printable } from '@cadastre/core';
-import { decodeKnown, encodeNode, encodeRecord, endWithError, streaming, unary } from '@cadastre/contracts';
+import {
+  decodeKnown,
+  encodeNode,
+  encodeRecord,
+  endWithError,
+  resetStream,
+  streaming,
+  unary,
+} from '@cadastre/contracts';
 import type { DuplexCall, Wire } from '@cadastre/contracts';
 import type { Clock } from '@cadastre/runtime';
 import type { RegisterState } from '@cadastre/store';
 import { requireKeyspace } from '@cadastre/store';
-import { resetStream } from '../host/reset-stream.js';
+
 import type { Subscription, WatchHub } from './watch-hub.js';
 
 type WatchCall = DuplexCall<Wire.WatchMapRequest__Output, Wire.MapEvent>;

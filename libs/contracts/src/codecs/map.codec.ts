@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Generation, KeyspaceGeneration, MapColumns, MapDelta } from '@cadastre/core';
-import { CadastreError, compareGenerations, KeyspaceMap } from '@cadastre/core';
+import { CadastreError, compareGenerations, KeyspaceMap, LIMITS, partitionCount } from '@cadastre/core';
 import type * as Wire from '../generated/index.js';
 import { messageCodec } from '../proto.js';
+import { packSteps, unpack } from './packed.codec.js';
 import {
   decodeNode,
   decodeRecord,
@@ -15,6 +16,20 @@ import {
 
 /** Below gRPC's 4 MiB default and small enough that one write does not hold the event loop. */
 const CHUNK_BYTES = 512 * 1024;
+/** Far above the largest map that the limits allow; a sender that claims more is not believed. */
+const SNAPSHOT_BYTES_MAX = 256 * 1024 * 1024;
+/** Replicas of a partition: the most copies that a keyspace may have, and as many on their way. */
+const STRIDE_MAX = 2 * LIMITS.replicationFactorMax;
+
+/** How the columns of a snapshot are written. Every reader knows `plain`; one that knows `packed` says so (Subscribe.forms). */
+export const SNAPSHOT_FORMS = ['plain', 'packed'] as const;
+export type SnapshotForm = (typeof SNAPSHOT_FORMS)[number];
+const PACKED_FORM = 1;
+
+/** What a reader of this version says in Subscribe.forms. */
+export const KNOWN_FORMS: readonly number[] = [PACKED_FORM];
+
+export const bestForm = (forms: readonly number[]): SnapshotForm => (forms.includes(PACKED_FORM) ? 'packed' : 'plain');
 
 const columnsCodec = messageCodec<Wire.MapColumns, Wire.MapColumns__Output>('MapColumns');
 const eventCodec = messageCodec<Wire.MapEvent, Wire.MapEvent__Output>('MapEvent');
@@ -28,55 +43,162 @@ const bytesOf = (array: Float64Array | Int32Array | Uint8Array): Buffer =>
 /** Copies, because a typed array needs an aligned buffer of its own. All machines that Node runs on here are little-endian. */
 const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 
+/** All of a map except its columns. */
+const encodeFrame = (map: MapColumns): Wire.MapColumns => ({
+  keyspace: encodeSpec(map.spec),
+  generation: map.generation,
+  nodes: map.nodes.map(encodeNode),
+  partitions: map.partitions,
+  stride: map.stride,
+});
+
 export const encodeColumns = (map: MapColumns): Buffer =>
   columnsCodec.encode({
-    keyspace: encodeSpec(map.spec),
-    generation: map.generation,
-    nodes: map.nodes.map(encodeNode),
-    partitions: map.partitions,
-    stride: map.stride,
+    ...encodeFrame(map),
     epochs: bytesOf(map.epochs),
     replicaNodes: bytesOf(map.replicaNodes),
     replicaFlags: bytesOf(map.replicaFlags),
   });
 
-/** @throws CadastreError DATA_LOSS when the bytes are no map */
-export const decodeColumns = (bytes: Uint8Array): KeyspaceMap => {
-  const wire = columnsCodec.decode(bytes);
-  if (wire.epochs.length % 8 !== 0 || wire.replicaNodes.length % 4 !== 0) {
-    throw new CadastreError('DATA_LOSS', 'snapshot: a column ends in the middle of a number', {
-      remedy: 'watch again without a known generation',
-    });
+function* packedColumnsSteps(map: MapColumns): Generator<undefined, Buffer> {
+  const { partitions, stride } = map;
+  const epochs = yield* packSteps(map.epochs, partitions);
+  const replicaNodes: Buffer[] = [];
+  for (let place = 0; place < stride; place += 1)
+    replicaNodes.push(yield* packSteps(map.replicaNodes, partitions, stride, place, 1));
+  const { rows, flagRows } = yield* flagRowsSteps(map);
+  const replicaFlags = yield* packSteps(rows, partitions);
+  return columnsCodec.encode({ ...encodeFrame(map), packed: { epochs, replicaNodes, replicaFlags, flagRows } });
+}
+
+/** Nearly every partition has its leader first and all in sync: a handful of rows say it for all of them. */
+function* flagRowsSteps({
+  partitions,
+  stride,
+  replicaFlags,
+}: MapColumns): Generator<undefined, { rows: Uint32Array; flagRows: Buffer }> {
+  const known = new Map<string, number>();
+  const flagRows: Buffer[] = [];
+  const rows = new Uint32Array(partitions);
+  let last = -1;
+  for (let p = 0; p < partitions; p += 1) {
+    if (p % 65_536 === 65_535) yield undefined;
+    if (last >= 0 && sameFlags(replicaFlags, p * stride, flagRows[last]!)) {
+      rows[p] = last;
+      continue;
+    }
+    const row = Buffer.from(replicaFlags.subarray(p * stride, (p + 1) * stride));
+    const key = row.toString('latin1');
+    last = known.get(key) ?? flagRows.push(row) - 1;
+    known.set(key, last);
+    rows[p] = last;
   }
+  return { rows, flagRows: Buffer.concat(flagRows) };
+}
+
+const sameFlags = (flags: Uint8Array, from: number, row: Uint8Array): boolean => {
+  for (let i = 0; i < row.length; i += 1) if (flags[from + i] !== row[i]) return false;
+  return true;
+};
+
+const refuse = (what: string): CadastreError =>
+  new CadastreError('DATA_LOSS', `snapshot: ${what}`, {
+    field: 'columns',
+    remedy: 'watch again without a known generation',
+  });
+
+/** @throws CadastreError DATA_LOSS when the bytes are no map, INVALID_ARGUMENT when its scheme is none */
+export const decodeColumns = (bytes: Uint8Array): KeyspaceMap => {
+  const wire = decodeMessage(bytes);
+  const spec = decodeSpec(wire.keyspace);
+  const { partitions, stride } = wire;
+  // Before any column is made: a few bytes can claim billions of rows.
+  if (partitions !== partitionCount(spec.scheme) || partitions > LIMITS.partitionsMax || stride > STRIDE_MAX)
+    throw refuse(`${partitions} partitions x ${stride} do not fit its scheme and the limits`);
   return KeyspaceMap.fromColumns({
-    spec: decodeSpec(wire.keyspace),
+    spec,
     generation: requireGeneration(wire.generation),
     nodes: wire.nodes.map(decodeNode),
-    partitions: wire.partitions,
-    stride: wire.stride,
-    epochs: new Float64Array(aligned(wire.epochs)),
-    replicaNodes: new Int32Array(aligned(wire.replicaNodes)),
-    replicaFlags: new Uint8Array(aligned(wire.replicaFlags)),
+    partitions,
+    stride,
+    ...(wire.packed ? unpackColumns(wire.packed, partitions, stride) : plainColumns(wire)),
   });
 };
 
-export const encodeSnapshot = (map: MapColumns): EncodedMapEvent[] => {
-  const bytes = encodeColumns(map);
-  const checksum = createHash('sha256').update(bytes).digest('hex');
-  const chunks = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES));
-  return Array.from({ length: chunks }, (_, index) =>
-    eventCodec.encode({
-      snapshot: {
-        keyspace: map.spec.name,
-        generation: map.generation,
-        index,
-        chunks,
-        data: bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
-        checksum,
-      },
-    }),
-  );
+const decodeMessage = (bytes: Uint8Array): Wire.MapColumns__Output => {
+  try {
+    return columnsCodec.decode(bytes);
+  } catch (error) {
+    throw refuse(`the bytes are no map: ${(error as Error).message}`);
+  }
 };
+
+type Columns = Pick<MapColumns, 'epochs' | 'replicaNodes' | 'replicaFlags'>;
+
+const plainColumns = (wire: Wire.MapColumns__Output): Columns => {
+  if (wire.epochs.length % 8 !== 0 || wire.replicaNodes.length % 4 !== 0)
+    throw refuse('a column ends in the middle of a number');
+  return {
+    epochs: new Float64Array(aligned(wire.epochs)),
+    replicaNodes: new Int32Array(aligned(wire.replicaNodes)),
+    replicaFlags: new Uint8Array(aligned(wire.replicaFlags)),
+  };
+};
+
+const unpackColumns = (packed: Wire.PackedColumns__Output, partitions: number, stride: number): Columns => {
+  if (packed.replicaNodes.length !== stride) throw refuse(`${packed.replicaNodes.length} columns of nodes for ${stride}`);
+  const epochs = new Float64Array(partitions);
+  const replicaNodes = new Int32Array(partitions * stride);
+  const rows = new Int32Array(partitions);
+  unpack(packed.epochs, partitions, { into: epochs });
+  packed.replicaNodes.forEach((column, offset) =>
+    unpack(column, partitions, { into: replicaNodes, stride, offset, plus: -1 }),
+  );
+  unpack(packed.replicaFlags, partitions, { into: rows });
+  return { epochs, replicaNodes, replicaFlags: flagsOfRows(rows, packed.flagRows, stride) };
+};
+
+const flagsOfRows = (rows: Int32Array, flagRows: Uint8Array, stride: number): Uint8Array => {
+  const count = stride === 0 ? 0 : flagRows.length / stride;
+  const flags = new Uint8Array(rows.length * stride);
+  for (let p = 0; p < rows.length; p += 1) {
+    const row = rows[p]!;
+    if (!(row >= 0 && row < count)) throw refuse(`partition ${p} has row ${row} of ${count} rows of flags`);
+    for (let i = 0; i < stride; i += 1) flags[p * stride + i] = flagRows[row * stride + i]!;
+  }
+  return flags;
+};
+
+export const encodeSnapshot = (map: MapColumns, form: SnapshotForm = 'plain'): EncodedMapEvent[] => {
+  const steps = snapshotSteps(map, form);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+};
+
+/** The same in slices of some milliseconds: a map of a million partitions is encoded without holding the event loop. */
+export function* snapshotSteps(map: MapColumns, form: SnapshotForm): Generator<undefined, EncodedMapEvent[]> {
+  const bytes = form === 'packed' ? yield* packedColumnsSteps(map) : encodeColumns(map);
+  yield undefined;
+  const hash = createHash('sha256');
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    hash.update(bytes.subarray(at, at + CHUNK_BYTES));
+    if (at % (4 * CHUNK_BYTES) === 0) yield undefined;
+  }
+  const checksum = hash.digest('hex');
+  const chunks = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES));
+  const events: EncodedMapEvent[] = [];
+  for (let index = 0; index < chunks; index += 1) {
+    const data = bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
+    const { generation } = map;
+    events.push(
+      eventCodec.encode({ snapshot: { keyspace: map.spec.name, generation, index, chunks, data, checksum } }),
+    );
+    if (index % 4 === 3) yield undefined;
+  }
+  return events;
+}
 
 export const encodeDelta = (delta: MapDelta): EncodedMapEvent =>
   eventCodec.encode({
@@ -91,9 +213,14 @@ export const encodeDelta = (delta: MapDelta): EncodedMapEvent =>
 
 export const encodeDropped = (keyspace: string): EncodedMapEvent => eventCodec.encode({ dropped: { keyspace } });
 
-export const encodeProgress = (clusterId: string, current: readonly KeyspaceGeneration[]): EncodedMapEvent =>
+/** @param spreadMs over how long a watcher that loses its stream is to spread its return */
+export const encodeProgress = (
+  clusterId: string,
+  current: readonly KeyspaceGeneration[],
+  spreadMs = 0,
+): EncodedMapEvent =>
   eventCodec.encode({
-    progress: { clusterId, current: current.map((c) => ({ keyspace: c.keyspace, generation: c.generation })) },
+    progress: { clusterId, current: current.map((c) => ({ keyspace: c.keyspace, generation: c.generation })), spreadMs },
   });
 
 export const decodeDelta = (wire: Wire.MapDelta__Output): MapDelta => ({
@@ -114,23 +241,27 @@ export const decodeKnown = (wire: readonly Wire.KnownGeneration__Output[]): Keys
 export class SnapshotAssembler {
   private readonly parts = new Map<
     string,
-    { generation: Generation; data: Buffer[]; chunks: number; checksum: string }
+    { generation: Generation; data: Buffer[]; chunks: number; checksum: string; bytes: number }
   >();
 
   /** @returns the map when this was the last chunk. @throws CadastreError DATA_LOSS */
   add(chunk: Wire.SnapshotChunk__Output): KeyspaceMap | undefined {
     const generation = requireGeneration(chunk.generation);
     if (chunk.index === 0)
-      this.parts.set(chunk.keyspace, { generation, data: [], chunks: chunk.chunks, checksum: chunk.checksum });
+      this.parts.set(chunk.keyspace, { generation, data: [], chunks: chunk.chunks, checksum: chunk.checksum, bytes: 0 });
     const part = this.parts.get(chunk.keyspace);
     if (
       !part ||
       part.data.length !== chunk.index ||
+      part.chunks !== chunk.chunks ||
       part.checksum !== chunk.checksum ||
       compareGenerations(part.generation, generation) !== 0
     ) {
       throw this.damaged(chunk.keyspace, `chunk ${chunk.index} of ${chunk.chunks} does not continue what came before`);
     }
+    part.bytes += chunk.data.length;
+    if (part.bytes > SNAPSHOT_BYTES_MAX)
+      throw this.damaged(chunk.keyspace, `is larger than ${SNAPSHOT_BYTES_MAX} bytes`);
     part.data.push(chunk.data);
     if (part.data.length < part.chunks) return undefined;
     this.parts.delete(chunk.keyspace);
