@@ -27,10 +27,13 @@ const service = <D>(name: string): D => definition[`cadastre.v1.${name}`] as unk
 const passThrough = (bytes: Buffer): Buffer => bytes;
 const stockMap = service<Wire.MapDefinition>('Map');
 
-/** WatchMap writes bytes that were encoded once for all readers; see `encodeMapEvent`. */
+const readyMade = passThrough as unknown as (value: Wire.MapEvent) => Buffer;
+
+/** WatchMap and GetMap write bytes that were encoded once for all readers; see `EncodedMapEvent`. */
 export const mapService = {
   ...stockMap,
-  WatchMap: { ...stockMap.WatchMap, responseSerialize: passThrough as unknown as (value: Wire.MapEvent) => Buffer },
+  WatchMap: { ...stockMap.WatchMap, responseSerialize: readyMade },
+  GetMap: { ...stockMap.GetMap, responseSerialize: readyMade },
 } as Wire.MapDefinition;
 export const agentService = service<Wire.AgentDefinition>('Agent');
 export const operatorService = service<Wire.OperatorDefinition>('Operator');

@@ -46,7 +46,7 @@ export const sharedWriter = <Request, Message>(call: DuplexCall<Request, Message
 export const writesDirectly = (call: DuplexCall<never, never>): boolean => TRUSTED && streamUnder(call) !== undefined;
 
 const version = (createRequire(import.meta.url)('@grpc/grpc-js/package.json') as { version: string }).version;
-const TRUSTED = /^1\.14\./.test(version);
+const TRUSTED = version.startsWith('1.14.');
 
 const streamUnder = (call: object): Http2StreamLike | undefined => {
   const base = (call as { call?: { constructor?: { name?: string }; stream?: Partial<Http2StreamLike> } }).call;

@@ -146,7 +146,8 @@ const plainColumns = (wire: Wire.MapColumns__Output): Columns => {
 };
 
 const unpackColumns = (packed: Wire.PackedColumns__Output, partitions: number, stride: number): Columns => {
-  if (packed.replicaNodes.length !== stride) throw refuse(`${packed.replicaNodes.length} columns of nodes for ${stride}`);
+  if (packed.replicaNodes.length !== stride)
+    throw refuse(`${packed.replicaNodes.length} columns of nodes for ${stride}`);
   const epochs = new Float64Array(partitions);
   const replicaNodes = new Int32Array(partitions * stride);
   const rows = new Int32Array(partitions);
@@ -220,7 +221,11 @@ export const encodeProgress = (
   spreadMs = 0,
 ): EncodedMapEvent =>
   eventCodec.encode({
-    progress: { clusterId, current: current.map((c) => ({ keyspace: c.keyspace, generation: c.generation })), spreadMs },
+    progress: {
+      clusterId,
+      current: current.map((c) => ({ keyspace: c.keyspace, generation: c.generation })),
+      spreadMs,
+    },
   });
 
 export const decodeDelta = (wire: Wire.MapDelta__Output): MapDelta => ({
@@ -248,7 +253,13 @@ export class SnapshotAssembler {
   add(chunk: Wire.SnapshotChunk__Output): KeyspaceMap | undefined {
     const generation = requireGeneration(chunk.generation);
     if (chunk.index === 0)
-      this.parts.set(chunk.keyspace, { generation, data: [], chunks: chunk.chunks, checksum: chunk.checksum, bytes: 0 });
+      this.parts.set(chunk.keyspace, {
+        generation,
+        data: [],
+        chunks: chunk.chunks,
+        checksum: chunk.checksum,
+        bytes: 0,
+      });
     const part = this.parts.get(chunk.keyspace);
     if (
       !part ||

@@ -60,5 +60,6 @@ describe('packed columns', () => {
     ['without a width', Buffer.from([1])],
     ['with a base of nine bytes', Buffer.from([255, 255, 255, 255, 255, 255, 255, 255, 1, 0])],
   ])('refuses bytes that are %s', (_what, bytes) =>
-    expect(() => unpack(bytes, 4, { into: new Float64Array(4) })).toThrow(damaged));
+    expect(() => unpack(bytes, 4, { into: new Float64Array(4) })).toThrow(damaged),
+  );
 });

@@ -69,7 +69,14 @@ const varint = (value: number): number[] => {
 };
 
 /** At most 7 bits wait when up to 24 come: always an int32. */
-const packNarrow = (values: Float64Array, n: number, least: number, width: number, out: Buffer, start: number): void => {
+const packNarrow = (
+  values: Float64Array,
+  n: number,
+  least: number,
+  width: number,
+  out: Buffer,
+  start: number,
+): void => {
   let at = start;
   let held = 0;
   let bits = 0;

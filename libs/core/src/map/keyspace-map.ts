@@ -279,11 +279,13 @@ export class KeyspaceMap implements MapColumns {
     const first = partition * this.stride;
     let end = first;
     let inSync = false;
-    for (; end < first + this.stride && this.replicaNodes[end]! !== -1; end += 1) {
+    for (; end < first + this.stride; end += 1) {
+      const node = this.replicaNodes[end];
+      if (node === -1) break;
       if (!this.isSoundCell(first, end)) return false;
       inSync ||= (this.replicaFlags[end]! & IN_SYNC) !== 0;
     }
-    for (let cell = end; cell < first + this.stride; cell += 1) if (this.replicaNodes[cell]! !== -1) return false;
+    if (this.hasAfter(end, first + this.stride)) return false;
     return (inSync || end === first) && epoch >= 1 && Number.isSafeInteger(epoch);
   }
 
@@ -294,8 +296,14 @@ export class KeyspaceMap implements MapColumns {
     if (node < 0 || node >= this.nodes.length || role === 3 || ((flags >> 2) & 3) === 3) return false;
     if (role === LEADER && (cell !== first || (flags & IN_SYNC) === 0)) return false;
     if (role === LEARNER && (flags & IN_SYNC) !== 0) return false;
-    for (let other = first; other < cell; other += 1) if (this.replicaNodes[other]! === node) return false;
+    const names = this.replicaNodes;
+    for (let other = first; other < cell; other += 1) if (names[other] === node) return false;
     return true;
+  }
+
+  private hasAfter(from: number, to: number): boolean {
+    for (let cell = from; cell < to; cell += 1) if (this.replicaNodes[cell] !== -1) return true;
+    return false;
   }
 
   private unsound(partition: number): CadastreError {
