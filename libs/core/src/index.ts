@@ -20,6 +20,7 @@ export * from './planning/model.js';
 export * from './planning/plan-lifecycle.js';
 export * from './planning/plan.js';
 export { proposePlan } from './planning/propose.js';
+export * from './planning/rehearsal/index.js';
 export * from './planning/stale.js';
 export * from './migration/move-phase.js';
 export * from './migration/move.machine.js';
