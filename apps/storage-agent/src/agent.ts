@@ -96,7 +96,10 @@ class StorageAgent implements Agent {
       clock,
       random,
       logger,
-      listener: (keyspace, map, partitions) => this.replicas.onMap(keyspace, map, partitions),
+      listener: (keyspace, map, partitions) => {
+        this.replicas.onMap(keyspace, map, partitions);
+        this.links.changed();
+      },
       onSynced: () => this.replicas.setAsideUnknown(),
     });
   }
@@ -108,7 +111,7 @@ class StorageAgent implements Agent {
     this.address = `${this.config.host}:${port}`;
     const known = await this.watch.load();
     // A map from before shows that the data is from before too. Without one, the control plane first decides who this node is.
-    if (known > 0) this.replicas.startActing(this.watch.keyspaces());
+    if (known > 0) this.act();
     this.watch.connect();
     this.join();
     this.ticker = this.clock.every(TICK_MS, () => this.tick());
@@ -141,7 +144,7 @@ class StorageAgent implements Agent {
       labels: config.labels ?? {},
       weight: config.weight ?? 1,
     };
-    const onWelcome = () => this.replicas.startActing(this.watch.keyspaces());
+    const onWelcome = () => this.act();
     this.session = new Session({
       node,
       capacity: config.capacity ?? {},
@@ -167,6 +170,11 @@ class StorageAgent implements Agent {
       mapsSaved: () => this.watch.saved(),
     });
     this.reporter.start();
+  }
+
+  private act(): void {
+    this.replicas.startActing(this.watch.keyspaces());
+    this.links.changed();
   }
 
   private tick(): void {

@@ -187,8 +187,16 @@ export class FollowerStreams {
       return;
     }
     if (message.follow) {
-      const { epoch, lastSeq, lastEpoch, appliedSeq } = message.follow;
-      replica.dispatch({ type: 'follow', from, epoch, lastSeq, lastEpoch, appliedSeq });
+      const { epoch, lastSeq, lastEpoch, appliedSeq, durableSeq } = message.follow;
+      replica.dispatch({
+        type: 'follow',
+        from,
+        epoch,
+        lastSeq,
+        lastEpoch,
+        appliedSeq,
+        ...((durableSeq > 0 || lastSeq === 0) && { durableSeq }),
+      });
     } else if (message.ack)
       replica.dispatch({ type: 'ack', from, epoch: word.epoch, durableSeq: message.ack.durableSeq });
     else replica.dispatch({ type: 'unfollow', from, epoch: word.epoch });

@@ -22,7 +22,7 @@ export interface LeaderLinksOptions {
 
 const IDLE_TICKS = 20;
 
-/** The stream to one node that leads partitions which this node has. */
+/** The stream to one node that leads, or may come to lead, partitions which this node has. */
 class LeaderLink {
   private readonly backoff: Backoff;
   private readonly acks = new Map<PartitionKey, Wire.Ack>();
@@ -31,7 +31,7 @@ class LeaderLink {
   private flushing = false;
   private closed = false;
   private address = '';
-  /** Ticks since anything was followed there. */
+  /** Ticks since any partition was shared with it. */
   idleTicks = 0;
 
   constructor(
@@ -148,9 +148,11 @@ class LeaderLink {
   }
 }
 
-/** One stream to each node that is followed; it ends when nothing there is followed any more. */
+/** One stream to each node that partitions are shared with; it ends when none are any more. */
 export class LeaderLinks {
   private readonly byLeader = new Map<string, LeaderLink>();
+  private partners: ReadonlySet<string> = new Set();
+  private stale = true;
 
   constructor(private readonly options: LeaderLinksOptions) {}
 
@@ -161,7 +163,15 @@ export class LeaderLinks {
     if (word.type === 'send-ack') link?.ack(replica.key, { ...head, durableSeq: word.durableSeq });
     else if (word.type === 'send-unfollow') link?.send({ unfollow: head });
     else if (link)
-      link.send({ follow: { ...head, lastSeq: word.lastSeq, lastEpoch: word.lastEpoch, appliedSeq: word.appliedSeq } });
+      link.send({
+        follow: {
+          ...head,
+          lastSeq: word.lastSeq,
+          lastEpoch: word.lastEpoch,
+          appliedSeq: word.appliedSeq,
+          durableSeq: word.durableSeq,
+        },
+      });
     else this.open(word.to); // its first word to the replicas is that the link is up, and they ask again
   }
 
@@ -171,19 +181,33 @@ export class LeaderLinks {
     link.connect();
   }
 
+  /** Records have changed, so the nodes that this one shares partitions with may have. */
+  changed(): void {
+    this.stale = true;
+  }
+
+  /** A stream to every node that may come to lead what is here, before it does: a hand-over then waits for no connection. */
   tick(): void {
-    const followed = new Set<string>();
-    for (const replica of this.options.replicas())
-      if (replica.machine.leaderFollowed !== undefined) followed.add(replica.machine.leaderFollowed);
+    if (this.stale) this.partners = this.findPartners();
+    this.stale = false;
+    for (const node of this.partners) if (!this.byLeader.has(node) && this.options.peerOf(node)) this.open(node);
     for (const [leader, link] of this.byLeader) {
-      link.idleTicks = followed.has(leader) ? 0 : link.idleTicks + 1;
+      link.idleTicks = this.partners.has(leader) ? 0 : link.idleTicks + 1;
       if (link.idleTicks === 0) link.checkAddress();
-      // Between two epochs nothing is followed for a moment.
+      // Between two epochs nothing is shared for a moment.
       if (link.idleTicks > IDLE_TICKS) {
         this.byLeader.delete(leader);
         link.close();
       }
     }
+  }
+
+  private findPartners(): Set<string> {
+    const partners = new Set<string>();
+    for (const { machine } of this.options.replicas())
+      for (const { node } of machine.record?.replicas ?? []) partners.add(node);
+    partners.delete(this.options.node);
+    return partners;
   }
 
   stop(): void {

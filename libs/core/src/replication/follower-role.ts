@@ -5,9 +5,14 @@ import type { ReplicaEvent } from './replication-types.js';
 
 type EntriesEvent = Extract<ReplicaEvent, { type: 'entries' }>;
 
-/** Following one leader under one epoch; a learner is a follower that is not in sync. */
+/**
+ * Following one leader through the epochs of its tenure from `base` on (see LeaderRole); a learner is a follower that is not in sync.
+ * Whoever of the two learns of the next epoch first, the stream goes on: the leader of both is the same.
+ */
 export class FollowerRole {
   readonly kind = 'follower';
+  readonly base: number;
+  epoch: number;
   private attached = false;
   private askedAt = Number.NEGATIVE_INFINITY;
   private ackSent = -1;
@@ -24,15 +29,24 @@ export class FollowerRole {
     now: number,
   ) {
     this.inSync = replicaOn(record, core.node)?.inSync ?? false;
+    this.base = record.epoch;
     this.epoch = record.epoch;
     if (core.state === 'active') this.ask(now);
     else core.act({ type: 'fill', from: leader, epoch: record.epoch, anew: false });
   }
 
-  readonly epoch: number;
-
   update(record: PartitionRecord): void {
     this.inSync = replicaOn(record, this.core.node)?.inSync ?? false;
+    if (this.trouble && this.core.state === 'active') this.fillAnew();
+  }
+
+  /** A later epoch of the same tenure, told by the map or by the leader itself. */
+  raise(epoch: number, now: number): void {
+    if (epoch <= this.epoch) return;
+    this.epoch = epoch;
+    if (this.core.state !== 'active') return;
+    this.core.act({ type: 'promise', epoch });
+    if (!this.attached) this.ask(now);
   }
 
   link(up: boolean, now: number): void {
@@ -139,6 +153,7 @@ export class FollowerRole {
       lastSeq: log.lastSeq,
       lastEpoch: log.lastEpoch,
       appliedSeq,
+      durableSeq: this.core.durableSeq,
     });
   }
 }

@@ -17,7 +17,7 @@ type Join =
 
 interface Peer {
   readonly node: string;
-  readonly inSync: boolean;
+  inSync: boolean;
   attached: boolean;
   nextSeq: number;
   acked: number;
@@ -28,6 +28,8 @@ interface Peer {
   joinNotBefore: number;
   /** Log position that its fill will go on from. */
   copyFloor: number | undefined;
+  /** When it was last told that it is not attached. */
+  nudgedAt: number;
 }
 
 interface Change {
@@ -42,13 +44,28 @@ const BIG_GAP_MS = 1000;
 /** Calls that wait for one entry: retries whose callers are gone must not pile up. */
 const CALLS_AN_ENTRY = 8;
 
-/** One epoch of leading. A new epoch is a new object: nothing that was learned under an older one counts (INV-3). */
+/**
+ * One tenure: the epochs from `base` on that follow each other without a gap and all name this node as leader, within one life of
+ * its process. A new tenure is a new object: nothing that was learned in an older one counts.
+ *
+ * Why an epoch may rise within a tenure without sealing again (INV-3, INV-4; PacificA's reconfiguration under the same primary):
+ * - Sealing `base` made every in-sync replica promise it. Whoever promised `base` refuses all leaders before it, and between `base`
+ *   and now there was no other leader, because each epoch is one change of the record and none of them was missed.
+ * - What a follower acknowledged in the tenure it holds durably, under whichever of its epochs it was sent. It could only lose it
+ *   to a later leader, which then is an in-sync replica that acknowledged everything that was committed, so it has it too.
+ * - Who is waited for is always what the newest known record says and whoever was asked to join, so a set that has grown meanwhile
+ *   was waited for before the register could name it, and of one that has shrunk more was waited for than needed.
+ * - The promise of the new epoch goes into the same log before the first entry that bears it, so it is durable before any such
+ *   entry counts.
+ * A record that skips an epoch may hide another leader in between: that is a new tenure and is sealed.
+ */
 export class LeaderRole {
   readonly kind = 'leader';
   phase: 'sealing' | 'serving' = 'sealing';
-  /** A follower has promised a newer epoch: nothing more can be committed here until the map says what is. */
-  fenced = false;
+  readonly base: number;
   commitSeq: number;
+  /** A follower has promised this newer epoch: nothing more can be committed here until the map says what is. */
+  private fencedBy = 0;
   private readonly sealSeq: number;
   private peers = new Map<string, Peer>();
   private change: Change | undefined;
@@ -63,6 +80,7 @@ export class LeaderRole {
     readonly waiting: Map<number, CallToken[]>,
     now: number,
   ) {
+    this.base = record.epoch;
     this.commitSeq = core.appliedSeq;
     this.sealSeq = core.log.lastSeq;
     this.lastTick = now;
@@ -72,6 +90,10 @@ export class LeaderRole {
 
   get epoch(): number {
     return this.record.epoch;
+  }
+
+  get fenced(): boolean {
+    return this.fencedBy > this.epoch;
   }
 
   /** The same epoch with other learners or another minInSync. */
@@ -85,6 +107,39 @@ export class LeaderRole {
     const added = this.change?.action.add;
     if (added && !peers.has(added.node)) this.change = undefined;
     this.peers = peers;
+  }
+
+  /** The next epoch of the tenure. A change that was asked for under the old one can take effect no more: its compare fails. */
+  raise(record: PartitionRecord, minInSync: number, now: number): void {
+    this.change = undefined;
+    this.update(record, minInSync, now);
+    for (const { node, inSync } of record.replicas) {
+      const peer = this.peers.get(node);
+      if (!peer) continue;
+      if (peer.inSync && !inSync) this.dropOut(peer, now);
+      if (peer.inSync !== inSync) peer.owesSince = now;
+      peer.inSync = inSync;
+      if (inSync || !peer.attached) peer.join = undefined;
+    }
+    this.advance(now);
+    for (const peer of this.peers.values()) this.offer(peer);
+  }
+
+  /** Before it may join again it has to show that it is there. */
+  private dropOut(peer: Peer, now: number): void {
+    peer.attached = false;
+    peer.join = undefined;
+    this.nudge(peer, now);
+  }
+
+  /** To those who believe that they are attached, from before. */
+  askToFollow(now: number): void {
+    for (const peer of this.peers.values()) this.nudge(peer, now);
+  }
+
+  private nudge(peer: Peer, now: number): void {
+    peer.nudgedAt = now;
+    this.core.act({ type: 'send-refused', to: peer.node, epoch: this.epoch, reason: 'follow first' });
   }
 
   write({ token, requestId, ops }: Extract<ReplicaEvent, { type: 'write' }>): void {
@@ -112,7 +167,7 @@ export class LeaderRole {
     this.advance(now);
   }
 
-  follow(event: FollowEvent): void {
+  follow(event: FollowEvent, now: number): void {
     const peer = this.peers.get(event.from);
     if (!peer)
       return this.core.act({ type: 'send-refused', to: event.from, epoch: this.epoch, reason: 'not a replica' });
@@ -128,7 +183,11 @@ export class LeaderRole {
     peer.copyFloor = undefined;
     peer.nextSeq = event.lastSeq + 1;
     peer.sentCommit = -1; // an answer even when there is nothing to tell: it says that the Follow was accepted
-    return this.offer(peer);
+    // Its log is a part of this one, so what it has of it durably counts at once.
+    if (event.durableSeq !== undefined) peer.acked = Math.max(peer.acked, Math.min(event.durableSeq, event.lastSeq));
+    peer.owesSince = now;
+    this.offer(peer);
+    return this.advance(now);
   }
 
   /** Only what was committed is applied, and this node held all of that: leading on would make the loss final. */
@@ -138,7 +197,7 @@ export class LeaderRole {
         type: 'trouble',
         reason: `${from} has applied ${appliedSeq}, the log here ends at ${this.core.log.lastSeq}: this disk has lost acknowledged writes`,
       });
-    this.fenced = true;
+    this.fencedBy = Number.POSITIVE_INFINITY;
     this.core.act({ type: 'send-refused', to: from, epoch: this.epoch, reason: 'this leader has lost data' });
   }
 
@@ -173,7 +232,7 @@ export class LeaderRole {
   }
 
   unfollow(event: Extract<ReplicaEvent, { type: 'unfollow' }>, now: number): void {
-    if (event.epoch > this.epoch) this.fenced = true;
+    this.fencedBy = Math.max(this.fencedBy, event.epoch);
     this.gone(event.from, now);
   }
 
@@ -220,6 +279,8 @@ export class LeaderRole {
     this.forgiveOwnPause(now);
     for (const peer of this.peers.values()) {
       if (peer.attached && peer.acked >= this.core.log.lastSeq) peer.owesSince = now;
+      if (!peer.attached && now - peer.nudgedAt >= this.core.options.refollowMs) this.nudge(peer, now);
+      this.giveUpJoin(peer, now);
       this.startJoin(peer, now);
     }
     this.trim();
@@ -272,6 +333,14 @@ export class LeaderRole {
     if (peer.acked < this.core.log.lastSeq - this.core.options.joinLagEntries || peer.acked < 0) return;
     peer.join = { stage: 'catching', from: this.core.log.lastSeq };
     this.progressJoin(peer, now);
+  }
+
+  /** Only once the register was asked may a joiner not be let go. */
+  private giveUpJoin(peer: Peer, now: number): void {
+    if (!peer.join || peer.join.stage === 'asking' || now - peer.owesSince <= this.core.options.inSyncTimeoutMs) return;
+    peer.join = undefined;
+    peer.joinNotBefore = now + this.core.options.inSyncTimeoutMs;
+    this.advance(now);
   }
 
   private progressJoin(peer: Peer, now: number): void {
@@ -407,4 +476,5 @@ const newPeer = (node: string, inSync: boolean, now: number): Peer => ({
   join: undefined,
   joinNotBefore: 0,
   copyFloor: undefined,
+  nudgedAt: now,
 });

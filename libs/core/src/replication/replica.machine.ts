@@ -28,25 +28,31 @@ export class ReplicaMachine {
   private role: LeaderRole | FollowerRole | undefined;
   private known: PartitionRecord | undefined;
   private minInSync = 1;
+  /** Nothing of an older epoch is taken; in memory at once, on disk with the next group. */
   private promised: number;
+  private durablyPromised: number;
   private promising: number | undefined;
   /** Writes appended as leader and not answered yet. */
   private waiting = new Map<number, CallToken[]>();
   /** Followers that learned of an epoch before this node did. */
   private readonly early = new Map<string, Follow>();
   private troubled = false;
+  /** Led until the record that is entered next. */
+  private relead = false;
 
   constructor(start: ReplicaStart, options: Partial<ReplicationOptions> = {}) {
     this.core = new ReplicaCore(start, { ...REPLICATION_DEFAULTS, ...options });
     this.promised = start.promisedEpoch;
+    this.durablyPromised = start.promisedEpoch;
   }
 
   get record(): PartitionRecord | undefined {
     return this.known;
   }
 
+  /** As it is on the disk. */
   get promisedEpoch(): number {
-    return this.promised;
+    return this.durablyPromised;
   }
 
   get appliedSeq(): number {
@@ -103,7 +109,7 @@ export class ReplicaMachine {
       case 'filled':
         return this.onFilled(event.seq, event.epoch, now);
       case 'follow':
-        return this.onFollow(event);
+        return this.onFollow(event, now);
       case 'tick':
         return this.role?.tick(now);
       case 'write':
@@ -140,8 +146,8 @@ export class ReplicaMachine {
     if (event.type === 'follower-gone') role.gone(event.from, now);
     else if (event.type === 'copying') role.copying(event.to, event.seq);
     else if (event.type === 'change-answered') role.changeAnswered(event, now);
-    else if (event.type === 'unfollow' && event.epoch >= role.epoch) role.unfollow(event, now);
-    else if (event.type === 'ack' && event.epoch === role.epoch) role.ack(event, now);
+    else if (event.type === 'unfollow' && event.epoch >= role.base) role.unfollow(event, now);
+    else if (event.type === 'ack' && event.epoch >= role.base) role.ack(event, now);
   }
 
   private toFollower(
@@ -152,19 +158,27 @@ export class ReplicaMachine {
       if (this.role?.kind === 'follower' && this.role.leader === event.from) this.role.refused(now);
       return;
     }
-    // INV-3: nothing of an older epoch is taken once a newer one is promised; the sender is told which.
-    if (event.epoch < this.promised)
-      return this.core.act({ type: 'send-unfollow', to: event.from, epoch: this.promised });
     const { role } = this;
-    if (role?.kind !== 'follower' || role.epoch !== event.epoch || role.leader !== event.from) return;
+    if (role?.kind !== 'follower' || role.leader !== event.from || event.epoch < role.base) {
+      // INV-3: nothing of an older epoch is taken once a newer one is promised; the sender is told which.
+      if (event.epoch < this.promised) this.core.act({ type: 'send-unfollow', to: event.from, epoch: this.promised });
+      return;
+    }
+    this.raiseFollower(role, event.epoch, now);
     if (event.type === 'entries') role.entries(event, now);
     else if (event.type === 'truncate') role.truncate(event.seq, now);
     else role.needSnapshot();
   }
 
-  private onFollow(event: Follow): void {
-    const epoch = this.role?.epoch ?? -1;
-    if (this.role?.kind === 'leader' && event.epoch === epoch) return this.role.follow(event);
+  private raiseFollower(role: FollowerRole, epoch: number, now: number): void {
+    role.raise(epoch, now);
+    if (this.core.state === 'active') this.promised = Math.max(this.promised, epoch);
+  }
+
+  private onFollow(event: Follow, now: number): void {
+    const { role } = this;
+    if (role?.kind === 'leader' && event.epoch >= role.base && event.epoch <= role.epoch)
+      return role.follow(event, now);
     if (event.epoch >= this.promised && event.epoch >= (this.known?.epoch ?? 0)) {
       this.early.set(event.from, event);
       return;
@@ -192,21 +206,46 @@ export class ReplicaMachine {
 
   private onRecord(record: PartitionRecord, minInSync: number, now: number): void {
     if (this.known && record.epoch < this.known.epoch) return;
-    const sameEpoch = this.known?.epoch === record.epoch;
+    const goesOn = this.goesOn(record);
+    const led = this.role?.kind === 'leader';
     this.known = record;
     this.minInSync = minInSync;
-    if (sameEpoch) return this.updateRole(record, minInSync, now);
+    if (goesOn) return this.updateRole(record, minInSync, now);
     this.leaveRole();
     if (record.epoch < this.promised) return; // an old map; the newer record is on its way
+    this.relead = led;
     if (record.epoch > this.promised && this.core.state === 'active') return this.promiseEpoch(record.epoch);
     this.enter(now);
   }
 
+  /** The role goes on under this record: the same epoch, or the next one of the same tenure. */
+  private goesOn(record: PartitionRecord): boolean {
+    const { known, role } = this;
+    if (known === undefined || record.epoch === known.epoch) return known !== undefined;
+    if (!role || !replicaOn(record, this.core.node)) return false;
+    const leader = leaderOf(record);
+    if (leader === undefined || leader !== leaderOf(known)) return false;
+    // What the leader said itself stands for the records that were missed.
+    return record.epoch === known.epoch + 1 || (role.kind === 'follower' && record.epoch <= role.epoch);
+  }
+
   private updateRole(record: PartitionRecord, minInSync: number, now: number): void {
-    if (this.role?.kind === 'leader') {
-      this.role.update(record, minInSync, now);
-      this.admitEarly();
-    } else this.role?.update(record);
+    const { role } = this;
+    if (role?.kind === 'leader') {
+      if (record.epoch > role.epoch) this.raiseLeader(role, record, minInSync, now);
+      else role.update(record, minInSync, now);
+      this.admitEarly(now);
+    } else if (role) {
+      this.raiseFollower(role, record.epoch, now);
+      role.update(record);
+    }
+  }
+
+  /** The promise first: it is on disk before any entry that bears the new epoch. */
+  private raiseLeader(role: LeaderRole, record: PartitionRecord, minInSync: number, now: number): void {
+    this.promised = Math.max(this.promised, record.epoch);
+    this.core.act({ type: 'promise', epoch: record.epoch });
+    role.raise(record, minInSync, now);
   }
 
   /** The old role ends before the promise: from here on nothing of the old epoch is sent or acknowledged. */
@@ -230,6 +269,7 @@ export class ReplicaMachine {
 
   private onPromised(epoch: number, now: number): void {
     this.promised = Math.max(this.promised, epoch);
+    this.durablyPromised = Math.max(this.durablyPromised, epoch);
     if (epoch !== this.promising) return;
     this.promising = undefined;
     if (this.known?.epoch === epoch) this.enter(now);
@@ -245,8 +285,11 @@ export class ReplicaMachine {
       return;
     }
     if (this.core.state !== 'active') return this.refuseToLead();
-    this.role = new LeaderRole(this.core, record, this.minInSync, this.waiting, now);
-    this.admitEarly();
+    const role = new LeaderRole(this.core, record, this.minInSync, this.waiting, now);
+    this.role = role;
+    // After a missed record followers may believe that they are attached, because they saw each of them.
+    if (this.relead) role.askToFollow(now);
+    this.admitEarly(now);
   }
 
   /** The map counts on data that is not here: leading would make the loss final. */
@@ -256,13 +299,13 @@ export class ReplicaMachine {
     this.core.act({ type: 'trouble', reason: 'named as leader without a whole copy; waits for another leader' });
   }
 
-  private admitEarly(): void {
+  private admitEarly(now: number): void {
     const { role } = this;
     if (role?.kind !== 'leader') return;
     for (const [node, follow] of this.early) {
       if (follow.epoch > role.epoch) continue;
       this.early.delete(node);
-      if (follow.epoch === role.epoch) role.follow(follow);
+      if (follow.epoch >= role.base) role.follow(follow, now);
     }
   }
 }

@@ -171,6 +171,105 @@ describe('a leader', () => {
   });
 });
 
+describe('an epoch that rises under the same leader', () => {
+  const three = newRecord(0, ['a', 'b', 'c']);
+  /** a leads b and c at epoch 1. */
+  const leading = (): Bench => {
+    const bench = new Bench('a');
+    bench.record(three);
+    for (const node of ['b', 'c']) bench.feed({ ...followOf(node, 1), durableSeq: 0 });
+    expect(bench.machine.phase).toBe('serving');
+    return bench;
+  };
+  const followOf = (from: string, epoch: number) =>
+    ({ type: 'follow', from, epoch, lastSeq: 0, lastEpoch: 0, appliedSeq: 0 }) as const;
+
+  it('does not interrupt serving, and the promise goes to disk before the first entry that bears it', () => {
+    const bench = leading();
+    const raised = bench.feed({ type: 'record', record: shrinkInSync(three, 'c'), minInSync: 1 });
+    expect(raised[0]).toEqual({ type: 'promise', epoch: 2 });
+    expect(bench.machine.phase).toBe('serving');
+    const append = bench.feed(write).find((a) => a.type === 'append');
+    expect(append?.entries[0]?.epoch).toBe(2);
+  });
+
+  it('counts what was acknowledged under the epochs of the tenure, and only waits for whom the new record names', () => {
+    const bench = leading();
+    bench.feed(write);
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    expect(repliesOf(bench.ack('b', 1, 1))).toEqual([]);
+    expect(repliesOf(bench.record(shrinkInSync(three, 'c')))).toEqual(['done']);
+    bench.feed({ ...write, token: 2, requestId: 'r2' });
+    bench.feed({ type: 'durable', seq: 2, cut: 0 });
+    expect(repliesOf(bench.ack('b', 1, 2))).toEqual(['done']);
+  });
+
+  it('counts an acknowledgement of a follower that learned of it first', () => {
+    const bench = leading();
+    bench.feed(write);
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    bench.ack('b', 2, 1);
+    expect(repliesOf(bench.ack('c', 2, 1))).toEqual(['done']);
+  });
+
+  it('seals again when a record was missed, because another may have led meanwhile, and what was acknowledged before does not count', () => {
+    const bench = leading();
+    bench.feed(write);
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    const actions = bench.record({ ...three, epoch: 3 });
+    expect(bench.machine.phase).toBe('sealing');
+    expect(typesOf(actions)).toEqual(['promise', 'send-refused', 'send-refused']);
+    bench.ack('b', 1, 1);
+    bench.ack('c', 1, 1);
+    expect(bench.machine.phase).toBe('sealing');
+    bench.feed({ ...followOf('b', 3), lastSeq: 1, lastEpoch: 1, durableSeq: 1 });
+    expect(bench.machine.phase).toBe('sealing');
+    expect(repliesOf(bench.feed({ ...followOf('c', 3), lastSeq: 1, lastEpoch: 1, durableSeq: 1 }))).toEqual(['done']);
+    expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('waits for whoever the new record counts in, even if it never followed', () => {
+    const bench = leading();
+    const grown = { ...newRecord(0, ['a', 'b', 'c', 'd']), epoch: 2 };
+    bench.record(grown);
+    bench.feed(write);
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    bench.ack('b', 1, 1);
+    expect(repliesOf(bench.ack('c', 1, 1))).toEqual([]);
+    expect(repliesOf(bench.feed({ ...followOf('d', 2), lastSeq: 1, lastEpoch: 2, durableSeq: 1 }))).toEqual(['done']);
+  });
+
+  it('does not stop a leader that a follower was quicker to learn it, but one of another leader does until the map tells', () => {
+    const bench = leading();
+    bench.feed({ type: 'unfollow', from: 'b', epoch: 2 });
+    expect(bench.machine.phase).toBe('sealing');
+    bench.record(shrinkInSync(three, 'b'));
+    expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('takes a follower along, whoever learns of it first, and only within the tenure', () => {
+    const bench = new Bench('b');
+    const entriesOf = (epoch: number, seq: number): ReplicaEvent => ({
+      type: 'entries',
+      from: 'a',
+      epoch,
+      entries: [{ epoch, seq, requestId: '', ops: [] }],
+      commitSeq: 0,
+    });
+    bench.record({ ...three, epoch: 5 });
+    expect(typesOf(bench.feed(entriesOf(5, 1)))).toEqual(['append', 'send-ack']);
+    // The leader is first: the promise lies before the entry.
+    expect(typesOf(bench.feed(entriesOf(6, 2)))).toEqual(['promise', 'append']);
+    expect(bench.record(shrinkInSync({ ...three, epoch: 5 }, 'c'))).toEqual([]);
+    // The map is first.
+    expect(typesOf(bench.record({ ...three, epoch: 7 }))).toEqual(['promise']);
+    expect(typesOf(bench.feed(entriesOf(6, 3)))).toEqual(['append']);
+    expect(bench.feed(entriesOf(4, 4))).toEqual([{ type: 'send-unfollow', to: 'a', epoch: 7 }]);
+    // A record was missed: it follows anew.
+    expect(typesOf(bench.record({ ...three, epoch: 9 }))).toEqual(['promise', 'send-follow']);
+  });
+});
+
 describe('comparing logs', () => {
   /** Leads at epoch 5 with entries of epochs 1 1 2 2 4 from seq 11 on; what came before was trimmed. */
   const leader = (): Bench => {
@@ -238,6 +337,20 @@ describe('joining the in-sync set', () => {
     expect(repliesOf(asking().bench.ack('c', 1, 2))).toEqual(['done']);
   });
 
+  it('gives up a joiner that falls silent before it was asked for, so that it holds up nobody', () => {
+    const bench = serving();
+    bench.record(addLearner(record, 'c'));
+    bench.follow('c', 1);
+    bench.machine.sent('c', 1, 0, 0);
+    bench.ack('c', 1, 0);
+    bench.feed({ type: 'tick' });
+    bench.feed(write);
+    bench.feed({ type: 'durable', seq: 2, cut: 0 });
+    expect(repliesOf(bench.ack('b', 1, 2))).toEqual([]);
+    bench.now = 400;
+    expect(repliesOf(bench.feed({ type: 'tick' }))).toEqual(['done']);
+  });
+
   it('lets go of it after a refusal', () => {
     const { bench, id } = asking();
     expect(repliesOf(bench.feed({ type: 'change-answered', id, outcome: 'refused' }))).toEqual(['done']);
@@ -299,8 +412,8 @@ describe('a follower', () => {
   it('is not wiped while the map counts on it, and is filled once it does not', () => {
     const bench = following();
     expect(typesOf(bench.feed({ type: 'need-snapshot', from: 'a', epoch: 3 }))).toEqual(['trouble']);
-    bench.record(shrinkInSync({ ...record, epoch: 3 }, 'b'));
-    expect(typesOf(bench.feed({ type: 'need-snapshot', from: 'a', epoch: 4 }))).toEqual(['trouble', 'fill']);
+    expect(typesOf(bench.record(shrinkInSync({ ...record, epoch: 3 }, 'b')))).toEqual(['promise', 'fill']);
+    expect(typesOf(bench.feed({ type: 'need-snapshot', from: 'a', epoch: 4 }))).toEqual([]);
   });
 
   it('does not append what came with a mark that it does not match', () => {

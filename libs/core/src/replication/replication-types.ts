@@ -84,6 +84,8 @@ export type ReplicaEvent =
       readonly lastSeq: number;
       readonly lastEpoch: number;
       readonly appliedSeq: number;
+      /** How much of that log is durable; absent when the follower did not say. */
+      readonly durableSeq?: number;
     }
   | { readonly type: 'ack'; readonly from: string; readonly epoch: number; readonly durableSeq: number }
   | { readonly type: 'unfollow'; readonly from: string; readonly epoch: number }
@@ -130,6 +132,7 @@ export type ReplicaAction =
       readonly lastSeq: number;
       readonly lastEpoch: number;
       readonly appliedSeq: number;
+      readonly durableSeq: number;
     }
   | { readonly type: 'send-ack'; readonly to: string; readonly epoch: number; readonly durableSeq: number }
   | { readonly type: 'send-unfollow'; readonly to: string; readonly epoch: number }
