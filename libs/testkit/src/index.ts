@@ -1,3 +1,4 @@
+export * from './checkers/index.js';
 export * from './etcd.js';
 export * from './tcp-proxy.js';
 export * from './cluster.js';

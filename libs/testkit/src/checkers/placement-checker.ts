@@ -1,0 +1,204 @@
+import type { Generation, PartitionRecord, PlanMove } from '@cadastre/core';
+import { compareGenerations, formatGeneration, inSyncOf, leaderOf, replicaOn } from '@cadastre/core';
+import type { HistoryEvent, MapEvent, PlanEvent, RemovalEvent } from './history.js';
+import type { StreamChecker, Violation } from './violation.js';
+import { NONE } from './violation.js';
+
+interface PlanSeen {
+  readonly digest: string;
+  readonly moves: readonly PlanMove[];
+  state: string;
+  approver: string | undefined;
+}
+
+interface Part {
+  record: PartitionRecord;
+  /** Generation that took each node out. */
+  readonly left: Map<string, Generation>;
+  /** Moves that began, for thrash: plan and move to times begun. */
+  readonly begun: Map<string, number>;
+}
+
+const RUNNING = new Set(['approved', 'executing', 'paused', 'cancelling']);
+
+const LEADER_CHANGES_PER_FAULT = 4;
+
+export interface PlacementOptions {
+  /** Verbs of the audit log under which a lost copy may be built anew without a plan, because a policy was approved beforehand. */
+  readonly policyVerbs?: readonly string[];
+  /** How often one move may begin anew after its target was lost. */
+  readonly restartsPerMove?: number;
+}
+
+/** Who may move data: a copy comes and goes only as an approved plan says, and a source's data goes last (INV-5, INV-6, INV-7, INV-11). */
+export class PlacementChecker implements StreamChecker {
+  private readonly plans = new Map<string, PlanSeen>();
+  private readonly parts = new Map<string, Part>();
+  private readonly wanted = new Map<string, number>();
+  /** By observer and keyspace. */
+  private readonly applied = new Map<string, Generation>();
+  private readonly policyVerbs: ReadonlySet<string>;
+  private readonly restartsPerMove: number;
+  private faults = 0;
+  /** By partition. */
+  private readonly leaderChanges = new Map<string, number>();
+  /** Copies that began to move, each once. */
+  moves = 0;
+
+  constructor({ policyVerbs = ['repair'], restartsPerMove = 8 }: PlacementOptions = {}) {
+    this.policyVerbs = new Set(policyVerbs);
+    this.restartsPerMove = restartsPerMove;
+  }
+
+  observe(event: HistoryEvent): readonly Violation[] {
+    switch (event.type) {
+      case 'keyspace':
+        this.wanted.set(event.spec.name, event.spec.replicationFactor);
+        for (const record of event.records) this.take(event.spec.name, record);
+        return NONE;
+      case 'map':
+        return this.change(event);
+      case 'plan':
+        return this.plan(event);
+      case 'applied':
+        this.applied.set(`${event.observer}\n${event.keyspace}`, event.generation);
+        return NONE;
+      case 'purged':
+        return this.purge(event);
+      case 'fault':
+        if (event.phase === 'begin') this.faults += 1;
+        return NONE;
+      default:
+        return NONE;
+    }
+  }
+
+  private take(keyspace: string, record: PartitionRecord): Part {
+    const key = `${keyspace}/${record.partition}`;
+    let part = this.parts.get(key);
+    if (!part) this.parts.set(key, (part = { record, left: new Map(), begun: new Map() }));
+    part.record = record;
+    return part;
+  }
+
+  private plan(event: PlanEvent): readonly Violation[] {
+    const seen = this.plans.get(event.id);
+    const found: Violation[] = [];
+    const report = (what: string) => found.push({ rule: 'INV-7', at: event.at, subject: `plan ${event.id}`, what });
+    if (!seen) {
+      if (event.state !== 'proposed' && !event.approver) report(`was ${event.state} when it was first seen`);
+      this.plans.set(event.id, {
+        digest: event.digest,
+        moves: event.moves ?? [],
+        state: event.state,
+        approver: event.approver,
+      });
+      return found;
+    }
+    if (seen.digest !== event.digest) report(`its digest changed from ${seen.digest} to ${event.digest}`);
+    if (event.approver !== undefined) seen.approver ??= event.approver;
+    if (RUNNING.has(event.state) && event.state !== 'cancelling' && seen.approver === undefined) {
+      report(`is ${event.state} and nobody approved it`);
+    }
+    if (!RUNNING.has(seen.state) && seen.state !== 'proposed' && RUNNING.has(event.state)) {
+      report(`runs again: ${seen.state}, then ${event.state}`);
+    }
+    seen.state = event.state;
+    return found;
+  }
+
+  private change(event: MapEvent): readonly Violation[] {
+    const found: Violation[] = [];
+    for (const record of event.records) {
+      const key = `${event.keyspace}/${record.partition}`;
+      const before = this.parts.get(key)?.record;
+      const part = this.take(event.keyspace, record);
+      if (!before) continue;
+      const report = (rule: string, what: string) => found.push({ rule, at: event.at, subject: key, what });
+      if (leaderOf(before) !== leaderOf(record)) this.leaderChange(key, report);
+      for (const { node } of record.replicas) {
+        if (!replicaOn(before, node)) this.arrival(event, part, record.partition, node, report);
+      }
+      for (const { node, role } of before.replicas) {
+        if (replicaOn(record, node)) continue;
+        part.left.set(node, event.generation);
+        if (!this.mayLeave(event, record.partition, node, role === 'learner')) {
+          report('INV-6', `${node} was taken out (${event.actor} ${event.verb}), and no running plan says so`);
+        }
+      }
+    }
+    return found;
+  }
+
+  /** A fault may cost a partition its leader, and give it back afterwards; so may a move. More is thrash. */
+  private leaderChange(key: string, report: (rule: string, what: string) => void): void {
+    const times = (this.leaderChanges.get(key) ?? 0) + 1;
+    this.leaderChanges.set(key, times);
+    const allowed = LEADER_CHANGES_PER_FAULT * (1 + this.faults + this.plans.size);
+    if (times > allowed)
+      report('INV-11', `its leader changed ${times} times in ${this.faults} faults and ${this.plans.size} plans`);
+  }
+
+  private arrival(
+    event: MapEvent,
+    part: Part,
+    partition: number,
+    node: string,
+    report: (rule: string, what: string) => void,
+  ): void {
+    part.left.delete(node);
+    const move = this.moveOf(event.keyspace, partition, (m) => m.kind !== 'leader' && m.to === node);
+    if (!move) {
+      if (!this.policyVerbs.has(event.verb)) {
+        report('INV-6', `${node} was given a copy (${event.actor} ${event.verb}), and no running plan says so`);
+      }
+      return;
+    }
+    const times = (part.begun.get(move.id) ?? 0) + 1;
+    part.begun.set(move.id, times);
+    if (times === 1) this.moves += 1;
+    if (times > this.restartsPerMove) report('INV-11', `move ${move.id} began ${times} times`);
+  }
+
+  private mayLeave(event: MapEvent, partition: number, node: string, isLearner: boolean): boolean {
+    if (this.policyVerbs.has(event.verb)) return true;
+    return this.moveOf(event.keyspace, partition, (m) => m.from === node || (isLearner && m.to === node)) !== undefined;
+  }
+
+  private moveOf(
+    keyspace: string,
+    partition: number,
+    test: (move: PlanMove) => boolean,
+  ): { readonly id: string } | undefined {
+    for (const [id, plan] of this.plans) {
+      if (!RUNNING.has(plan.state)) continue;
+      const move = plan.moves.find((m) => m.keyspace === keyspace && m.partition === partition && test(m));
+      if (move) return { id: `${id}#${move.index}` };
+    }
+    return undefined;
+  }
+
+  /** Golden rule: committed without it, enough whole copies elsewhere, and the node itself and those copies act on that map. */
+  private purge(event: RemovalEvent): readonly Violation[] {
+    const key = `${event.keyspace}/${event.partition}`;
+    const part = this.parts.get(key);
+    const violation = (what: string): readonly Violation[] => [
+      { rule: 'INV-5', at: event.at, subject: key, what: `${event.node} purged its copy: ${what}` },
+    ];
+    if (!part) return NONE;
+    if (replicaOn(part.record, event.node)) return violation('the map counts on it');
+    const left = part.left.get(event.node);
+    // It was never in the map as far as this history goes back.
+    if (!left) return NONE;
+    const holders = inSyncOf(part.record);
+    const wanted = this.wanted.get(event.keyspace) ?? 1;
+    if (holders.length < wanted) return violation(`only ${holders.length} of ${wanted} whole copies are elsewhere`);
+    for (const node of [event.node, ...holders]) {
+      const acts = this.applied.get(`${node}\n${event.keyspace}`);
+      if (acts && compareGenerations(acts, left) < 0) {
+        return violation(`${node} acts on ${formatGeneration(acts)}, the map without it is ${formatGeneration(left)}`);
+      }
+    }
+    return NONE;
+  }
+}
