@@ -53,7 +53,7 @@ describe('ReplicaDriver', () => {
     answerNow(answer);
     await new Promise((resolve) => setImmediate(resolve));
     replica.dispatch({ type: 'follow', from: 'c', epoch: shrunk.epoch, lastSeq: 0, lastEpoch: 0, appliedSeq: 0 });
-    expect(toFollower).not.toHaveBeenCalled();
+    expect(toFollower).not.toHaveBeenCalledWith(replica, expect.objectContaining({ to: 'c' }));
     expect(stream).toHaveBeenCalledWith(replica, 'c');
     replica.close(undefined);
     await engine.close();
