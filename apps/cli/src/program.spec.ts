@@ -91,6 +91,7 @@ describe('cadastre', () => {
       replicationFactor: 1,
       minInSync: 1,
       spread: [],
+      policy: null,
     });
     for (const [line, message] of cases) {
       const { code, err, out } = await cadastre(line);

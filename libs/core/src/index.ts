@@ -1,5 +1,6 @@
 export * from './bytes.js';
 export * from './errors.js';
+export { Field } from './fields.js';
 export * from './limits.js';
 export * from './map/changes.js';
 export * from './map/generation.js';
@@ -13,7 +14,11 @@ export { domainOf, PLANNER_NODE_STATES } from './placement/domains.js';
 export { partitionsOf, placeKeyspace } from './placement/place.js';
 export * from './policy/effective.js';
 export * from './policy/labels.js';
+export { checkPolicy } from './policy/check-policy.js';
 export * from './policy/policy.js';
+export type { PolicyJson } from './policy/policy-json.js';
+export { policyJson } from './policy/policy-json.js';
+export { readPolicy } from './policy/read-policy.js';
 export { checkSatisfiable } from './placement/satisfiable.js';
 export * from './planning/canonical.js';
 export * from './planning/model.js';

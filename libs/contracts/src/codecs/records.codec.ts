@@ -9,9 +9,11 @@ import type {
 } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type * as Wire from '../generated/index.js';
+import { decodePolicy, encodePolicy } from './policy.codec.js';
 import { decodeScheme, encodeScheme } from './scheme.codec.js';
 import { wholeNumber } from './whole-number.js';
 
+export { decodePolicy, encodePolicy } from './policy.codec.js';
 export { decodeScheme, encodeScheme } from './scheme.codec.js';
 
 /** A new role or state in the proto does not compile here until it is given a meaning. */
@@ -86,6 +88,7 @@ export const encodeSpec = (spec: KeyspaceSpec): Wire.KeyspaceSpec => ({
   replicationFactor: wholeNumber('replicationFactor', spec.replicationFactor),
   minInSync: wholeNumber('minInSync', spec.minInSync),
   spread: spec.spread.map((s, i) => ({ ...s, maxPerDomain: wholeNumber(`spread[${i}].maxPerDomain`, s.maxPerDomain) })),
+  policy: spec.policy ? encodePolicy(spec.policy) : null,
 });
 
 export const decodeSpec = (wire: Wire.KeyspaceSpec__Output | null | undefined): KeyspaceSpec => {
@@ -100,6 +103,7 @@ export const decodeSpec = (wire: Wire.KeyspaceSpec__Output | null | undefined): 
     replicationFactor: wire.replicationFactor,
     minInSync: wire.minInSync,
     spread: wire.spread.map((s) => ({ label: s.label, maxPerDomain: s.maxPerDomain, hard: s.hard })),
+    ...(wire.policy && { policy: decodePolicy(wire.policy) }),
   };
 };
 

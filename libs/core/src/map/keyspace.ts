@@ -1,7 +1,9 @@
 import { invalid } from '../errors.js';
 import { checkName, LIMITS, printable } from '../limits.js';
+import { partitionCount } from '../partitioning/check-scheme.js';
 import { checkScheme } from '../partitioning/partitioner.js';
 import type { Scheme } from '../partitioning/scheme.js';
+import { checkPolicy } from '../policy/check-policy.js';
 import type { KeyspaceSpec, SpreadConstraint } from './records.js';
 
 /** Checks all that can be checked without knowing the nodes. @throws CadastreError INVALID_ARGUMENT naming the field */
@@ -27,6 +29,7 @@ export const checkKeyspaceSpec = (spec: KeyspaceSpec): KeyspaceSpec => {
     );
   }
   spec.spread.forEach(checkSpread);
+  if (spec.policy) checkPolicy(spec.policy, partitionCount(spec.scheme));
   return spec;
 };
 

@@ -2,7 +2,7 @@ import { compareStrings } from '../../bytes.js';
 import { LIMITS } from '../../limits.js';
 import { PLANNER_NODE_STATES } from '../../placement/domains.js';
 import type { PlannerNodeState } from '../../placement/domains.js';
-import { Field } from './fields.js';
+import { Field } from '../../fields.js';
 
 /** The file of the simulator and of `plan export`, read and checked. Everything that may be left out has its default. */
 export interface SimulatedNode {

@@ -1,5 +1,5 @@
-import { invalid } from '../../errors.js';
-import { printable } from '../../limits.js';
+import { invalid } from './errors.js';
+import { printable } from './limits.js';
 
 /**
  * A value of a JSON document with the path that leads to it. Every method checks what it reads and throws INVALID_ARGUMENT that names
@@ -64,6 +64,10 @@ export class Field {
   /** A finite number from 0. */
   amount(): number {
     return this.number(0, Number.MAX_VALUE, 'at least 0');
+  }
+
+  within(least: number, most: number): number {
+    return this.number(least, most, `${least} to ${most}`);
   }
 
   aboveZero(remedy: string): number {
