@@ -32,6 +32,7 @@ const schema = z
     sessionTtlMs: duration(1_000).default(10_000),
     electionTtlMs: duration(1_000).default(4_000),
     settleMs: duration(0).default(10_000),
+    silenceMs: duration(500).default(5_000),
   })
   .strict()
   .superRefine((config, context) => {
@@ -76,6 +77,7 @@ export const parseConfig = (
       'session-ttl-ms': { type: 'string' },
       'election-ttl-ms': { type: 'string' },
       'settle-ms': { type: 'string' },
+      'silence-ms': { type: 'string' },
     },
     schema,
     envPrefix: 'CADASTRE_CP',

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { NodeEntry } from '@cadastre/core';
 import { checkName } from '@cadastre/core';
 import type { DuplexCall, Peer, RpcServer, Wire, WritableCall } from '@cadastre/contracts';
-import { grpcTransport, kvService, streaming, transferService } from '@cadastre/contracts';
+import { grpcTransport, kvService, livenessService, streaming, transferService } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
 import { LmdbEngine } from '@cadastre/engine';
 import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
@@ -18,6 +18,7 @@ import { identityOfData, readIdentity } from './identity.js';
 import { changeInSync } from './in-sync-changes.js';
 import { KvService } from './kv-service.js';
 import { LeaderLinks } from './leader-links.js';
+import { livenessHandlers } from './liveness-service.js';
 import { MapFile } from './map-file.js';
 import { MapWatch } from './map-watch.driver.js';
 import { keyOf } from './partition-key.js';
@@ -26,6 +27,7 @@ import { ReplicaSet } from './replica-set.driver.js';
 import { Reporter } from './reporter.driver.js';
 import { Session } from './session.driver.js';
 import { sendSnapshot } from './snapshot-source.js';
+import { BrokenLinks } from './broken-links.driver.js';
 
 const TICK_MS = 100;
 const HOLD_MAX = 10_000;
@@ -55,6 +57,7 @@ class StorageAgent implements Agent {
   private readonly controlPlane: ControlPlane;
   private readonly server: RpcServer;
   private readonly replicas: ReplicaSet;
+  private readonly broken: BrokenLinks;
   private readonly links: LeaderLinks;
   private readonly followers: FollowerStreams;
   private readonly fills: Fills;
@@ -85,8 +88,10 @@ class StorageAgent implements Agent {
     const replicas = () => this.replicas.all();
     const common = { node: this.id, engine: this.engine, clock, random, logger };
     this.replicas = new ReplicaSet({ ...common, mapOf, around: this.surroundings() });
-    this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas });
-    this.followers = new FollowerStreams({ clock, logger, replica, replicas });
+    this.broken = new BrokenLinks({ ...common, controlPlane: this.controlPlane });
+    const onLink = (node: string, up: boolean) => this.broken.onLink(node, up);
+    this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas, onLink });
+    this.followers = new FollowerStreams({ clock, logger, replica, replicas, onLink });
     this.fills = new Fills({ ...common, peerOf });
     this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
     this.watch = new MapWatch({
@@ -122,6 +127,7 @@ class StorageAgent implements Agent {
     if (this.stopping) return;
     this.stopping = true;
     this.gate.stop();
+    this.broken.stop();
     this.reporter?.stop();
     this.ticker?.cancel();
     const served = this.server.stop(GRACE_MS);
@@ -183,6 +189,8 @@ class StorageAgent implements Agent {
   }
 
   private addServices(): void {
+    const { transport = grpcTransport } = this.config;
+    this.server.add(livenessService, livenessHandlers(this.id, this.incarnation, this.clock, transport));
     this.server.add(kvService, new KvService({ gate: this.gate, engine: this.engine, clock: this.clock }).handlers());
     this.server.add(transferService, {
       replicate: streaming((call: DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>) =>

@@ -114,6 +114,8 @@ export interface FollowerStreamsOptions {
   replica(key: PartitionKey): ReplicaDriver | undefined;
   /** All replicas here, for what concerns a node as a whole. */
   replicas(): Iterable<ReplicaDriver>;
+  /** A node that follows is connected, or its stream ended. */
+  onLink?(follower: string, up: boolean): void;
 }
 
 /** The leader's side of Replicate: one stream from each node that follows anything here. */
@@ -163,6 +165,7 @@ export class FollowerStreams {
       this.end(stream);
     });
     this.byNode.set(node, stream);
+    this.options.onLink?.(node, true);
     this.options.logger.debug('follower node connected', { event: 'follower-connected', from: node });
     return stream;
   }
@@ -170,7 +173,10 @@ export class FollowerStreams {
   private end(stream: FollowerStream): void {
     if (!stream.open) return;
     stream.close();
-    if (this.byNode.get(stream.node) === stream) this.byNode.delete(stream.node);
+    if (this.byNode.get(stream.node) === stream) {
+      this.byNode.delete(stream.node);
+      this.options.onLink?.(stream.node, false);
+    }
     for (const replica of this.options.replicas()) replica.dispatch({ type: 'follower-gone', from: stream.node });
   }
 

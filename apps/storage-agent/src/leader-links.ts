@@ -18,6 +18,8 @@ export interface LeaderLinksOptions {
   peerOf(node: string): Peer | undefined;
   replica(key: PartitionKey): ReplicaDriver | undefined;
   replicas(): Iterable<ReplicaDriver>;
+  /** The connection to a node that is followed is up, or broke. */
+  onLink?(leader: string, up: boolean): void;
 }
 
 const IDLE_TICKS = 20;
@@ -120,12 +122,14 @@ class LeaderLink {
   }
 
   private tell(up: boolean): void {
+    if (!up) this.options.onLink?.(this.leader, false);
     for (const replica of this.options.replicas())
       if (replica.machine.leaderFollowed === this.leader) replica.dispatch({ type: 'link', to: this.leader, up });
   }
 
   private take(message: Wire.LeaderMessage__Output): void {
     this.backoff.reset();
+    this.options.onLink?.(this.leader, true);
     const word = message.entries ?? message.truncate ?? message.needSnapshot ?? message.refused;
     if (!word) return;
     const replica = this.options.replica(keyOf(word));

@@ -17,7 +17,7 @@ export interface ClientOptions {
   readonly newId?: NewId;
   /** Default gRPC. */
   readonly transport?: Transport;
-  /** Total time of one request with all its retries; the default, 20 s, outlasts the failover of a dead leader (about 11 s). */
+  /** Total time of one request with all its retries; the default, 20 s, outlasts the failover of a leader that is dead (a second or so) or silent (some 6 s). */
   readonly requestTimeoutMs?: number;
   /** Time of one attempt at one node. */
   readonly attemptTimeoutMs?: number;

@@ -3,7 +3,7 @@ import { credentials, makeGenericClientConstructor, type ServiceDefinition } fro
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import type * as Wire from './generated/index.js';
-import { agentService, kvService, mapService, operatorService, transferService } from './proto.js';
+import { agentService, kvService, livenessService, mapService, operatorService, transferService } from './proto.js';
 import { fromServiceError } from './status.js';
 
 export interface CallLimits {
@@ -77,6 +77,7 @@ export class Peer {
   readonly operator: Wire.OperatorClient;
   readonly kv: Wire.KvClient;
   readonly transfer: Wire.TransferClient;
+  readonly liveness: Wire.LivenessClient;
   readonly close: () => void;
 
   constructor(readonly address: string) {
@@ -86,6 +87,7 @@ export class Peer {
     this.operator = stub(operatorService, 'Operator', address, base);
     this.kv = base as unknown as Wire.KvClient;
     this.transfer = stub(transferService, 'Transfer', address, base);
+    this.liveness = stub(livenessService, 'Liveness', address, base);
     this.close = () => base.close();
   }
 }

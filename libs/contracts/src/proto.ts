@@ -36,6 +36,7 @@ export const mapService = {
   GetMap: { ...stockMap.GetMap, responseSerialize: readyMade },
 } as Wire.MapDefinition;
 export const agentService = service<Wire.AgentDefinition>('Agent');
+export const livenessService = service<Wire.LivenessDefinition>('Liveness');
 export const operatorService = service<Wire.OperatorDefinition>('Operator');
 export const kvService = service<Wire.KvDefinition>('Kv');
 export const transferService = service<Wire.TransferDefinition>('Transfer');

@@ -10,6 +10,7 @@ import { CadastreError as Refusal } from '@cadastre/core';
  *   map/ID/segments/000012                 a run of neighbouring partitions (see SEGMENT)
  *   nodes/ID                               what an operator and the node itself said of it; stays when the node is gone
  *   sessions/ID                            lease-bound: the node is connected
+ *   departures/ID                          the node said goodbye and has not come back: it need not be looked for
  *   plans/ID/head, plans/ID/body/0000      state; what was proposed, which never changes
  *   moves/PLAN/000003                      how far one move is
  *   controllers/                           election
@@ -32,6 +33,7 @@ export const keys = {
   node: (id: string): string => `${ROOT}nodes/${id}`,
   sessions: `${ROOT}sessions/`,
   session: (id: string): string => `${ROOT}sessions/${id}`,
+  departure: (id: string): string => `${ROOT}departures/${id}`,
   plans: `${ROOT}plans/`,
   planHead: (id: string): string => `${ROOT}plans/${id}/head`,
   planBody: (id: string, chunk: number): string => `${ROOT}plans/${id}/body/${pad(chunk, 4)}`,
@@ -45,10 +47,12 @@ export const keys = {
 
 export type ParsedKey =
   | { readonly kind: 'cluster' | 'audit-head' }
-  | { readonly kind: 'keyspace' | 'map-head' | 'node' | 'session' | 'plan-head'; readonly id: string }
+  | { readonly kind: 'keyspace' | 'map-head' | 'node' | 'session' | 'departure' | 'plan-head'; readonly id: string }
   | { readonly kind: 'map-segment' | 'plan-body' | 'move'; readonly id: string; readonly number: number }
   | { readonly kind: 'controller' }
   | { readonly kind: 'other' };
+
+const NAMED = { keyspaces: 'keyspace', nodes: 'node', sessions: 'session', departures: 'departure' } as const;
 
 /** What a key is about; `other` for what nobody here reads. */
 export const parseKey = (key: string): ParsedKey => {
@@ -58,9 +62,8 @@ export const parseKey = (key: string): ParsedKey => {
   if (head === 'controllers') return { kind: 'controller' };
   if (head === 'audit' && id === 'head') return { kind: 'audit-head' };
   if (!id) return { kind: 'other' };
-  if (parts.length === 2 && (head === 'keyspaces' || head === 'nodes' || head === 'sessions')) {
-    return { kind: ({ keyspaces: 'keyspace', nodes: 'node', sessions: 'session' } as const)[head], id };
-  }
+  const kind = parts.length === 2 ? NAMED[head as keyof typeof NAMED] : undefined;
+  if (kind) return { kind, id };
   if (head === 'map' && third === 'head') return { kind: 'map-head', id };
   if (head === 'map' && third === 'segments' && fourth) return { kind: 'map-segment', id, number: Number(fourth) };
   if (head === 'plans' && third === 'head') return { kind: 'plan-head', id };

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { KeyspaceSpec } from '@cadastre/core';
+import type { KeyspaceSpec, ProbeOutcome } from '@cadastre/core';
 import { inSyncOf, leaderOf, replicaOn } from '@cadastre/core';
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import {
@@ -43,6 +43,12 @@ class ReplicaUnderTest {
   readonly observed = new Observed();
   readonly controller: Controller;
   readonly operations: Operations;
+  /** What looking at a node without a session finds. */
+  found: ProbeOutcome = 'refused';
+  /** Nodes whose process is gone, whatever the register says. */
+  readonly refused = new Set<string>();
+  /** Nodes looked at, once for each place. */
+  readonly probes: string[] = [];
   /** Agents do not reach it. */
   cut = false;
 
@@ -66,9 +72,16 @@ class ReplicaUnderTest {
       identity: { id, address: `${id}:1`, httpAddress: `${id}:2` },
       electionTtlMs: 2_000,
       targetGraceMs: 50,
-      settleMs,
+      prober: { probe: (_through, { node }) => Promise.resolve(this.probe(node)) },
+      detector: { settleMs, gatherMs: 30, probeEveryMs: 20, silenceMs: 300 },
     });
     this.operations = new Operations({ ...common, replica: id, etcdVersion: () => 'memory', watchers: () => 0 });
+  }
+
+  private probe(node: string): ProbeOutcome {
+    this.probes.push(node);
+    if (this.refused.has(node)) return 'refused';
+    return this.register.state.sessions.has(node) ? 'answered' : this.found;
   }
 
   async start(): Promise<this> {
@@ -462,6 +475,45 @@ describe('failover', () => {
         .every((r) => !inSyncOf(r).includes('n1') && leaderOf(r) !== 'n1' && leaderOf(r) !== undefined),
     );
     expect(cp.register.state.keyspaces.get('orders')!.map.generation.number).toBe(before + 1);
+  });
+
+  // Plan: a node's session is over, but it answers; nothing is taken from it. Then nobody gets an answer, and it is lost.
+  it('leaves a node alone that answers without a session', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const before = cp.register.state.keyspaces.get('orders')!.map.generation;
+    cp.found = 'answered';
+    await world.disconnect(cp, 'n1');
+    await until('looked at', () => cp.probes.filter((n) => n === 'n1').length >= 4);
+    expect(cp.register.state.keyspaces.get('orders')!.map.generation).toEqual(before);
+    cp.found = 'silent';
+    await until('n1 counts nowhere', () => recordsOf(cp).every((r) => !inSyncOf(r).includes('n1')));
+  });
+
+  // Plan: a leader's process is gone while its session still lives; a peer's hint is confirmed, the session ends, others lead.
+  it('does not wait for the session of a node that is found dead', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    cp.refused.add('n1');
+    cp.controller.suspect('n2', [{ node: 'n1', why: 'the replication stream broke' }]);
+    await until('n1 leads nowhere', () =>
+      recordsOf(cp).every((r) => leaderOf(r) !== 'n1' && !inSyncOf(r).includes('n1')),
+    );
+    expect(cp.register.state.sessions.has('n1')).toBe(false);
+  });
+
+  // Plan: a peer suspects a node that is fine; nothing changes.
+  it('does not take the word of one peer', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const before = cp.register.state.keyspaces.get('orders')!.map.generation;
+    cp.controller.suspect('n2', [{ node: 'n1', why: 'the replication stream broke' }]);
+    await until('looked at', () => cp.probes.includes('n1'));
+    expect(cp.register.state.keyspaces.get('orders')!.map.generation).toEqual(before);
+    expect(cp.register.state.sessions.has('n1')).toBe(true);
   });
 
   // Plan: a new controller takes over while a node that it has never seen is away; for its first while that means nothing, then it does.

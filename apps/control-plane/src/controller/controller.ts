@@ -1,23 +1,16 @@
-import type { Generation, KeyspaceMap, PartitionRecord } from '@cadastre/core';
-import {
-  brake,
-  CadastreError,
-  decideFailover,
-  growInSync,
-  inSyncOf,
-  leaderOf,
-  nextGeneration,
-  replicaOn,
-  shrinkInSync,
-} from '@cadastre/core';
-import { type Clock, type Logger, type MonotonicMs, type Random, delay } from '@cadastre/runtime';
+import type { DetectorOptions, Generation, PartitionRecord } from '@cadastre/core';
+import { CadastreError, growInSync, inSyncOf, leaderOf, nextGeneration, replicaOn, shrinkInSync } from '@cadastre/core';
+import { type Clock, type Logger, type Random, delay } from '@cadastre/runtime';
 import type { Mandate, Part, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
 import { compare, controllerCodec, Election, join, keys, partitionsPart, requireKeyspace } from '@cadastre/store';
 import { Executor } from './executor.js';
+import { Failover } from './failover.driver.js';
 import type { Observed } from './observed.js';
 import { PurgeBook } from './purge-book.js';
 import type { ControllerPort, PurgeGrant } from './ports.js';
+import type { Prober } from './prober.js';
 import type { AgentReport, ChangeInSyncCommand } from './reports.js';
+import { Suspicions } from './suspicions.driver.js';
 import { isConnected } from './world.js';
 
 export interface ControllerOptions {
@@ -27,11 +20,12 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly random?: Random;
   readonly logger: Logger;
+  readonly prober: Prober;
   readonly identity: { readonly id: string; readonly address: string; readonly httpAddress: string };
   /** Of the election lease. Takeover after a kill takes about this long. */
   readonly electionTtlMs?: number;
-  /** A node that this controller has never seen connected has this long to come before its absence means anything; default one session term. */
-  readonly settleMs?: number;
+  /** Over DETECTOR_DEFAULTS. */
+  readonly detector?: Partial<DetectorOptions>;
   /** For how long a move's target may be away before the move is given up. */
   readonly targetGraceMs?: number;
   readonly moveLimits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
@@ -39,14 +33,11 @@ export interface ControllerOptions {
 
 const RECONCILE_MS = 250;
 
-const SETTLE_MS = 10_000;
-
-interface Gone {
-  readonly since: MonotonicMs;
-  /** The map counted on a copy there when it went. */
-  readonly counts: boolean;
-  /** The failover that followed has been made. */
-  handled: boolean;
+/** What this replica knows and does while it is the active one. */
+interface Reign {
+  readonly mandate: Mandate;
+  readonly suspicions: Suspicions;
+  readonly failover: Failover;
 }
 
 /**
@@ -57,14 +48,9 @@ export class Controller implements ControllerPort {
   private readonly election: Election;
   private readonly executor: Executor;
   private readonly purges: PurgeBook;
-  private mandate: Mandate | undefined;
-  private mandateSince = 0;
-  private frozenBecause: string | undefined;
-  /** Nodes that are away, since when as this controller sees it. */
-  private readonly gone = new Map<string, Gone>();
-  /** Nodes seen connected under this mandate: when they vanish, they are lost at once. */
-  private readonly seen = new Set<string>();
+  private reign: Reign | undefined;
   private kicked: (() => void) | undefined;
+  private kickedAlready = false;
   private stopping = false;
   private loop: Promise<void> | undefined;
 
@@ -93,12 +79,12 @@ export class Controller implements ControllerPort {
   }
 
   get active(): boolean {
-    return this.mandate !== undefined;
+    return this.reign !== undefined;
   }
 
   /** Why automation does nothing at present, if it does not. */
   get frozen(): string | undefined {
-    return this.frozenBecause;
+    return this.reign?.failover.frozen;
   }
 
   start(): void {
@@ -113,6 +99,11 @@ export class Controller implements ControllerPort {
     await this.election.close();
   }
 
+  /** A hint of what may be dead; heard only by the active one. */
+  suspect(by: string, suspicions: readonly { readonly node: string; readonly why: string }[]): void {
+    for (const { node, why } of suspicions) this.reign?.suspicions.suspect(node, by, why);
+  }
+
   onRegisterChange(_change: RegisterChange): void {
     this.kick();
   }
@@ -121,7 +112,7 @@ export class Controller implements ControllerPort {
   report(report: AgentReport): PurgeGrant[] {
     refuseStranger(this.options.register.state, report);
     this.options.observed.take(report, this.options.clock.monotonicMs());
-    if (!this.mandate) return [];
+    if (!this.reign) return [];
     this.kick();
     return this.purges.grants(this.options.register.state, report);
   }
@@ -130,6 +121,7 @@ export class Controller implements ControllerPort {
     const { register, logger } = this.options;
     const mandate = this.requireMandate();
     const session = sessionOf(register.state, command.node);
+    for (const node of command.remove) this.suspect(command.node, [{ node, why: command.reason }]);
     const committed = await register.commit((state) => {
       const { record, generation } = decideInSync(state, command);
       if (!record) return { compare: [], ops: [], result: { record: current(state, command), generation } };
@@ -147,7 +139,7 @@ export class Controller implements ControllerPort {
   }
 
   private requireMandate(): Mandate {
-    if (this.mandate) return this.mandate;
+    if (this.reign) return this.reign.mandate;
     const activeAddress = this.options.register.state.controller?.address ?? '';
     throw new CadastreError('NOT_ACTIVE', `${this.options.identity.id} is not the active controller`, {
       remedy: activeAddress ? `ask ${activeAddress}` : 'wait until a controller is active',
@@ -156,24 +148,34 @@ export class Controller implements ControllerPort {
   }
 
   private onElected(mandate: Mandate): void {
-    this.mandate = mandate;
-    this.mandateSince = this.options.clock.monotonicMs();
-    this.options.logger.info('active: this replica plans, executes and fails over', { term: String(mandate.term) });
+    const { register, clock, logger, observed, prober, detector } = this.options;
+    const suspicions = new Suspicions({
+      prober,
+      observed,
+      clock,
+      logger,
+      state: () => register.state,
+      onVerdict: () => this.kick(),
+      ...(detector && { detector }),
+    });
+    const isCurrent = () => this.reign?.mandate === mandate;
+    const failover = new Failover({ register, observed, clock, logger }, mandate, suspicions, isCurrent);
+    this.reign = { mandate, suspicions, failover };
+    logger.info('active: this replica plans, executes and fails over', { term: String(mandate.term) });
     this.kick();
   }
 
   private onDeposed(reason: string): void {
-    if (!this.mandate) return;
-    this.mandate = undefined;
-    this.frozenBecause = undefined;
+    if (!this.reign) return;
+    this.reign.suspicions.close();
+    this.reign = undefined;
     this.executor.reset();
     this.purges.reset();
-    this.gone.clear();
-    this.seen.clear();
     this.options.logger.warn('no longer active', { reason });
   }
 
   private kick(): void {
+    this.kickedAlready = true;
     this.kicked?.();
   }
 
@@ -187,16 +189,19 @@ export class Controller implements ControllerPort {
   private pause(): Promise<void> {
     const wake = new AbortController();
     this.kicked = () => wake.abort();
-    return this.stopping ? Promise.resolve() : delay(this.options.clock, RECONCILE_MS, wake.signal);
+    return this.stopping || this.kickedAlready
+      ? Promise.resolve()
+      : delay(this.options.clock, RECONCILE_MS, wake.signal);
   }
 
   /** A failed round changes nothing that the next one would not see. */
   private async round(): Promise<void> {
-    const { mandate } = this;
-    if (!mandate) return;
+    const { reign } = this;
+    this.kickedAlready = false;
+    if (!reign) return;
     try {
-      await this.failOver(mandate);
-      await this.executor.round(mandate.fence, this.frozenBecause !== undefined);
+      await reign.failover.round();
+      await this.executor.round(reign.mandate.fence, reign.failover.frozen !== undefined);
     } catch (error) {
       const { code, message } = CadastreError.from(error);
       const expected = code === 'NOT_ACTIVE' || code === 'UNAVAILABLE' || code === 'UNKNOWN_OUTCOME';
@@ -208,114 +213,7 @@ export class Controller implements ControllerPort {
       await delay(this.options.clock, RECONCILE_MS);
     }
   }
-
-  private async failOver(mandate: Mandate): Promise<void> {
-    const { state } = this.options.register;
-    const lost = this.lostNodes(state);
-    this.frozenBecause = brake(this.goneAtOnce(state, lost), state.nodes.size);
-    if (lost.size === 0 || this.frozenBecause) return;
-    for (const name of state.keyspaces.keys()) await this.failOverKeyspace(name, lost, mandate);
-    for (const [node, gone] of this.gone) if (lost.has(node)) gone.handled = true;
-  }
-
-  /** A node that is away for long, or on which the map counted for nothing when it went, is no sign of a fault that spreads. */
-  private goneAtOnce(state: RegisterState, lost: ReadonlySet<string>): number {
-    const now = this.options.clock.monotonicMs();
-    for (const node of this.gone.keys()) if (!lost.has(node)) this.gone.delete(node);
-    const news = [...lost].filter((node) => !this.gone.has(node));
-    const trusted = news.length > 0 ? trustedNodes(state) : new Set<string>();
-    for (const node of news) this.gone.set(node, { since: now, counts: trusted.has(node), handled: false });
-    return [...this.gone.values()].filter((g) => g.counts && (!g.handled || now - g.since < AT_ONCE_MS)).length;
-  }
-
-  private lostNodes(state: RegisterState): Set<string> {
-    const { clock, settleMs = SETTLE_MS } = this.options;
-    const settled = clock.monotonicMs() - this.mandateSince >= settleMs;
-    const lost = new Set<string>();
-    for (const id of state.nodes.keys()) {
-      if (isConnected(state, id)) this.seen.add(id);
-      else if (settled || this.seen.has(id)) lost.add(id);
-    }
-    return lost;
-  }
-
-  private async failOverKeyspace(name: string, lost: ReadonlySet<string>, mandate: Mandate): Promise<void> {
-    let from = 0;
-    while (from < Infinity && this.mandate === mandate) from = await this.failOverSome(name, from, lost, mandate);
-  }
-
-  /**
-   * @param gone those that the brake let through; one that is back is spared, one that went later waits for the next round
-   * @returns the partition to go on from, Infinity at the end
-   */
-  private async failOverSome(name: string, from: number, gone: ReadonlySet<string>, mandate: Mandate): Promise<number> {
-    const { result } = await this.options.register.commit((state) => {
-      const lost = new Set([...gone].filter((node) => !isConnected(state, node)));
-      const { map, record: keyspace } = requireKeyspace(state, name);
-      const leading = leaderCounts(map);
-      const changed: PartitionRecord[] = [];
-      const segments = new Set<number>();
-      const reasons = new Set<string>();
-      let p = from;
-      for (; p < map.partitions; p += 1) {
-        const segment = Math.floor(p / keyspace.segmentSize);
-        if (segments.size === FAILOVER_SEGMENTS_A_TXN && !segments.has(segment)) break;
-        const { record, reason } = decideFailover(
-          map.record(p),
-          (node) => !lost.has(node),
-          (node) => leading.get(node) ?? 0,
-        );
-        if (!record) continue;
-        changed.push(record);
-        segments.add(segment);
-        reasons.add(reason);
-        const leader = leaderOf(record)!;
-        if (leader !== leaderOf(map.record(p))) leading.set(leader, (leading.get(leader) ?? 0) + 1);
-      }
-      const next = p < map.partitions ? p : Infinity;
-      if (changed.length === 0) return { compare: [], ops: [], result: { partitions: 0, why: '', next } };
-      const part = partitionsPart(state, name, changed);
-      const why = [...reasons].join('; ');
-      return {
-        ...part,
-        result: { partitions: changed.length, why, next },
-        audit: {
-          actor: 'cadastre',
-          verb: 'failover',
-          subject: `keyspace/${name}`,
-          reason: why,
-          after: `${changed.length} partitions`,
-          generation: [{ keyspace: name, generation: part.generation }],
-        },
-      };
-    }, mandate.fence);
-    const { partitions, why, next } = result;
-    if (partitions > 0) this.options.logger.warn('failed over', { keyspace: name, partitions, why });
-    return next;
-  }
 }
-
-/** Each is one operation of etcd's 128 a transaction, and some kilobytes of its 1.5 MiB. */
-const FAILOVER_SEGMENTS_A_TXN = 64;
-/** Losses that lie no further apart count as one for the brake. */
-const AT_ONCE_MS = 300_000;
-
-/** Nodes whose copies the map counts as in sync anywhere. */
-const trustedNodes = (state: RegisterState): Set<string> => {
-  const trusted = new Set<string>();
-  for (const { map } of state.keyspaces.values())
-    for (const record of map.records()) for (const node of inSyncOf(record)) trusted.add(node);
-  return trusted;
-};
-
-const leaderCounts = (map: KeyspaceMap): Map<string, number> => {
-  const counts = new Map<string, number>();
-  for (let p = 0; p < map.partitions; p += 1) {
-    const leader = map.leader(p)?.id;
-    if (leader !== undefined) counts.set(leader, (counts.get(leader) ?? 0) + 1);
-  }
-  return counts;
-};
 
 const sessionOf = (state: RegisterState, node: string) => state.sessions.get(node)?.leaseId;
 

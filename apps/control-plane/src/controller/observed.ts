@@ -33,6 +33,11 @@ export class Observed {
     return this.nodes.get(node)?.replicas.values() ?? [];
   }
 
+  /** When the node last reported here; undefined when it never has. */
+  heardAt(node: string): MonotonicMs | undefined {
+    return this.nodes.get(node)?.at;
+  }
+
   has(node: string): boolean {
     return this.nodes.has(node);
   }

@@ -7,6 +7,8 @@ export interface ControllerPort {
   readonly active: boolean;
   /** @throws CadastreError NOT_ACTIVE with the address of the active one */
   report(report: AgentReport): PurgeGrant[];
+  /** A hint; only the active one heeds it. */
+  suspect(by: string, suspicions: readonly { readonly node: string; readonly why: string }[]): void;
   /** @throws CadastreError NOT_ACTIVE, NOT_OWNER (record newer than the leader's) */
   changeInSync(command: ChangeInSyncCommand): Promise<{ record: PartitionRecord; generation: Generation }>;
 }

@@ -6,6 +6,7 @@ import { clusterPart, keys, Register, RegisterMirror } from '@cadastre/store';
 import type { ControlPlaneConfig } from '../config.js';
 import { Controller } from '../controller/controller.js';
 import { Observed } from '../controller/observed.js';
+import { GrpcProber } from '../controller/prober.js';
 import { Operations } from '../operations/operations.js';
 import type { OperationsPort } from '../operations/ports.js';
 import { PlanWatches } from '../operator/plan-watches.js';
@@ -113,7 +114,12 @@ export class Replica implements ControlPlane {
     this.planWatches = new PlanWatches({ operations: this.operations, clock });
     this.events = new EventStream({ operations: this.operations, clock });
     const sessions = new SessionService({ store, register: this.register, clock, logger, ttlMs: config.sessionTtlMs });
-    this.sessions = new SessionStreams({ sessions, clock, logger });
+    this.sessions = new SessionStreams({
+      sessions,
+      clock,
+      logger,
+      onBroken: (node, why) => this.slot.suspect(config.id, [{ node, why }]),
+    });
   }
 
   get active(): boolean {
@@ -214,8 +220,9 @@ export class Replica implements ControlPlane {
         address: config.advertise ?? this.grpcAddress,
         httpAddress: config.advertiseHttp ?? this.httpAddress,
       },
+      prober: new GrpcProber(ports.transport, clock),
       electionTtlMs: config.electionTtlMs,
-      settleMs: config.settleMs,
+      detector: { settleMs: config.settleMs, silenceMs: config.silenceMs },
     });
     this.slot.fill(this.controller);
     this.controller.start();

@@ -2,7 +2,7 @@ import { CadastreError } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { encodeRecord, streaming, unary } from '@cadastre/contracts';
 import type { ControllerPort } from '../controller/ports.js';
-import { decodeChangeInSync, decodeReport } from './report.codec.js';
+import { decodeChangeInSync, decodeReport, decodeSuspect } from './report.codec.js';
 import type { SessionCall, SessionStreamOptions } from './session-stream.js';
 import { SessionStream } from './session-stream.js';
 
@@ -41,5 +41,10 @@ export const agentHandlers = (options: AgentHandlerOptions) => ({
   ChangeInSync: unary<Wire.ChangeInSyncRequest__Output, Wire.ChangeInSyncReply>(async (request) => {
     const { record, generation } = await options.controller.changeInSync(decodeChangeInSync(request));
     return { record: encodeRecord(record), generation };
+  }),
+  Suspect: unary<Wire.SuspectRequest__Output, Wire.SuspectReply>((request) => {
+    const { node, suspicions } = decodeSuspect(request);
+    options.controller.suspect(node, suspicions);
+    return {};
   }),
 });

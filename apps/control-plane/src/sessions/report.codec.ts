@@ -80,3 +80,24 @@ export const decodeChangeInSync = (wire: Wire.ChangeInSyncRequest__Output): Chan
     reason: printable(wire.reason, LIMITS.reasonCharsMax),
   };
 };
+
+const SUSPICIONS_MAX = 1_000;
+
+export interface SuspectCommand {
+  readonly node: string;
+  readonly suspicions: readonly { readonly node: string; readonly why: string }[];
+}
+
+/** @throws CadastreError INVALID_ARGUMENT naming the field */
+export const decodeSuspect = (wire: Wire.SuspectRequest__Output): SuspectCommand => {
+  checkName('node', wire.node);
+  if (wire.suspicions.length > SUSPICIONS_MAX)
+    throw invalid('suspicions', `${wire.suspicions.length} of them`, 'name each node once', `${SUSPICIONS_MAX}`);
+  return {
+    node: wire.node,
+    suspicions: wire.suspicions.map(({ node, why }, i) => ({
+      node: checkName(`suspicions[${i}].node`, node),
+      why: printable(why),
+    })),
+  };
+};

@@ -12,6 +12,8 @@ export interface SessionStreamOptions {
   readonly sessions: SessionService;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** A stream ended without a goodbye. */
+  readonly onBroken?: (node: string, why: string) => void;
 }
 
 const FIRST_WORD_MS = 10_000;
@@ -41,9 +43,15 @@ export class SessionStream {
     for (const event of ['cancelled', 'close', 'error'] as const) {
       call.on(event, () => {
         silence.cancel();
-        this.ended = true;
+        this.broke();
       });
     }
+  }
+
+  private broke(): void {
+    const { session, ended } = this;
+    this.ended = true;
+    if (session && !ended) this.options.onBroken?.(session.node, 'its session stream broke');
   }
 
   private async take(request: Wire.SessionRequest__Output): Promise<void> {

@@ -1,7 +1,7 @@
 import { CadastreError } from '@cadastre/core';
 import type { Clock, Logger } from '@cadastre/runtime';
-import type { LeaseId, Register, Store } from '@cadastre/store';
-import { keys } from '@cadastre/store';
+import type { Draft, LeaseId, Register, Store } from '@cadastre/store';
+import { departurePart, keys } from '@cadastre/store';
 import type { Hello } from './hello.codec.js';
 import { decideRegistration } from './registration.js';
 
@@ -85,13 +85,16 @@ export class SessionService {
     return answer === 'gone' ? 'gone' : 'kept';
   }
 
-  async end(session: Session): Promise<void> {
-    await this.options.store.revokeLease(session.leaseId);
-    this.options.logger.info('node said goodbye', {
-      node: session.node,
-      incarnation: session.incarnation,
-      session: session.leaseId.toString(16),
-    });
+  /** The node leaves of its own accord, which the register remembers: nobody need find out whether it is dead. */
+  async end({ node, incarnation, leaseId }: Session): Promise<void> {
+    const { register, store, logger } = this.options;
+    await register.commit((state): Draft<void> =>
+      state.sessions.get(node)?.leaseId === leaseId
+        ? { ...departurePart(node, leaseId), result: undefined }
+        : { compare: [], ops: [], result: undefined },
+    );
+    void store.revokeLease(leaseId).catch(() => undefined);
+    logger.info('node said goodbye', { node, incarnation, session: leaseId.toString(16) });
   }
 
   /** Only a lease that carries this node's session: any other is none of its business. */

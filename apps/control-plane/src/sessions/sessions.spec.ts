@@ -45,6 +45,7 @@ const openReplica = async (): Promise<Replica> => {
       reports.push(report);
       return [{ keyspace: 'orders', partition: 3, generation: { incarnation: 1, number: 4 } }];
     },
+    suspect: () => undefined,
     changeInSync: () =>
       Promise.reject(new CadastreError('NOT_ACTIVE', 'not active', { info: { activeAddress: '127.0.0.1:9' } })),
   };

@@ -149,7 +149,22 @@ export const nodePart = (state: RegisterState, node: NodeRecord): Part => {
 
 export const sessionPart = (session: SessionRecord, leaseId: LeaseId): Part => ({
   compare: [],
-  ops: [op.put(keys.session(session.node), sessionCodec.encode(session), leaseId)],
+  ops: [
+    op.put(keys.session(session.node), sessionCodec.encode(session), leaseId),
+    op.delete(keys.departure(session.node)),
+  ],
+});
+
+/** The node ends this session of its own accord: nobody need find out whether it is dead. */
+export const departurePart = (node: string, leaseId: LeaseId): Part => ({
+  compare: [compare.lease(keys.session(node), leaseId)],
+  ops: [op.delete(keys.session(node)), op.put(keys.departure(node), new Uint8Array())],
+});
+
+/** This session, and no later one, counts no more: its node is dead as far as others can see. */
+export const expulsionPart = (node: string, leaseId: LeaseId): Part => ({
+  compare: [compare.lease(keys.session(node), leaseId)],
+  ops: [op.delete(keys.session(node))],
 });
 
 const BODY_CHUNK_BYTES = 512 * 1024;

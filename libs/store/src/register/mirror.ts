@@ -134,6 +134,7 @@ const EMPTY: RegisterState = {
   keyspaces: new Map(),
   nodes: new Map(),
   sessions: new Map(),
+  departed: new Set(),
   plans: new Map(),
   controller: undefined,
   auditHead: undefined,
@@ -145,6 +146,7 @@ class StateBuilder {
   private readonly names = new Set<string>();
   private readonly nodesTouched = new Set<string>();
   private readonly sessionsTouched = new Set<string>();
+  private readonly departuresTouched = new Set<string>();
   private readonly plansTouched = new Set<string>();
   private clusterTouched = false;
   private controllerTouched = false;
@@ -169,6 +171,7 @@ class StateBuilder {
       keyspaces: before.keyspaces,
       nodes,
       sessions: this.sessionsTouched.size > 0 ? this.sessions() : before.sessions,
+      departed: this.departuresTouched.size > 0 ? this.departed() : before.departed,
       plans: this.plansTouched.size > 0 ? this.plans() : before.plans,
       controller: this.controllerTouched ? this.controller() : before.controller,
       auditHead: this.auditTouched ? this.stored(keys.auditHead, auditHeadCodec, before.auditHead) : before.auditHead,
@@ -207,6 +210,9 @@ class StateBuilder {
         break;
       case 'session':
         this.sessionsTouched.add(parsed.id);
+        break;
+      case 'departure':
+        this.departuresTouched.add(parsed.id);
         break;
       case 'plan-head':
       case 'plan-body':
@@ -262,6 +268,15 @@ class StateBuilder {
       else sessions.delete(id);
     }
     return sessions;
+  }
+
+  private departed(): Set<string> {
+    const departed = new Set(this.before.departed);
+    for (const id of this.departuresTouched) {
+      if (this.raw.has(keys.departure(id))) departed.add(id);
+      else departed.delete(id);
+    }
+    return departed;
   }
 
   /** The oldest candidate leads; its create revision is the term. */

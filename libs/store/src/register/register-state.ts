@@ -50,6 +50,8 @@ export interface RegisterState {
   readonly keyspaces: ReadonlyMap<string, KeyspaceView>;
   readonly nodes: ReadonlyMap<string, Stored<NodeRecord>>;
   readonly sessions: ReadonlyMap<string, SessionView>;
+  /** Nodes that said goodbye and have not come back. */
+  readonly departed: ReadonlySet<string>;
   readonly plans: ReadonlyMap<string, PlanView>;
   readonly controller: ControllerView | undefined;
   readonly auditHead: Stored<AuditHead> | undefined;
