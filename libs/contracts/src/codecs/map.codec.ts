@@ -56,7 +56,7 @@ export const encodeColumns = (map: MapColumns): Buffer =>
   columnsCodec.encode({
     ...encodeFrame(map),
     epochs: bytesOf(map.epochs),
-    replicaNodes: bytesOf(map.replicaNodes),
+    replicaNodes: bytesOf(Int32Array.from(map.replicaNodes)),
     replicaFlags: bytesOf(map.replicaFlags),
   });
 

@@ -8,6 +8,12 @@ import { compareGenerations, formatGeneration } from './generation.js';
 import type { KeyspaceSpec, NodeEntry, PartitionRecord, Replica } from './records.js';
 import { REPLICA_ROLES, REPLICA_STATES } from './records.js';
 
+/** Places in a table of nodes, -1 for none: half as wide while the table is below 32,768 nodes, so that more of it stays in the cache. */
+export type NodeColumn = Int16Array | Int32Array;
+
+const nodeColumn = (length: number, nodes: number): NodeColumn =>
+  (nodes < 0x8000 ? new Int16Array(length) : new Int32Array(length)).fill(-1);
+
 /** The map of one keyspace as columns: how it travels, and how it lies in memory on client and server alike. */
 export interface MapColumns {
   readonly spec: KeyspaceSpec;
@@ -18,7 +24,7 @@ export interface MapColumns {
   readonly stride: number;
   readonly epochs: Float64Array;
   /** partitions x stride; an index into `nodes`, -1 for none; the leader first where there is one. */
-  readonly replicaNodes: Int32Array;
+  readonly replicaNodes: NodeColumn;
   /** partitions x stride; role | state << 2 | inSync << 4. */
   readonly replicaFlags: Uint8Array;
 }
@@ -55,11 +61,11 @@ export class KeyspaceMap implements MapColumns {
     readonly partitions: number,
     readonly stride: number,
     readonly epochs: Float64Array,
-    readonly replicaNodes: Int32Array,
+    readonly replicaNodes: NodeColumn,
     readonly replicaFlags: Uint8Array,
     private readonly partitioner: Partitioner,
-    /** Partitions without a leader. */
-    private leaderless: number,
+    /** The leader's place in `nodes`: beside the replicas, so that finding it is one read and most of the column stays cached. */
+    private readonly leaders: NodeColumn,
   ) {}
 
   static fromRecords(
@@ -80,10 +86,10 @@ export class KeyspaceMap implements MapColumns {
       size,
       stride,
       new Float64Array(size),
-      new Int32Array(size * stride).fill(-1),
+      nodeColumn(size * stride, sorted.length),
       new Uint8Array(size * stride),
       partitioner,
-      0,
+      nodeColumn(size, sorted.length),
     );
     for (const record of records) map.write(record);
     return map;
@@ -116,10 +122,10 @@ export class KeyspaceMap implements MapColumns {
       partitions,
       stride,
       epochs,
-      replicaNodes,
+      resized(replicaNodes, nodes.length),
       replicaFlags,
       partitioner,
-      0,
+      nodeColumn(partitions, nodes.length),
     );
     map.check();
     return map;
@@ -143,10 +149,7 @@ export class KeyspaceMap implements MapColumns {
 
   /** The leader's place in `nodes`, -1 when there is none. */
   leaderIndex(partition: number): number {
-    const cell = partition * this.stride;
-    // Nearly always every partition has its leader, which then stands first: one read, so one cache miss in a large map.
-    if (this.leaderless === 0) return this.replicaNodes[cell]!;
-    return (this.replicaFlags[cell]! & 3) === LEADER ? this.replicaNodes[cell]! : -1;
+    return this.leaders[partition]!;
   }
 
   leader(partition: number): NodeEntry | undefined {
@@ -215,7 +218,7 @@ export class KeyspaceMap implements MapColumns {
     const nodes = mergeNodes(this.nodes, this.nodeIndex, changed);
     const stride = records.reduce((widest, r) => Math.max(widest, r.replicas.length), this.stride);
     const [replicaNodes, replicaFlags] =
-      stride === this.stride ? [this.replicaNodes.slice(), this.replicaFlags.slice()] : this.widened(stride);
+      stride === this.stride ? [this.replicaNodes, this.replicaFlags.slice()] : this.widened(stride);
     const index = nodes === this.nodes ? this.nodeIndex : indexById(nodes);
     return new KeyspaceMap(
       this.spec,
@@ -225,15 +228,15 @@ export class KeyspaceMap implements MapColumns {
       this.partitions,
       stride,
       this.epochs.slice(),
-      replicaNodes,
+      resized(replicaNodes, nodes.length, true),
       replicaFlags,
       this.partitioner,
-      this.leaderless,
+      resized(this.leaders, nodes.length, true),
     );
   }
 
-  private widened(stride: number): [Int32Array, Uint8Array] {
-    const nodes = new Int32Array(this.partitions * stride).fill(-1);
+  private widened(stride: number): [NodeColumn, Uint8Array] {
+    const nodes = nodeColumn(this.partitions * stride, this.nodes.length);
     const flags = new Uint8Array(this.partitions * stride);
     for (let p = 0; p < this.partitions; p += 1) {
       nodes.set(this.replicaNodes.subarray(p * this.stride, (p + 1) * this.stride), p * stride);
@@ -249,7 +252,6 @@ export class KeyspaceMap implements MapColumns {
     const wrong = checkRecord(record);
     if (wrong) throw this.damaged(record, wrong);
     const cell = record.partition * this.stride;
-    const lackedLeader = this.lacksLeader(record.partition);
     this.epochs[record.partition] = record.epoch;
     for (let i = 0; i < this.stride; i += 1) {
       const replica = record.replicas[i];
@@ -258,18 +260,18 @@ export class KeyspaceMap implements MapColumns {
       this.replicaNodes[cell + i] = index;
       this.replicaFlags[cell + i] = replica ? flagsOf(replica) : 0;
     }
-    this.leaderless += Number(this.lacksLeader(record.partition)) - Number(lackedLeader);
+    this.leaders[record.partition] = this.leadingNode(record.partition);
   }
 
-  private lacksLeader(partition: number): boolean {
+  private leadingNode(partition: number): number {
     const cell = partition * this.stride;
-    return this.replicaNodes[cell]! >= 0 && (this.replicaFlags[cell]! & 3) !== LEADER;
+    return (this.replicaFlags[cell]! & 3) === LEADER ? this.replicaNodes[cell]! : -1;
   }
 
   private check(): void {
     for (let p = 0; p < this.partitions; p += 1) {
       if (!this.isSound(p)) throw this.unsound(p);
-      this.leaderless += Number(this.lacksLeader(p));
+      this.leaders[p] = this.leadingNode(p);
     }
   }
 
@@ -337,6 +339,21 @@ export class KeyspaceMap implements MapColumns {
     );
   }
 }
+
+/** The same places in a column that is wide enough for `nodes`; itself when it is and need not be a copy. */
+const resized = (column: NodeColumn, nodes: number, copied = false): NodeColumn => {
+  const fits = nodes < 0x8000 === column instanceof Int16Array;
+  if (fits) return copied ? column.slice() : column;
+  const other = nodeColumn(column.length, nodes);
+  for (let cell = 0; cell < column.length; cell += 1) {
+    const node = column[cell]!;
+    other[cell] = node >= nodes || node < -1 ? NO_PLACE : node;
+  }
+  return other;
+};
+
+/** Stands for a number that is no node's: cut to 16 bits it might become one. It is refused with its record. */
+const NO_PLACE = -2;
 
 const indexById = (nodes: readonly NodeEntry[]): Map<string, number> => new Map(nodes.map((n, i) => [n.id, i]));
 

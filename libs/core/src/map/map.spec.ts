@@ -122,6 +122,25 @@ describe('KeyspaceMap', () => {
     expect(leaders(map)).toEqual(['a', 'a', 'a', 'a']);
   });
 
+  // Plan: the table of nodes grows past what 16 bits can number; records keep their nodes, and a node beyond is found.
+  it('holds more nodes than a narrow column can number', () => {
+    const many = Array.from({ length: 0x8000 - 5 }, (_, i) => node(`m${i}`));
+    const narrow = map.withDelta({ ...delta(1, 2, []), nodes: many });
+    expect(narrow.replicaNodes).toBeInstanceOf(Int16Array);
+    const last = { ...newRecord(2, ['z', 'a', 'b']), epoch: 9 };
+    const wide = narrow.withDelta({ ...delta(2, 3, [last]), nodes: [node('y'), node('z')] });
+    expect(wide.replicaNodes).toBeInstanceOf(Int32Array);
+    expect([wide.leader(2)?.id, wide.record(2), wide.record(0)]).toEqual(['z', last, map.record(0)]);
+  });
+
+  // Plan: a number that would be a node's after its upper bits are cut off is refused, not cut off.
+  it('refuses a cell that names no node', () => {
+    const replicaNodes = Int32Array.from(map.replicaNodes);
+    replicaNodes[1] = 0x10000 + 1;
+    const columns = { ...map, spec, partitions: 4, stride: 3, replicaNodes };
+    expect(() => KeyspaceMap.fromColumns(columns)).toThrow(expect.objectContaining({ code: 'DATA_LOSS' }));
+  });
+
   // Plan: an address changes without a generation; the delta is new to a holder of that generation, any other old one is not.
   it('takes a change of nodes alone', () => {
     const moved = delta(1, 1, [], [node('a', 'elsewhere:9')]);
