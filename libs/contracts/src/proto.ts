@@ -63,3 +63,7 @@ export const messageCodec = <In, Out>(name: string): MessageCodec<In, Out> => {
     decode: (bytes) => type.toObject(type.decode(bytes), CONVERSION) as Out,
   };
 };
+
+/** Names of a message's fields, for tests that hold a codec against the contract. */
+export const messageFields = (name: string): string[] =>
+  root.lookupType(`cadastre.v1.${name}`).fieldsArray.map((field) => field.name);
