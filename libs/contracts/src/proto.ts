@@ -38,7 +38,19 @@ export const mapService = {
 export const agentService = service<Wire.AgentDefinition>('Agent');
 export const livenessService = service<Wire.LivenessDefinition>('Liveness');
 export const operatorService = service<Wire.OperatorDefinition>('Operator');
-export const kvService = service<Wire.KvDefinition>('Kv');
+const stockKv = service<Wire.KvDefinition>('Kv');
+
+/** Pipeline carries frames as bytes on both sides; see `frames/frames.codec.ts`. */
+export const kvService = {
+  ...stockKv,
+  Pipeline: {
+    ...stockKv.Pipeline,
+    requestSerialize: passThrough,
+    requestDeserialize: passThrough,
+    responseSerialize: passThrough,
+    responseDeserialize: passThrough,
+  },
+} as unknown as Wire.KvDefinition;
 export const transferService = service<Wire.TransferDefinition>('Transfer');
 
 const root = new protobuf.Root();

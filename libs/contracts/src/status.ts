@@ -56,12 +56,17 @@ const infoFields = (info: unknown): Partial<ErrorDetail> => {
   };
 };
 
+/** An error as the bytes of an ErrorDetail. */
+export const encodeError = (thrown: unknown): Buffer => {
+  const { code, message, field = '', limit = '', remedy = '', info } = CadastreError.from(thrown);
+  return detail.encode({ code, message, field, limit, remedy, ...infoFields(info) });
+};
+
 export const toStatus = (thrown: unknown): Partial<StatusObject> => {
   const error = CadastreError.from(thrown);
   const metadata = new Metadata();
-  const { code, message, field = '', limit = '', remedy = '', info } = error;
-  metadata.set(TRAILER, detail.encode({ code, message, field, limit, remedy, ...infoFields(info) }));
-  return { code: STATUS_OF[code], details: message, metadata };
+  metadata.set(TRAILER, encodeError(error));
+  return { code: STATUS_OF[error.code], details: error.message, metadata };
 };
 
 /** Codes that a transport gives without a word of ours. UNAVAILABLE after the request left is for the caller to judge. */
@@ -93,16 +98,34 @@ export const fromServiceError = (error: ServiceError): CadastreError => {
       ...(remedy && { remedy }),
     });
   }
+  return decodeError(bytes, error);
+};
+
+/** The other way round of `encodeError`. @throws Error when the bytes are no ErrorDetail */
+export const decodeError = (bytes: Uint8Array, cause?: unknown): CadastreError => {
   const d = detail.decode(bytes);
   const code = (ERROR_CODES as readonly string[]).includes(d.code) ? (d.code as ErrorCode) : 'INTERNAL';
-  return new CadastreError(code, d.message, {
-    ...(d.field && { field: d.field }),
-    ...(d.limit && { limit: d.limit }),
-    ...(d.remedy && { remedy: d.remedy }),
-    ...(infoOf(d) !== undefined && { info: infoOf(d) }),
-    cause: error,
-  });
+  return answered(
+    new CadastreError(code, d.message, {
+      ...(d.field && { field: d.field }),
+      ...(d.limit && { limit: d.limit }),
+      ...(d.remedy && { remedy: d.remedy }),
+      ...(infoOf(d) !== undefined && { info: infoOf(d) }),
+      ...(cause !== undefined && { cause }),
+    }),
+  );
 };
+
+const answers = new WeakSet<CadastreError>();
+
+/** Marks an error as the word of who was asked, or of who knows that the request never left. */
+export const answered = (error: CadastreError): CadastreError => {
+  answers.add(error);
+  return error;
+};
+
+/** Whether the error means what its code says. Otherwise the way there broke, and what was asked for may have happened. */
+export const isAnswer = (error: CadastreError): boolean => answers.has(error);
 
 const infoOf = (d: ErrorDetail__Output): OwnerInfo | ActiveInfo | undefined => {
   if (d.code === 'NOT_ACTIVE') return { activeAddress: d.activeAddress };

@@ -9,10 +9,10 @@ export const malformed = (what: string): CadastreError =>
 
 /** Reads protobuf without copying: bytes are views of the frame. Everything that does not fit the frame throws `malformed`. */
 export class ForwardReader {
-  private buffer = Buffer.alloc(0);
+  private buffer: Buffer = Buffer.alloc(0);
   private at = 0;
   private end = 0;
-  private nameBytes = Buffer.alloc(0);
+  private nameBytes: Buffer = Buffer.alloc(0);
   private name = '';
 
   /** Begins with the next frame. */
@@ -116,8 +116,7 @@ export class ForwardReader {
   }
 
   private isName(): boolean {
-    for (let i = 0; i < this.nameBytes.length; i += 1)
-      if (this.buffer[this.at + i] !== this.nameBytes[i]) return false;
+    for (let i = 0; i < this.nameBytes.length; i += 1) if (this.buffer[this.at + i] !== this.nameBytes[i]) return false;
     return true;
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type * as Wire from '../generated/index.js';
 import { messageCodec, messageFields } from '../proto.js';
 import type { FramedOp, FramedReply } from './frames.codec.js';
@@ -13,7 +13,14 @@ const count = fc.oneof(fc.nat(200), fc.maxSafeInteger().map(Math.abs));
 const count32 = fc.oneof(fc.nat(200), fc.nat(0xffffffff));
 const text = fc.string({ unit: 'binary', maxLength: 40 }).map((t) => Buffer.from(t).toString());
 const target = fc.option(
-  fc.record({ keyspace: text, partition: count32, epoch: count, forward: fc.boolean(), hops: count32, byKey: fc.boolean() }),
+  fc.record({
+    keyspace: text,
+    partition: count32,
+    epoch: count,
+    forward: fc.boolean(),
+    hops: count32,
+    byKey: fc.boolean(),
+  }),
 );
 const writeOp = fc.record({ delete: fc.boolean(), key: bytes, value: bytes });
 const requests = {
@@ -31,7 +38,11 @@ const op: fc.Arbitrary<FramedOp> = fc.oneof(
 const replies = {
   get: fc.record({ found: fc.boolean(), value: bytes }),
   write: fc.record({ epoch: count, seq: count }),
-  scan: fc.record({ entries: fc.array(fc.record({ key: bytes, value: bytes }), { maxLength: 5 }), more: fc.boolean(), next: bytes }),
+  scan: fc.record({
+    entries: fc.array(fc.record({ key: bytes, value: bytes }), { maxLength: 5 }),
+    more: fc.boolean(),
+    next: bytes,
+  }),
   error: bytes,
 };
 const reply: fc.Arbitrary<FramedReply> = fc.oneof(
@@ -50,7 +61,11 @@ const plain = (value: unknown): unknown =>
     : Array.isArray(value)
       ? value.map(plain)
       : value && typeof value === 'object'
-        ? Object.fromEntries(Object.entries(value).filter(([, v]) => v !== null && v !== undefined).map(([k, v]) => [k, plain(v)]))
+        ? Object.fromEntries(
+            Object.entries(value)
+              .filter(([, v]) => v !== null && v !== undefined)
+              .map(([k, v]) => [k, plain(v)]),
+          )
         : value;
 
 describe('frames of the pipeline', () => {
@@ -109,7 +124,16 @@ describe('frames of the pipeline', () => {
     const target0 = { keyspace: 'ks', partition: 3, epoch: 9, forward: false, hops: 0, byKey: false };
     const good = encodeRequestFrame([
       { id: 1, timeoutMs: 500, kind: 'get', request: { target: target0, key: Buffer.from('key') } },
-      { id: 2, timeoutMs: 500, kind: 'batch', request: { target: target0, requestId: 'c:1', ops: [{ delete: true, key: Buffer.from('k'), value: Buffer.alloc(0) }] } },
+      {
+        id: 2,
+        timeoutMs: 500,
+        kind: 'batch',
+        request: {
+          target: target0,
+          requestId: 'c:1',
+          ops: [{ delete: true, key: Buffer.from('k'), value: Buffer.alloc(0) }],
+        },
+      },
     ]);
     const refused = expect.objectContaining({ code: 'INVALID_ARGUMENT', field: 'frame', remedy: expect.any(String) });
     const attempt = (frame: Buffer) => {

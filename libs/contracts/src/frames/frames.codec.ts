@@ -41,11 +41,19 @@ export type FramedOp = { readonly id: number; readonly timeoutMs: number } & (
   | KvOp
   | { readonly kind: 'cancel'; readonly request?: undefined }
 );
+export type ReceivedRequest = {
+  [K in KvKind]: {
+    readonly id: number;
+    readonly timeoutMs: number;
+    readonly kind: K;
+    readonly request: KvRequests[K];
+  };
+}[KvKind];
 /** `unknown`: an operation of a newer version, or none at all. */
-export type ReceivedFrameOp = { readonly id: number; readonly timeoutMs: number } & (
-  | ReceivedOp
-  | { readonly kind: 'cancel' | 'unknown'; readonly request?: undefined }
-);
+export type ReceivedFrameOp =
+  | ReceivedRequest
+  | { readonly id: number; readonly timeoutMs: number; readonly kind: 'cancel' }
+  | { readonly id: number; readonly timeoutMs: number; readonly kind: 'unknown' };
 
 export type ReplyKind = 'get' | 'write' | 'scan' | 'error';
 /** An error is the bytes of an ErrorDetail. */
@@ -208,7 +216,8 @@ export class FrameReader {
     const { reader } = this;
     let id = 0;
     let timeoutMs = 0;
-    let op: ReceivedOp | { kind: 'cancel' | 'unknown' } = { kind: 'unknown' };
+    let kind: ReceivedFrameOp['kind'] = 'unknown';
+    let request: ReceivedOp['request'] | undefined;
     while (!reader.done) {
       const tag = reader.tag();
       switch (tag) {
@@ -219,30 +228,34 @@ export class FrameReader {
           timeoutMs = reader.uint32();
           break;
         case (OP_FIELD.get << 3) | 2:
-          op = { kind: 'get', request: this.getRequest() };
+          kind = 'get';
+          request = this.getRequest();
           break;
         case (OP_FIELD.put << 3) | 2:
-          op = { kind: 'put', request: this.putRequest() };
+          kind = 'put';
+          request = this.putRequest();
           break;
         case (OP_FIELD.delete << 3) | 2:
-          op = { kind: 'delete', request: this.deleteRequest() };
+          kind = 'delete';
+          request = this.deleteRequest();
           break;
         case (OP_FIELD.batch << 3) | 2:
-          op = { kind: 'batch', request: this.batchRequest() };
+          kind = 'batch';
+          request = this.batchRequest();
           break;
         case (OP_FIELD.scan << 3) | 2:
-          op = { kind: 'scan', request: this.scanRequest() };
+          kind = 'scan';
+          request = this.scanRequest();
           break;
         case (OP_FIELD.cancel << 3) | 0:
-          op = { kind: reader.bool() ? 'cancel' : 'unknown' };
+          kind = reader.bool() ? 'cancel' : 'unknown';
           break;
         default:
           reader.skip(tag);
       }
     }
-    return op.kind === 'cancel' || op.kind === 'unknown'
-      ? { id, timeoutMs, kind: op.kind }
-      : ({ id, timeoutMs, kind: op.kind, request: op.request } as ReceivedFrameOp);
+    if (kind === 'cancel' || kind === 'unknown') return { id, timeoutMs, kind };
+    return { id, timeoutMs, kind, request } as ReceivedRequest;
   }
 
   private getRequest(): Wire.GetRequest__Output {

@@ -1,0 +1,265 @@
+import { CadastreError, invalid } from '@cadastre/core';
+import type { Clock } from '@cadastre/runtime';
+import type * as Wire from '../generated/index.js';
+import { endWithError, type DuplexCall } from '../server.js';
+import { encodeError } from '../status.js';
+import type { FramedReply, KvKind, ReceivedFrameOp, ReceivedOp, ReceivedRequest } from './frames.codec.js';
+import { encodeReplyFrame, FrameReader } from './frames.codec.js';
+
+export const PIPELINE_LIMITS = {
+  /** Requests a frame. */
+  frameRequestsMax: 1024,
+  /** Requests of one stream under way; above it the stream is not read. */
+  inFlightMax: 4096,
+  /** Bytes of replies in one frame, give or take one reply. */
+  replyFrameBytes: 256 * 1024,
+  defaultTimeoutMs: 10_000,
+} as const;
+
+/** What a handler is told of who asks; the part that handlers of unary calls use too. */
+export interface KvCaller {
+  /** Milliseconds since 1970. */
+  getDeadline(): Date | number;
+  /** The caller has cancelled the request, or is gone. */
+  once(event: 'cancelled', listener: () => void): unknown;
+}
+
+export type KvReply = Wire.GetReply | Wire.WriteReply | Wire.ScanReply;
+
+export interface FrameServerOptions {
+  readonly clock: Clock;
+  /** Answers at once where it can: replies of one frame that are known at once travel in one frame. @throws CadastreError */
+  serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply>;
+}
+
+class FramedCaller implements KvCaller {
+  private gone = false;
+  private listeners: (() => void)[] | undefined;
+
+  constructor(private readonly deadlineMs: number) {}
+
+  getDeadline(): number {
+    return this.deadlineMs;
+  }
+
+  once(_event: 'cancelled', listener: () => void): this {
+    if (this.gone) listener();
+    else (this.listeners ??= []).push(listener);
+    return this;
+  }
+
+  leave(): void {
+    this.gone = true;
+    const listeners = this.listeners ?? [];
+    this.listeners = undefined;
+    for (const listener of listeners) listener();
+  }
+}
+
+type Call = DuplexCall<Buffer, Buffer>;
+
+/** The server's side of Kv.Pipeline, for all streams of a process. */
+export class FrameServer {
+  private readonly streams = new Set<FrameStream>();
+  private draining = false;
+
+  constructor(private readonly options: FrameServerOptions) {}
+
+  get inFlight(): number {
+    let sum = 0;
+    for (const stream of this.streams) sum += stream.inFlight;
+    return sum;
+  }
+
+  handle(call: Call): void {
+    const stream = new FrameStream(call, this.options, () => this.streams.delete(stream));
+    this.streams.add(stream);
+    if (this.draining) stream.drain();
+  }
+
+  /** Takes nothing more; each stream ends when all that it took has been answered. */
+  drain(): void {
+    this.draining = true;
+    for (const stream of this.streams) stream.drain();
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+class FrameStream {
+  private readonly reader = new FrameReader();
+  private readonly callers = new Map<number, FramedCaller>();
+  private replies: FramedReply[] = [];
+  private replyBytes = 0;
+  private highestId = 0;
+  private scheduled = false;
+  private blocked = false;
+  private paused = false;
+  private ended = false;
+  private lastFrame = false;
+
+  constructor(
+    private readonly call: Call,
+    private readonly options: FrameServerOptions,
+    private readonly onClosed: () => void,
+  ) {
+    call.on('data', (frame: Buffer) => this.receive(frame));
+    call.on('drain', () => this.unblock());
+    call.on('end', () => this.drain());
+    call.on('cancelled', () => this.close());
+    call.on('close', () => this.close());
+    call.on('error', () => this.close());
+  }
+
+  get inFlight(): number {
+    return this.callers.size;
+  }
+
+  drain(): void {
+    this.lastFrame = true;
+    this.endWhenIdle();
+  }
+
+  private receive(frame: Buffer): void {
+    if (this.ended || this.lastFrame) return;
+    try {
+      for (const op of this.reader.requests(frame, PIPELINE_LIMITS.frameRequestsMax)) this.take(op);
+    } catch (error) {
+      return this.break(error);
+    }
+    this.flush();
+    this.paceReading();
+  }
+
+  private take(op: ReceivedFrameOp): void {
+    if (op.kind === 'cancel') {
+      const caller = this.callers.get(op.id);
+      this.callers.delete(op.id);
+      return caller?.leave();
+    }
+    if (!Number.isSafeInteger(op.id) || op.id <= this.highestId)
+      throw invalid('id', `is ${op.id} after ${this.highestId}`, 'count the requests of a stream from 1 on');
+    this.highestId = op.id;
+    if (op.kind === 'unknown') return this.fail(op.id, unknownOp());
+    return this.serve(op);
+  }
+
+  private serve(op: ReceivedRequest): void {
+    const caller = new FramedCaller(
+      this.options.clock.wallMs() + (op.timeoutMs === 0 ? PIPELINE_LIMITS.defaultTimeoutMs : op.timeoutMs),
+    );
+    try {
+      const reply = this.options.serve(op, caller);
+      if (reply instanceof Promise) this.wait(op, caller, reply);
+      else this.answer(op.id, op.kind, reply);
+    } catch (error) {
+      this.fail(op.id, error);
+    }
+  }
+
+  private wait({ id, kind }: ReceivedRequest, caller: FramedCaller, reply: Promise<KvReply>): void {
+    this.callers.set(id, caller);
+    reply.then(
+      (value) => this.settle(id, caller, () => this.answer(id, kind, value)),
+      (error: unknown) => this.settle(id, caller, () => this.fail(id, error)),
+    );
+  }
+
+  /** A request that was cancelled is not answered. */
+  private settle(id: number, caller: FramedCaller, reply: () => void): void {
+    if (this.callers.get(id) !== caller) return this.endWhenIdle();
+    this.callers.delete(id);
+    reply();
+    this.schedule();
+  }
+
+  private answer(id: number, kind: KvKind, reply: KvReply): void {
+    if (kind === 'get') {
+      const { found = false, value } = reply as Wire.GetReply;
+      this.push({ id, kind, reply: { found, value: (value as Buffer | undefined) ?? EMPTY } }, value?.length ?? 0);
+    } else if (kind === 'scan') {
+      const { entries = [], more = false, next } = reply as Wire.ScanReply__Output;
+      const bytes = entries.reduce((sum, entry) => sum + entry.key.length + entry.value.length, 0);
+      this.push({ id, kind, reply: { entries, more, next: next ?? EMPTY } }, bytes);
+    } else {
+      const { epoch, seq } = reply as Wire.WriteReply__Output;
+      this.push({ id, kind: 'write', reply: { epoch, seq } }, 0);
+    }
+  }
+
+  private fail(id: number, error: unknown): void {
+    const reply = encodeError(error);
+    this.push({ id, kind: 'error', reply }, reply.length);
+  }
+
+  private push(reply: FramedReply, bytes: number): void {
+    this.replies.push(reply);
+    this.replyBytes += bytes;
+    if (this.replyBytes >= PIPELINE_LIMITS.replyFrameBytes) this.flush();
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.options.clock.soon(() => {
+      this.scheduled = false;
+      this.flush();
+      this.paceReading();
+    });
+  }
+
+  private flush(): void {
+    if (this.replies.length > 0 && !this.ended) {
+      const frame = encodeReplyFrame(this.replies);
+      this.replies = [];
+      this.replyBytes = 0;
+      if (!this.call.write(frame)) this.blocked = true;
+    }
+    this.endWhenIdle();
+  }
+
+  private unblock(): void {
+    this.blocked = false;
+    this.paceReading();
+  }
+
+  /** A caller that does not read its answers, or that has too much under way, is not read either. */
+  private paceReading(): void {
+    if (this.ended) return;
+    const pause = this.blocked || this.callers.size >= PIPELINE_LIMITS.inFlightMax;
+    if (pause === this.paused) return;
+    this.paused = pause;
+    if (pause) this.call.pause();
+    else this.call.resume();
+  }
+
+  private endWhenIdle(): void {
+    if (!this.lastFrame || this.ended || this.callers.size > 0 || this.replies.length > 0) return;
+    this.ended = true;
+    this.call.end();
+    this.onClosed();
+  }
+
+  /** What was answered before the mistake is still sent. */
+  private break(error: unknown): void {
+    this.flush();
+    if (this.ended) return;
+    this.close();
+    endWithError(this.call, error);
+  }
+
+  private close(): void {
+    if (this.ended && this.callers.size === 0) return;
+    this.ended = true;
+    const callers = [...this.callers.values()];
+    this.callers.clear();
+    for (const caller of callers) caller.leave();
+    this.onClosed();
+  }
+}
+
+const unknownOp = (): CadastreError =>
+  new CadastreError('UNIMPLEMENTED', 'op: none that is known here', {
+    field: 'op',
+    remedy: 'send get, put, delete, batch or scan; check that both sides have the same version',
+  });
