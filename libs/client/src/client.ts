@@ -8,9 +8,11 @@ import type { MapFollowerStatus } from './map-follower.js';
 import { MapFollower } from './map-follower.js';
 import type { ClientOptions, CompiledOptions } from './options.js';
 import { compileOptions } from './options.js';
-import { PeerPool } from './peer-pool.js';
+import { LinkPool } from './link/link-pool.js';
 import type { ClientCounters, RequestOptions } from './router.js';
 import { Router } from './router.js';
+import type { ClientListener, Gauges } from './telemetry.js';
+import { Telemetry } from './telemetry.js';
 
 /** How long a start waits for a control plane before it believes the cache file. */
 const CACHE_AFTER_MS = 500;
@@ -30,7 +32,8 @@ export class CadastreClient {
   readonly id: string;
   private requestNumber = 0;
   private readonly follower: MapFollower;
-  private readonly peers: PeerPool;
+  private readonly links: LinkPool;
+  private readonly telemetry: Telemetry;
   private readonly router: Router;
   private readonly cache: CacheWriter | undefined;
   private readonly keyspaces = new Map<string, KeyspaceClient>();
@@ -39,10 +42,18 @@ export class CadastreClient {
     const { clock, random, logger, controlPlanes, cacheFile, transport } = options;
     this.id = `${options.name}-${options.newId(6)}`;
     this.follower = new MapFollower({ controlPlanes, watcher: options.name, transport, clock, random, logger });
-    this.peers = new PeerPool(transport, clock, () => this.follower.maps());
-    this.router = new Router(this.follower, this.peers, options);
+    this.telemetry = new Telemetry(options.meter, this.gauges(), logger);
+    this.links = new LinkPool({
+      transport,
+      clock,
+      limits: options.limits,
+      maps: () => this.follower.maps(),
+      onOpen: (address) => this.telemetry.event({ kind: 'channel-opened', address }),
+      onClose: (address) => this.telemetry.event({ kind: 'channel-closed', address }),
+    });
+    this.router = new Router(this.follower, this.links, options, this.telemetry);
     this.cache = cacheFile === undefined ? undefined : new CacheWriter(cacheFile, () => this.cached(), clock, logger);
-    this.follower.onChange(() => this.peers.mapChanged());
+    this.follower.onChange(() => this.links.mapChanged());
   }
 
   /**
@@ -63,7 +74,12 @@ export class CadastreClient {
   keyspace(name: string): KeyspaceClient {
     const held = this.keyspaces.get(name);
     if (held) return held;
-    const host = { router: this.router, mapOf: this.mapOf.bind(this), nextRequestId: this.nextRequestId.bind(this) };
+    const host = {
+      router: this.router,
+      current: () => this.follower.current(name),
+      mapOf: this.mapOf.bind(this),
+      nextRequestId: this.nextRequestId.bind(this),
+    };
     const made = new KeyspaceClient(name, host);
     this.keyspaces.set(name, made);
     return made;
@@ -79,11 +95,16 @@ export class CadastreClient {
     return this.follower.onChange(listener);
   }
 
+  /** Redirections, retries, hedges, channels as they happen. @returns a function that ends the subscription */
+  onEvent(listener: ClientListener): () => void {
+    return this.telemetry.onEvent(listener);
+  }
+
   stats(): ClientStats {
     return {
       ...this.router.counters,
       latency: this.router.latency.summary(),
-      channels: this.peers.size,
+      channels: this.links.size,
       map: this.follower.status(),
     };
   }
@@ -95,7 +116,7 @@ export class CadastreClient {
 
   async close(): Promise<void> {
     this.follower.stop();
-    this.peers.close();
+    this.links.close();
     await this.cache?.flush();
   }
 
@@ -147,6 +168,14 @@ export class CadastreClient {
   private nextRequestId(): string {
     this.requestNumber += 1;
     return `${this.id}:${this.requestNumber}`;
+  }
+
+  private gauges(): Gauges {
+    return {
+      channels: () => this.links.size,
+      requestsUnderWay: () => this.links.busy,
+      mapGenerations: () => this.follower.maps().map((map) => [map.spec.name, map.generation.number] as const),
+    };
   }
 
   private cached(): CachedMaps {

@@ -1,7 +1,6 @@
 import type { KeyspaceMap } from '@cadastre/core';
 import { checkKey, checkName, checkValue } from '@cadastre/core';
-import type { CallLimits, Peer, Wire } from '@cadastre/contracts';
-import { callUnary } from '@cadastre/contracts';
+import type { KvKind, KvOp, KvReplies, Wire } from '@cadastre/contracts';
 import type { BatchOp, BatchPart, BatchResult } from './batch.js';
 import { compileBatch, settleBatch, splitBatch } from './batch.js';
 import { BulkWriter } from './bulk-writer.js';
@@ -20,9 +19,17 @@ export interface WriteResult {
   readonly seq: number;
 }
 
+/** What a write may be told besides. */
+export interface WriteOptions extends RequestOptions {
+  /** "client:number" of who asks through this client: a write with the same id takes effect once. */
+  readonly requestId?: string;
+}
+
 /** What a keyspace needs of the client that it belongs to. */
 export interface KeyspaceHost {
   readonly router: Router;
+  /** The map as it is known now. */
+  current(): KeyspaceMap | undefined;
   /** @throws CadastreError NOT_FOUND, or UNAVAILABLE while no control plane has answered */
   mapOf(keyspace: string, options: RequestOptions): Promise<KeyspaceMap>;
   /** "client:number": the same for all attempts of one write. */
@@ -44,41 +51,34 @@ export class KeyspaceClient {
   }
 
   /** @returns the value, or undefined when there is none */
-  async get(key: Bytes, options: RequestOptions = {}): Promise<Uint8Array | undefined> {
+  async get(key: Bytes, options: RequestOptions = NONE): Promise<Uint8Array | undefined> {
     const bytes = keyBytes(key);
-    const reply = await this.routed('get', 'read', bytes, options, (peer, target, limits) =>
-      callUnary<Wire.GetRequest, Wire.GetReply__Output>(peer.kv, peer.kv.Get, { target, key: bytes }, limits),
-    );
-    return reply.found ? reply.value : undefined;
+    const reply = await this.routed('get', 'read', bytes, options, (target) => ({
+      kind: 'get',
+      request: { target, key: bytes },
+    }));
+    return reply.found ? ownBytes(reply.value) : undefined;
   }
 
-  async put(key: Bytes, value: Bytes, options: RequestOptions = {}): Promise<WriteResult> {
+  async put(key: Bytes, value: Bytes, options: WriteOptions = NONE): Promise<WriteResult> {
     const bytes = keyBytes(key);
     const content = toBytes('value', value);
     checkValue(content);
-    const requestId = this.host.nextRequestId();
-    return this.routed('put', 'write', bytes, options, (peer, target, limits) =>
-      callUnary<Wire.PutRequest, Wire.WriteReply__Output>(
-        peer.kv,
-        peer.kv.Put,
-        { target, requestId, key: bytes, value: content },
-        limits,
-      ),
-    );
+    const requestId = options.requestId ?? this.host.nextRequestId();
+    return this.routed('put', 'write', bytes, options, (target) => ({
+      kind: 'put',
+      request: { target, requestId, key: bytes, value: content },
+    }));
   }
 
   /** Deleting what is not there succeeds. */
-  async delete(key: Bytes, options: RequestOptions = {}): Promise<WriteResult> {
+  async delete(key: Bytes, options: WriteOptions = NONE): Promise<WriteResult> {
     const bytes = keyBytes(key);
-    const requestId = this.host.nextRequestId();
-    return this.routed('delete', 'write', bytes, options, (peer, target, limits) =>
-      callUnary<Wire.DeleteRequest, Wire.WriteReply__Output>(
-        peer.kv,
-        peer.kv.Delete,
-        { target, requestId, key: bytes },
-        limits,
-      ),
-    );
+    const requestId = options.requestId ?? this.host.nextRequestId();
+    return this.routed('delete', 'write', bytes, options, (target) => ({
+      kind: 'delete',
+      request: { target, requestId, key: bytes },
+    }));
   }
 
   /**
@@ -91,15 +91,16 @@ export class KeyspaceClient {
     const gate = new Gate(BATCH_CONCURRENCY);
     return settleBatch(
       parts,
-      await Promise.allSettled(parts.map((part) => gate.run(() => this.sendPart(part, options)))),
+      await Promise.allSettled(parts.map((part) => gate.run(() => this.sendPart(part, options, parts)))),
     );
   }
 
   /** For loading: many writes in few requests. */
   bulkWriter(options: RequestOptions = {}): BulkWriter {
+    const flow = {};
     return new BulkWriter({
       map: () => this.host.mapOf(this.name, options),
-      send: (part) => this.sendPart(part, options),
+      send: (part) => this.sendPart(part, options, flow),
     });
   }
 
@@ -111,46 +112,62 @@ export class KeyspaceClient {
     yield* scanEntries(map, range, this.pageReader(requestOptions));
   }
 
-  private sendPart({ partition, ops }: BatchPart, options: RequestOptions): Promise<WriteResult> {
+  private sendPart({ partition, ops }: BatchPart, options: RequestOptions, flow: object): Promise<WriteResult> {
     const requestId = this.host.nextRequestId();
-    const send = (peer: Peer, target: Wire.Target, limits: CallLimits) =>
-      callUnary<Wire.BatchRequest, Wire.WriteReply__Output>(
-        peer.kv,
-        peer.kv.Batch,
-        { target, requestId, ops: [...ops] },
-        limits,
-      );
-    return this.host.router.call({ verb: 'batch', effect: 'write', keyspace: this.name, partition, send }, options);
+    return this.host.router.call(
+      {
+        kind: 'batch',
+        effect: 'write',
+        keyspace: this.name,
+        partition,
+        flow,
+        at: (target) => ({ kind: 'batch', request: { target, requestId, ops } }),
+      },
+      options,
+    );
   }
 
   private pageReader(options: RequestOptions): ReadPage {
+    const flow = {};
     return async (partition, start, end, limit): Promise<Page> => {
-      const send = (peer: Peer, target: Wire.Target, limits: CallLimits) =>
-        callUnary<Wire.ScanRequest, Wire.ScanReply__Output>(
-          peer.kv,
-          peer.kv.Scan,
-          { target, start, end: end ?? new Uint8Array(), limit },
-          limits,
-        );
       const reply = await this.host.router.call(
-        { verb: 'scan', effect: 'read', keyspace: this.name, partition, send },
+        {
+          kind: 'scan',
+          effect: 'read',
+          keyspace: this.name,
+          partition,
+          flow,
+          at: (target) => ({
+            kind: 'scan',
+            request: { target, start, end: end ?? EMPTY, limit, reverse: false },
+          }),
+        },
         options,
       );
       return { entries: reply.entries, next: reply.more ? reply.next : undefined };
     };
   }
 
-  private async routed<Reply>(
-    verb: string,
+  private async routed<K extends KvKind>(
+    kind: K,
     effect: Effect,
     key: Uint8Array,
     options: RequestOptions,
-    send: (peer: Peer, target: Wire.Target, limits: CallLimits) => Promise<Reply>,
-  ): Promise<Reply> {
-    const map = await this.host.mapOf(this.name, options);
-    return this.host.router.call({ verb, effect, keyspace: this.name, partition: map.partitionOf(key), send }, options);
+    at: (target: Wire.Target__Output) => KvOp,
+  ): Promise<KvReplies[K]> {
+    const map = this.host.current() ?? (await this.host.mapOf(this.name, options));
+    return this.host.router.call({ kind, effect, keyspace: this.name, partition: map.partitionOf(key), at }, options);
   }
 }
+
+const NONE = {};
+const EMPTY = new Uint8Array();
+/** Below so many bytes a frame is not worth freeing. */
+const SMALL_FRAME_BYTES = 1024;
+
+/** Replies are views of their frame: a small value is copied, so that who keeps it does not keep the frame. */
+const ownBytes = (value: Uint8Array): Uint8Array =>
+  value.buffer.byteLength > SMALL_FRAME_BYTES + 4 * value.length ? Buffer.from(value) : value;
 
 const keyBytes = (key: Bytes): Uint8Array => {
   const bytes = toBytes('key', key);

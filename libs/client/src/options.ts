@@ -2,6 +2,9 @@ import { invalid, printable } from '@cadastre/core';
 import type { Transport } from '@cadastre/contracts';
 import { grpcTransport } from '@cadastre/contracts';
 import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
+import type { LinkLimits } from './link/node-link.js';
+import { LINK_LIMITS } from './link/node-link.js';
+import type { MeterLike } from './telemetry.js';
 import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
 
 export interface ClientOptions {
@@ -21,10 +24,18 @@ export interface ClientOptions {
   readonly requestTimeoutMs?: number;
   /** Time of one attempt at one node. */
   readonly attemptTimeoutMs?: number;
+  /** Metrics: a Meter of @opentelemetry/api. */
+  readonly meter?: MeterLike;
+  /** Where this program runs, e.g. `{ zone: 'a' }`: reads that may go to any replica go to the nearest. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Bounds on what waits and what is under way, for each node. */
+  readonly limits?: Partial<LinkLimits>;
 }
 
-export interface CompiledOptions extends Required<Omit<ClientOptions, 'cacheFile'>> {
+export interface CompiledOptions extends Required<Omit<ClientOptions, 'cacheFile' | 'meter' | 'limits'>> {
   readonly cacheFile: string | undefined;
+  readonly meter: MeterLike | undefined;
+  readonly limits: LinkLimits;
 }
 
 export const compileOptions = (raw: ClientOptions): CompiledOptions => {
@@ -37,6 +48,8 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
     transport = grpcTransport,
     requestTimeoutMs = 20_000,
     attemptTimeoutMs = 2_000,
+    meter,
+    labels = {},
   } = raw;
   checkMs('requestTimeoutMs', requestTimeoutMs);
   checkMs('attemptTimeoutMs', attemptTimeoutMs);
@@ -52,7 +65,18 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
     transport,
     requestTimeoutMs,
     attemptTimeoutMs,
+    meter,
+    labels,
+    limits: compileLimits(raw.limits ?? {}),
   };
+};
+
+const compileLimits = (raw: Partial<LinkLimits>): LinkLimits => {
+  const limits = { ...LINK_LIMITS, ...raw };
+  for (const [name, value] of Object.entries(limits))
+    if (!Number.isInteger(value) || value < 1)
+      throw invalid(`limits.${name}`, `${value} is no bound`, 'give a whole number', 'at least 1');
+  return limits;
 };
 
 const checkMs = (field: string, value: number): void => {

@@ -1,4 +1,5 @@
 import type { OwnerInfo } from '@cadastre/contracts';
+import { isAnswer } from '@cadastre/contracts';
 import type { CadastreError } from '@cadastre/core';
 
 export type Effect = 'read' | 'write';
@@ -15,8 +16,9 @@ export type Verdict =
 export const MAX_HOPS = 3;
 
 /**
- * A write is safe to repeat because it carries a request id, under which a node takes effect once. CANCELLED from the transport
- * is a connection that was cut; whether the caller gave up is for the router to see.
+ * What an error that is no answer says (`isAnswer`) is said of the way there: the request may have taken effect. A write is safe to repeat
+ * because it carries a request id, under which a node takes effect once. CANCELLED from the transport is a connection that was cut;
+ * whether the caller gave up is for the router to see.
  */
 export const judge = (error: CadastreError, effect: Effect): Verdict => {
   const unknown = effect === 'write';
@@ -37,13 +39,8 @@ export const judge = (error: CadastreError, effect: Effect): Verdict => {
 };
 
 /** Said by the server, or by a connection that was never made: nothing happened. */
-const isRefusal = (error: CadastreError): boolean => {
-  const trailers = (error.cause as { metadata?: { get(name: string): unknown[] } } | undefined)?.metadata;
-  return (
-    (trailers?.get('cadastre-error-bin').length ?? 0) > 0 ||
-    /No connection established|ECONNREFUSED/.test(error.message)
-  );
-};
+const isRefusal = (error: CadastreError): boolean =>
+  isAnswer(error) || /No connection established|ECONNREFUSED/.test(error.message);
 
 const isTooLarge = (error: CadastreError): boolean =>
   error.field !== undefined || /larger than max/.test(error.message);

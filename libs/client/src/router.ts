@@ -1,14 +1,15 @@
 import type { KeyspaceMap } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
-import type { CallLimits, Peer, Wire } from '@cadastre/contracts';
+import type { KvKind, KvOp, KvReplies, Wire } from '@cadastre/contracts';
 import type { Clock, MonotonicMs, Random } from '@cadastre/runtime';
 import { Backoff } from '@cadastre/runtime';
 import { LatencyRecorder } from './latency.js';
+import type { LinkPool } from './link/link-pool.js';
 import type { MapFollower } from './map-follower.js';
-import type { PeerPool } from './peer-pool.js';
 import { RetryBudget } from './retry-budget.js';
 import type { Effect, Verdict } from './retry-policy.js';
 import { judge, MAX_HOPS } from './retry-policy.js';
+import type { Telemetry } from './telemetry.js';
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
@@ -16,13 +17,15 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
 }
 
-export interface Request<Reply> {
-  /** For messages: "put", "get". */
-  readonly verb: string;
+export interface Request<K extends KvKind = KvKind> {
+  readonly kind: K;
   readonly effect: Effect;
   readonly keyspace: string;
   readonly partition: number;
-  send(peer: Peer, target: Wire.Target, limits: CallLimits): Promise<Reply>;
+  /** Requests of one flow take turns with those of others; a request without is of the flow of all single ones. */
+  readonly flow?: object | undefined;
+  /** The request to one node; made anew for each attempt, with the same request id. */
+  at(target: Wire.Target__Output): KvOp;
 }
 
 export interface ClientCounters {
@@ -42,7 +45,7 @@ export interface RouterOptions {
   readonly attemptTimeoutMs: number;
 }
 
-/** Comes as `info` with the DEADLINE_EXCEEDED of a request. */
+/** Comes as `info` with the DEADLINE_EXCEEDED, UNKNOWN_OUTCOME or CANCELLED of a request. */
 export interface TriedInfo {
   readonly attempts: number;
   readonly leader: string | undefined;
@@ -54,8 +57,8 @@ export interface TriedInfo {
 interface Progress {
   readonly deadline: MonotonicMs;
   readonly startedAt: MonotonicMs;
-  readonly backoff: Backoff;
   readonly signal: AbortSignal | undefined;
+  backoff: Backoff | undefined;
   attempts: number;
   hops: number;
   mayHaveHappened: boolean;
@@ -77,19 +80,21 @@ export class Router {
 
   constructor(
     private readonly follower: MapFollower,
-    private readonly peers: PeerPool,
+    private readonly links: LinkPool,
     private readonly options: RouterOptions,
+    private readonly telemetry: Telemetry,
   ) {}
 
-  async call<Reply>(request: Request<Reply>, options: RequestOptions = {}): Promise<Reply> {
+  async call<K extends KvKind>(request: Request<K>, options: RequestOptions = {}): Promise<KvReplies[K]> {
     const progress = this.begin(options);
     try {
-      return await this.untilDone(request, progress);
+      const reply = await this.untilDone(request, progress);
+      this.finish(request, progress, undefined);
+      return reply;
     } catch (error) {
       this.counters.failures += 1;
+      this.finish(request, progress, error);
       throw error;
-    } finally {
-      this.latency.record(this.options.clock.monotonicMs() - progress.startedAt);
     }
   }
 
@@ -97,12 +102,11 @@ export class Router {
     this.counters.requests += 1;
     this.budget.onRequest();
     const startedAt = this.options.clock.monotonicMs();
-    const backoff = new Backoff(BACKOFF, this.options.random);
     return {
       deadline: startedAt + timeoutMs,
       startedAt,
-      backoff,
       signal,
+      backoff: undefined,
       attempts: 0,
       hops: 0,
       mayHaveHappened: false,
@@ -111,21 +115,28 @@ export class Router {
     };
   }
 
-  private async untilDone<Reply>(request: Request<Reply>, progress: Progress): Promise<Reply> {
+  private finish(request: Request, progress: Progress, error: unknown): void {
+    const tookMs = this.options.clock.monotonicMs() - progress.startedAt;
+    this.latency.record(tookMs);
+    this.telemetry.done(request.kind, request.keyspace, tookMs, error);
+  }
+
+  private async untilDone<K extends KvKind>(request: Request<K>, progress: Progress): Promise<KvReplies[K]> {
     for (;;) {
-      this.checkTime(request, progress);
+      if (progress.attempts > 0 || progress.signal?.aborted) this.checkTime(request, progress);
       const map = this.mapOf(request);
       const epoch = map.epochOf(request.partition);
       const leader = map.leader(request.partition);
       let verdict: Next;
       if (leader && leader.address !== '') {
-        progress.leader = `${leader.id} (${leader.address}) at epoch ${epoch}`;
         try {
           return await this.attempt(request, progress, leader.address, epoch);
         } catch (thrown) {
+          progress.leader = `${leader.id} (${leader.address}) at epoch ${epoch}`;
           verdict = this.weigh(request, progress, CadastreError.from(thrown));
         }
       } else {
+        this.checkTime(request, progress);
         progress.lastError = new CadastreError(
           'UNAVAILABLE',
           leader ? `the address of ${leader.id} is not known yet` : 'the partition has no leader',
@@ -136,35 +147,36 @@ export class Router {
     }
   }
 
-  private attempt<Reply>(request: Request<Reply>, progress: Progress, address: string, epoch: number): Promise<Reply> {
+  private attempt<K extends KvKind>(
+    request: Request<K>,
+    progress: Progress,
+    address: string,
+    epoch: number,
+  ): Promise<KvReplies[K]> {
+    const { keyspace, partition, flow } = request;
+    const remainingMs = progress.attempts === 0 ? Infinity : progress.deadline - this.options.clock.monotonicMs();
     progress.attempts += 1;
-    const remainingMs = progress.deadline - this.options.clock.monotonicMs();
-    const deadlineMs = Math.min(this.options.attemptTimeoutMs, remainingMs);
-    const target = { keyspace: request.keyspace, partition: request.partition, epoch };
-    return this.peers.use(address, (peer) =>
-      request.send(peer, target, progress.signal ? { deadlineMs, signal: progress.signal } : { deadlineMs }),
-    );
+    const deadlineMs = Math.min(this.options.attemptTimeoutMs, progress.deadline - progress.startedAt, remainingMs);
+    const op = request.at({ keyspace, partition, epoch, forward: false, hops: 0, byKey: false });
+    return this.links.at(address).send<K>(op, { deadlineMs, signal: progress.signal, flow });
   }
 
   /** @throws the error itself when another attempt cannot help */
-  private weigh(request: Request<unknown>, progress: Progress, error: CadastreError): Verdict {
+  private weigh(request: Request, progress: Progress, error: CadastreError): Verdict {
     progress.lastError = error;
     const verdict = judge(error, request.effect);
-    if (verdict.kind === 'final') throw error;
+    if (verdict.kind === 'final') throw progress.mayHaveHappened ? this.unknown(request, progress, error) : error;
     if (verdict.kind === 'again' && verdict.unknown) progress.mayHaveHappened = true;
     return verdict;
   }
 
-  private async prepareNext(
-    request: Request<unknown>,
-    progress: Progress,
-    verdict: Next,
-    epoch: number,
-  ): Promise<void> {
+  private async prepareNext(request: Request, progress: Progress, verdict: Next, epoch: number): Promise<void> {
+    const { keyspace, partition } = request;
     if (verdict.kind === 'redirected') {
       this.counters.notOwner += 1;
       this.follower.heal(verdict.info);
-      const news = this.mapOf(request).epochOf(request.partition) > epoch;
+      const news = this.mapOf(request).epochOf(partition) > epoch;
+      this.telemetry.event({ kind: 'not-owner', keyspace, partition, epoch, healed: news });
       if (news && progress.hops < MAX_HOPS) {
         progress.hops += 1;
         this.counters.wrongOwnerHops += 1;
@@ -176,29 +188,25 @@ export class Router {
   }
 
   /** A change of the partition ends the wait at once and costs nothing: what was tried before says nothing of the new leader. */
-  private async waitForNews(
-    request: Request<unknown>,
-    progress: Progress,
-    verdict: Next,
-    epoch: number,
-  ): Promise<void> {
+  private async waitForNews(request: Request, progress: Progress, verdict: Next, epoch: number): Promise<void> {
+    const { clock, random } = this.options;
+    progress.backoff ??= new Backoff(BACKOFF, random);
     for (;;) {
-      const remainingMs = progress.deadline - this.options.clock.monotonicMs();
+      const remainingMs = progress.deadline - clock.monotonicMs();
       if (remainingMs <= 0 || progress.signal?.aborted) return;
-      const news = await this.newsOrTimeout(
-        request,
-        epoch,
-        Math.min(progress.backoff.nextMs(), remainingMs),
-        progress.signal,
-      );
+      const waitMs = Math.min(progress.backoff.nextMs(), remainingMs);
+      const news = await this.newsOrTimeout(request, epoch, waitMs, progress.signal);
       if (verdict.kind !== 'again') return;
-      if (news || this.budget.take(this.options.clock.monotonicMs())) break;
+      if (news || this.budget.take(clock.monotonicMs())) break;
     }
     this.counters.retries += 1;
+    const { keyspace, partition, kind } = request;
+    const { attempts, lastError } = progress;
+    this.telemetry.event({ kind: 'retry', op: kind, keyspace, partition, attempts, because: lastError!.code });
   }
 
   private newsOrTimeout(
-    { keyspace, partition }: Request<unknown>,
+    { keyspace, partition }: Request,
     epoch: number,
     timeoutMs: number,
     signal: AbortSignal | undefined,
@@ -221,7 +229,7 @@ export class Router {
     });
   }
 
-  private mapOf({ keyspace }: Request<unknown>): KeyspaceMap {
+  private mapOf({ keyspace }: Request): KeyspaceMap {
     const map = this.follower.current(keyspace);
     if (!map)
       throw new CadastreError('NOT_FOUND', `keyspace: "${keyspace}" was dropped meanwhile`, {
@@ -231,27 +239,45 @@ export class Router {
     return map;
   }
 
-  private checkTime(request: Request<unknown>, progress: Progress): void {
+  private checkTime(request: Request, progress: Progress): void {
     const { signal, attempts, leader, lastError, mayHaveHappened } = progress;
     if (signal?.aborted)
-      throw new CadastreError('CANCELLED', `${request.verb} was cancelled by the caller`, {
+      throw new CadastreError('CANCELLED', `${request.kind} was cancelled by the caller`, {
         remedy: remedyOf(mayHaveHappened),
+        info: infoOf(progress),
         cause: lastError,
       });
     const now = this.options.clock.monotonicMs();
     if (now + (attempts === 0 ? 0 : WORTH_TRYING_MS) < progress.deadline) return;
     const where = `${request.keyspace}/${request.partition}`;
     const last = lastError ? `; last error ${lastError.code}: ${lastError.message}` : '';
-    const message = `${request.verb} in ${where} was not done within ${Math.round(now - progress.startedAt)} ms: ${attempts} attempts, last at ${leader ?? 'no leader'}${last}`;
-    const info: TriedInfo = { attempts, leader, lastError: lastError?.code, mayHaveHappened };
-    throw new CadastreError('DEADLINE_EXCEEDED', message, {
+    const message = `${request.kind} in ${where} was not done within ${Math.round(now - progress.startedAt)} ms: ${attempts} attempts, last at ${leader ?? 'no leader'}${last}`;
+    throw new CadastreError(mayHaveHappened ? 'UNKNOWN_OUTCOME' : 'DEADLINE_EXCEEDED', message, {
       field: 'timeoutMs',
       remedy: remedyOf(mayHaveHappened),
-      info,
+      info: infoOf(progress),
       cause: lastError,
     });
   }
+
+  /** A last word that says nothing of an attempt before it. */
+  private unknown(request: Request, progress: Progress, last: CadastreError): CadastreError {
+    const where = `${request.keyspace}/${request.partition}`;
+    const message = `${request.kind} in ${where}: an attempt went unanswered, and the next one was refused: ${last.code}: ${last.message}`;
+    return new CadastreError('UNKNOWN_OUTCOME', message, {
+      remedy: remedyOf(true),
+      info: infoOf(progress),
+      cause: last,
+    });
+  }
 }
+
+const infoOf = ({ attempts, leader, lastError, mayHaveHappened }: Progress): TriedInfo => ({
+  attempts,
+  leader,
+  lastError: lastError?.code,
+  mayHaveHappened,
+});
 
 const remedyOf = (mayHaveHappened: boolean): string =>
   mayHaveHappened

@@ -2,6 +2,7 @@ export * from './channels.js';
 export * from './codecs/map.codec.js';
 export * from './codecs/records.codec.js';
 export * from './ping.js';
+export * from './frames/deadline-sweep.js';
 export * from './frames/frame-server.js';
 export * from './frames/frames.codec.js';
 export * from './proto.js';

@@ -1,8 +1,9 @@
 import { CadastreError, invalid } from '@cadastre/core';
-import type { Clock } from '@cadastre/runtime';
+import type { Clock, MonotonicMs } from '@cadastre/runtime';
 import type * as Wire from '../generated/index.js';
 import { endWithError, type DuplexCall } from '../server.js';
 import { encodeError } from '../status.js';
+import { DeadlineSweep } from './deadline-sweep.js';
 import type { FramedReply, KvKind, ReceivedFrameOp, ReceivedOp, ReceivedRequest } from './frames.codec.js';
 import { encodeReplyFrame, FrameReader } from './frames.codec.js';
 
@@ -36,7 +37,10 @@ class FramedCaller implements KvCaller {
   private gone = false;
   private listeners: (() => void)[] | undefined;
 
-  constructor(private readonly deadlineMs: number) {}
+  constructor(
+    private readonly deadlineMs: number,
+    readonly dueAt: MonotonicMs,
+  ) {}
 
   getDeadline(): number {
     return this.deadlineMs;
@@ -97,12 +101,14 @@ class FrameStream {
   private paused = false;
   private ended = false;
   private lastFrame = false;
+  private readonly deadlines: DeadlineSweep;
 
   constructor(
     private readonly call: Call,
     private readonly options: FrameServerOptions,
     private readonly onClosed: () => void,
   ) {
+    this.deadlines = new DeadlineSweep(options.clock, (now) => this.expire(now));
     call.on('data', (frame: Buffer) => this.receive(frame));
     call.on('drain', () => this.unblock());
     call.on('end', () => this.drain());
@@ -145,9 +151,9 @@ class FrameStream {
   }
 
   private serve(op: ReceivedRequest): void {
-    const caller = new FramedCaller(
-      this.options.clock.wallMs() + (op.timeoutMs === 0 ? PIPELINE_LIMITS.defaultTimeoutMs : op.timeoutMs),
-    );
+    const { clock } = this.options;
+    const timeoutMs = op.timeoutMs === 0 ? PIPELINE_LIMITS.defaultTimeoutMs : op.timeoutMs;
+    const caller = new FramedCaller(clock.wallMs() + timeoutMs, clock.monotonicMs() + timeoutMs);
     try {
       const reply = this.options.serve(op, caller);
       if (reply instanceof Promise) this.wait(op, caller, reply);
@@ -159,6 +165,7 @@ class FrameStream {
 
   private wait({ id, kind }: ReceivedRequest, caller: FramedCaller, reply: Promise<KvReply>): void {
     this.callers.set(id, caller);
+    this.deadlines.expect(caller.dueAt);
     reply.then(
       (value) => this.settle(id, caller, () => this.answer(id, kind, value)),
       (error: unknown) => this.settle(id, caller, () => this.fail(id, error)),
@@ -171,6 +178,16 @@ class FrameStream {
     this.callers.delete(id);
     reply();
     this.schedule();
+  }
+
+  /** A caller whose time is over is told so by its handler, as one that has gone. */
+  private expire(now: MonotonicMs): MonotonicMs | undefined {
+    let next: MonotonicMs | undefined;
+    for (const caller of this.callers.values()) {
+      if (caller.dueAt <= now) caller.leave();
+      else if (next === undefined || caller.dueAt < next) next = caller.dueAt;
+    }
+    return next;
   }
 
   private answer(id: number, kind: KvKind, reply: KvReply): void {
@@ -236,6 +253,7 @@ class FrameStream {
   private endWhenIdle(): void {
     if (!this.lastFrame || this.ended || this.callers.size > 0 || this.replies.length > 0) return;
     this.ended = true;
+    this.deadlines.stop();
     this.call.end();
     this.onClosed();
   }
@@ -253,6 +271,7 @@ class FrameStream {
     this.ended = true;
     const callers = [...this.callers.values()];
     this.callers.clear();
+    this.deadlines.stop();
     for (const caller of callers) caller.leave();
     this.onClosed();
   }
