@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { NodeEntry } from '@cadastre/core';
 import { checkName } from '@cadastre/core';
-import type { DuplexCall, Peer, RpcServer, Wire, WritableCall } from '@cadastre/contracts';
-import { grpcTransport, kvService, livenessService, streaming, transferService } from '@cadastre/contracts';
+import { LinkPool } from '@cadastre/client';
+import type { DuplexCall, KvSurface, Peer, RpcServer, Wire, WritableCall } from '@cadastre/contracts';
+import { grpcTransport, kvService, kvSurface, livenessService, streaming, transferService } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
 import { LmdbEngine } from '@cadastre/engine';
 import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
@@ -13,6 +14,7 @@ import { Fills } from './fill.driver.js';
 import type { Files } from './files.js';
 import { systemFiles } from './files.js';
 import { FollowerStreams } from './follower-streams.js';
+import { Forwarder } from './forwarder.js';
 import { Gate } from './gate.js';
 import { identityOfData, readIdentity } from './identity.js';
 import { changeInSync } from './in-sync-changes.js';
@@ -62,6 +64,8 @@ class StorageAgent implements Agent {
   private readonly followers: FollowerStreams;
   private readonly fills: Fills;
   private readonly gate: Gate;
+  private readonly kv: KvSurface;
+  private readonly toOthers: LinkPool;
   private readonly watch: MapWatch;
   private session: Session | undefined;
   private reporter: Reporter | undefined;
@@ -94,6 +98,19 @@ class StorageAgent implements Agent {
     this.followers = new FollowerStreams({ clock, logger, replica, replicas, onLink });
     this.fills = new Fills({ ...common, peerOf });
     this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
+    this.toOthers = new LinkPool({
+      transport,
+      clock,
+      maps: () => [...this.watch.keyspaces()].flatMap((name) => this.watch.get(name) ?? []),
+    });
+    const own = new KvService({ gate: this.gate, engine: this.engine, clock });
+    const forwarder = new Forwarder({
+      ...common,
+      mapOf,
+      links: this.toOthers,
+      serve: (op, caller) => own.serve(op, caller),
+    });
+    this.kv = kvSurface(clock, (op, caller) => forwarder.serve(op, caller));
     this.watch = new MapWatch({
       watcher: this.id,
       controlPlane: this.controlPlane,
@@ -104,6 +121,7 @@ class StorageAgent implements Agent {
       listener: (keyspace, map, partitions) => {
         this.replicas.onMap(keyspace, map, partitions);
         this.links.changed();
+        this.toOthers.mapChanged();
       },
       onSynced: () => this.replicas.setAsideUnknown(),
     });
@@ -127,6 +145,7 @@ class StorageAgent implements Agent {
     if (this.stopping) return;
     this.stopping = true;
     this.gate.stop();
+    this.kv.frames.drain();
     this.broken.stop();
     this.reporter?.stop();
     this.ticker?.cancel();
@@ -140,6 +159,7 @@ class StorageAgent implements Agent {
     await served;
     await this.engine.close();
     this.peers.close();
+    this.toOthers.close();
   }
 
   private join(): void {
@@ -191,7 +211,7 @@ class StorageAgent implements Agent {
   private addServices(): void {
     const { transport = grpcTransport } = this.config;
     this.server.add(livenessService, livenessHandlers(this.id, this.incarnation, this.clock, transport));
-    this.server.add(kvService, new KvService({ gate: this.gate, engine: this.engine, clock: this.clock }).handlers());
+    this.server.add(kvService, this.kv.handlers);
     this.server.add(transferService, {
       replicate: streaming((call: DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>) =>
         this.followers.handle(call),

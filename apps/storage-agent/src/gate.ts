@@ -55,6 +55,12 @@ export class Gate {
     }
   }
 
+  /** As `admit`, where nothing has to be waited for; otherwise nothing. */
+  admitNow(target: Target): Admitted | undefined {
+    const ready = this.check(target);
+    return ready === 'newer' || ready === 'preparing' ? undefined : ready;
+  }
+
   /** @throws CadastreError NOT_FOUND, INVALID_ARGUMENT, NOT_OWNER (with the record), UNAVAILABLE, RESOURCE_EXHAUSTED */
   async admit(target: Target, remainingMs: number): Promise<Admitted> {
     const ready = this.check(target);

@@ -17,20 +17,24 @@ describe('KvService', () => {
     const admitted = { replica: { write: () => new Promise(() => undefined) }, map: { partitionOf: () => 0 } };
     Object.assign(gate, { admit: () => Promise.resolve(admitted) });
     const service = new KvService({ gate, engine: {} as never, clock: systemClock });
-    const put = service.handlers().put as unknown as (call: object, done: (error: object | null) => void) => void;
     const begin = () => {
-      const target = { keyspace: 'orders', partition: 0, epoch: 1 };
-      const call = Object.assign(new EventEmitter(), {
-        request: { target, requestId: 'c:1', key: Buffer.from('k'), value: Buffer.from('v') },
-        getDeadline: () => new Date(systemClock.wallMs() + 60_000),
-      });
-      return { call, ended: new Promise<object | null>((resolve) => put(call, resolve)) };
+      const target = { keyspace: 'orders', partition: 0, epoch: 1, forward: false, hops: 0, byKey: false };
+      const request = { target, requestId: 'c:1', key: Buffer.from('k'), value: Buffer.from('v') };
+      const call = Object.assign(new EventEmitter(), { getDeadline: () => systemClock.wallMs() + 60_000 });
+      const served = Promise.resolve(service.serve({ kind: 'put', request }, call));
+      return {
+        call,
+        ended: served.then(
+          () => null,
+          (error: Error) => error,
+        ),
+      };
     };
     const calls = [begin(), begin()];
     await new Promise((resolve) => setImmediate(resolve));
-    await expect(begin().ended).resolves.toMatchObject({ details: expect.stringContaining('calls wait on a') });
+    await expect(begin().ended).resolves.toMatchObject({ message: expect.stringContaining('calls wait on a') });
     for (const { call } of calls) call.emit('cancelled');
-    for (const { ended } of calls) expect(await ended).toMatchObject({ details: expect.stringContaining('gone') });
+    for (const { ended } of calls) expect(await ended).toMatchObject({ message: expect.stringContaining('gone') });
     expect(await gate.hold(() => Promise.resolve('room'))).toBe('room');
   });
 });

@@ -1,7 +1,6 @@
 import type { KeyspaceMap, LogOp } from '@cadastre/core';
 import { CadastreError, checkKey, checkValue, compareBytes, invalid, LIMITS } from '@cadastre/core';
-import type { UnaryHandler, Wire } from '@cadastre/contracts';
-import { unary } from '@cadastre/contracts';
+import type { KvCaller, KvReply, ReceivedOp, Wire } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
 import type { Clock } from '@cadastre/runtime';
 import { decodeOp } from './entries.codec.js';
@@ -9,8 +8,6 @@ import type { Admitted, Gate, Target } from './gate.js';
 
 const REQUEST_ID_MAX = 128;
 const SCAN_BYTES_MAX = 2 * 1024 * 1024;
-
-type Call = Parameters<UnaryHandler<unknown, unknown>>[1];
 
 export interface KvServiceOptions {
   readonly gate: Gate;
@@ -42,7 +39,7 @@ const checkPlace = (map: KeyspaceMap, key: Uint8Array, { keyspace, partition }: 
 };
 
 /** A caller that has gone away no longer counts among those who wait; what it asked for may still take effect. */
-const whileWanted = <T>(call: Call, task: Promise<T>): Promise<T> =>
+const whileWanted = <T>(call: KvCaller, task: Promise<T>): Promise<T> =>
   new Promise((resolve, reject) => {
     call.once('cancelled', () =>
       reject(new CadastreError('CANCELLED', 'the caller has gone', { remedy: 'retry with the same request id' })),
@@ -54,26 +51,37 @@ const whileWanted = <T>(call: Call, task: Promise<T>): Promise<T> =>
 export class KvService {
   constructor(private readonly options: KvServiceOptions) {}
 
-  handlers(): Record<keyof Wire.KvHandlers & string, never> {
-    return {
-      get: unary((request: Wire.GetRequest__Output, call) => this.get(request, call as Call)),
-      put: unary((request: Wire.PutRequest__Output, call) => this.put(request, call as Call)),
-      delete: unary((request: Wire.DeleteRequest__Output, call) => this.delete(request, call as Call)),
-      batch: unary((request: Wire.BatchRequest__Output, call) => this.batch(request, call as Call)),
-      scan: unary((request: Wire.ScanRequest__Output, call) => this.scan(request, call as Call)),
-    } as unknown as Record<keyof Wire.KvHandlers & string, never>;
+  /** A read that needs no waiting is answered at once. @throws CadastreError */
+  serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> {
+    switch (op.kind) {
+      case 'get':
+        return this.get(op.request, caller);
+      case 'put':
+        return this.put(op.request, caller);
+      case 'delete':
+        return this.delete(op.request, caller);
+      case 'batch':
+        return this.batch(op.request, caller);
+      case 'scan':
+        return this.scan(op.request, caller);
+    }
   }
 
-  private async get(request: Wire.GetRequest__Output, call: Call): Promise<Wire.GetReply> {
+  private get(request: Wire.GetRequest__Output, caller: KvCaller): Wire.GetReply | Promise<Wire.GetReply> {
     const target = targetOf(request.target);
     checkKey(request.key);
-    const { replica, map } = await this.admit(target, call);
-    checkPlace(map, request.key, target);
-    const value = this.options.engine.get(replica.id, request.key);
+    const ready = this.options.gate.admitNow(target);
+    if (ready) return this.read(ready, request, target);
+    return this.admit(target, caller).then((admitted) => this.read(admitted, request, target));
+  }
+
+  private read({ replica, map }: Admitted, { key }: Wire.GetRequest__Output, target: Target): Wire.GetReply {
+    checkPlace(map, key, target);
+    const value = this.options.engine.get(replica.id, key);
     return value === undefined ? { found: false } : { found: true, value };
   }
 
-  private put(request: Wire.PutRequest__Output, call: Call): Promise<Wire.WriteReply> {
+  private put(request: Wire.PutRequest__Output, call: KvCaller): Promise<Wire.WriteReply> {
     return this.write(
       targetOf(request.target),
       request.requestId,
@@ -83,7 +91,7 @@ export class KvService {
     );
   }
 
-  private delete(request: Wire.DeleteRequest__Output, call: Call): Promise<Wire.WriteReply> {
+  private delete(request: Wire.DeleteRequest__Output, call: KvCaller): Promise<Wire.WriteReply> {
     return this.write(
       targetOf(request.target),
       request.requestId,
@@ -93,7 +101,7 @@ export class KvService {
     );
   }
 
-  private batch(request: Wire.BatchRequest__Output, call: Call): Promise<Wire.WriteReply> {
+  private batch(request: Wire.BatchRequest__Output, call: KvCaller): Promise<Wire.WriteReply> {
     const target = targetOf(request.target);
     const { ops } = request;
     if (ops.length === 0) throw invalid('ops', 'is empty', 'give at least one write', `1 to ${LIMITS.batchOpsMax}`);
@@ -105,7 +113,7 @@ export class KvService {
     return this.write(target, request.requestId, ops.map(decodeOp), call, (i) => `ops[${i}].`);
   }
 
-  private async scan(request: Wire.ScanRequest__Output, call: Call): Promise<Wire.ScanReply> {
+  private async scan(request: Wire.ScanRequest__Output, call: KvCaller): Promise<Wire.ScanReply> {
     const target = targetOf(request.target);
     const { start, end, limit, reverse } = request;
     if (limit < 1 || limit > LIMITS.scanLimitMax)
@@ -133,7 +141,7 @@ export class KvService {
     target: Target,
     requestId: string,
     ops: readonly LogOp[],
-    call: Call,
+    call: KvCaller,
     path: (i: number) => string,
   ): Promise<Wire.WriteReply> {
     checkRequestId(requestId);
@@ -165,7 +173,7 @@ export class KvService {
     );
   }
 
-  private admit(target: Target, call: Call): Promise<Admitted> {
+  private admit(target: Target, call: KvCaller): Promise<Admitted> {
     const deadline = call.getDeadline();
     const remainingMs = (deadline instanceof Date ? deadline.getTime() : deadline) - this.options.clock.wallMs();
     return this.options.gate.admit(target, remainingMs);

@@ -1,0 +1,32 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Clock } from '@cadastre/runtime';
+import { streaming, unary } from '../server.js';
+import type { KvCaller, KvReply } from './frame-server.js';
+import { FrameServer } from './frame-server.js';
+import type { KvKind, ReceivedOp } from './frames.codec.js';
+
+/** Answers at once where it can. @throws CadastreError */
+export type KvServe = (op: ReceivedOp, caller: KvCaller) => KvReply | Promise<KvReply>;
+
+export interface KvSurface {
+  readonly handlers: UntypedServiceImplementation;
+  readonly frames: FrameServer;
+}
+
+/** Kv as unary calls and as a stream of frames, answered by one function. */
+export const kvSurface = (clock: Clock, serve: KvServe): KvSurface => {
+  const frames = new FrameServer({ clock, serve });
+  const alone = (kind: KvKind) =>
+    unary((request: ReceivedOp['request'], call) =>
+      serve({ kind, request } as ReceivedOp, call as unknown as KvCaller),
+    );
+  const handlers = {
+    get: alone('get'),
+    put: alone('put'),
+    delete: alone('delete'),
+    batch: alone('batch'),
+    scan: alone('scan'),
+    pipeline: streaming((call) => frames.handle(call as never)),
+  };
+  return { handlers: handlers as unknown as UntypedServiceImplementation, frames };
+};
