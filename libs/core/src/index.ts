@@ -10,6 +10,7 @@ export * from './map/records.js';
 export * from './partitioning/index.js';
 export * from './failover/detector.machine.js';
 export * from './failover/failover.js';
+export * from './failover/leader-return.js';
 export * from './failover/probe-outcome.js';
 export * from './failover/probers.js';
 export type { PlannerNode, PlannerNodeState } from './placement/domains.js';

@@ -13,6 +13,10 @@ import { CadastreError as Refusal } from '@cadastre/core';
  *   departures/ID                          the node said goodbye and has not come back: it need not be looked for
  *   plans/ID/head, plans/ID/body/0000      state; what was proposed, which never changes
  *   moves/PLAN/000003                      how far one move is
+ *   settings                               how much automation may do, how fast data may move
+ *   freeze                                 automation has stopped, and why
+ *   owed/ID                                leaderships that a node lost by dying
+ *   floors/NAME                            last generation of a keyspace that was dropped
  *   controllers/                           election
  *   writers/ID                             lease-bound: the last transaction of one process, to look up unknown outcomes
  *   audit/head, audit/00000000000000000001
@@ -39,6 +43,10 @@ export const keys = {
   planBody: (id: string, chunk: number): string => `${ROOT}plans/${id}/body/${pad(chunk, 4)}`,
   moves: `${ROOT}moves/`,
   move: (plan: string, index: number): string => `${ROOT}moves/${plan}/${pad(index, 6)}`,
+  settings: `${ROOT}settings`,
+  freeze: `${ROOT}freeze`,
+  owed: (node: string): string => `${ROOT}owed/${node}`,
+  floor: (keyspace: string): string => `${ROOT}floors/${keyspace}`,
   controllers: `${ROOT}controllers`,
   writer: (id: string): string => `${ROOT}writers/${id}`,
   auditHead: `${ROOT}audit/head`,
@@ -46,19 +54,29 @@ export const keys = {
 } as const;
 
 export type ParsedKey =
-  | { readonly kind: 'cluster' | 'audit-head' }
-  | { readonly kind: 'keyspace' | 'map-head' | 'node' | 'session' | 'departure' | 'plan-head'; readonly id: string }
+  | { readonly kind: 'cluster' | 'audit-head' | 'settings' | 'freeze' }
+  | {
+      readonly kind: 'keyspace' | 'map-head' | 'node' | 'session' | 'departure' | 'owed' | 'floor' | 'plan-head';
+      readonly id: string;
+    }
   | { readonly kind: 'map-segment' | 'plan-body' | 'move'; readonly id: string; readonly number: number }
   | { readonly kind: 'controller' }
   | { readonly kind: 'other' };
 
-const NAMED = { keyspaces: 'keyspace', nodes: 'node', sessions: 'session', departures: 'departure' } as const;
+const NAMED = {
+  keyspaces: 'keyspace',
+  nodes: 'node',
+  sessions: 'session',
+  departures: 'departure',
+  owed: 'owed',
+  floors: 'floor',
+} as const;
 
 /** What a key is about; `other` for what nobody here reads. */
 export const parseKey = (key: string): ParsedKey => {
   const parts = key.startsWith(ROOT) ? key.slice(ROOT.length).split('/') : [];
   const [head, id, third, fourth] = parts;
-  if (head === 'cluster' && parts.length === 1) return { kind: 'cluster' };
+  if ((head === 'cluster' || head === 'settings' || head === 'freeze') && parts.length === 1) return { kind: head };
   if (head === 'controllers') return { kind: 'controller' };
   if (head === 'audit' && id === 'head') return { kind: 'audit-head' };
   if (!id) return { kind: 'other' };

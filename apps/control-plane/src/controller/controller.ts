@@ -4,7 +4,9 @@ import { type Clock, type Logger, type Random, delay } from '@cadastre/runtime';
 import type { Mandate, Part, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
 import { compare, controllerCodec, Election, join, keys, partitionsPart, requireKeyspace } from '@cadastre/store';
 import { Executor } from './executor.js';
+import { EtcdLeader } from './etcd-leader.driver.js';
 import { Failover } from './failover.driver.js';
+import { LeaderReturnDriver } from './leader-return.driver.js';
 import type { Observed } from './observed.js';
 import { PurgeBook } from './purge-book.js';
 import type { ControllerPort, PurgeGrant } from './ports.js';
@@ -38,6 +40,8 @@ interface Reign {
   readonly mandate: Mandate;
   readonly suspicions: Suspicions;
   readonly failover: Failover;
+  readonly leaderReturn: LeaderReturnDriver;
+  readonly etcdLeader: EtcdLeader;
 }
 
 /**
@@ -84,7 +88,7 @@ export class Controller implements ControllerPort {
 
   /** Why automation does nothing at present, if it does not. */
   get frozen(): string | undefined {
-    return this.reign?.failover.frozen;
+    return this.reign?.failover.frozen ?? this.reign?.etcdLeader.wary;
   }
 
   start(): void {
@@ -148,7 +152,7 @@ export class Controller implements ControllerPort {
   }
 
   private onElected(mandate: Mandate): void {
-    const { register, clock, logger, observed, prober, detector } = this.options;
+    const { store, register, clock, logger, observed, prober, detector } = this.options;
     const suspicions = new Suspicions({
       prober,
       observed,
@@ -160,7 +164,9 @@ export class Controller implements ControllerPort {
     });
     const isCurrent = () => this.reign?.mandate === mandate;
     const failover = new Failover({ register, observed, clock, logger }, mandate, suspicions, isCurrent);
-    this.reign = { mandate, suspicions, failover };
+    const leaderReturn = new LeaderReturnDriver({ register, clock, logger });
+    const etcdLeader = new EtcdLeader(store, clock);
+    this.reign = { mandate, suspicions, failover, leaderReturn, etcdLeader };
     logger.info('active: this replica plans, executes and fails over', { term: String(mandate.term) });
     this.kick();
   }
@@ -168,6 +174,7 @@ export class Controller implements ControllerPort {
   private onDeposed(reason: string): void {
     if (!this.reign) return;
     this.reign.suspicions.close();
+    this.reign.etcdLeader.close();
     this.reign = undefined;
     this.executor.reset();
     this.purges.reset();
@@ -200,8 +207,11 @@ export class Controller implements ControllerPort {
     this.kickedAlready = false;
     if (!reign) return;
     try {
-      await reign.failover.round();
-      await this.executor.round(reign.mandate.fence, reign.failover.frozen !== undefined);
+      const { mandate, failover, leaderReturn, suspicions } = reign;
+      await failover.round();
+      const frozen = this.frozen !== undefined;
+      await this.executor.round(mandate.fence, frozen);
+      if (!frozen) await leaderReturn.round(mandate.fence, failover.lastAt, suspicions.doubted());
     } catch (error) {
       const { code, message } = CadastreError.from(error);
       const expected = code === 'NOT_ACTIVE' || code === 'UNAVAILABLE' || code === 'UNKNOWN_OUTCOME';

@@ -1,8 +1,8 @@
 import type { BrakeOptions, KeyspaceMap, PartitionRecord } from '@cadastre/core';
-import { brake, decideFailover, inSyncOf, leaderOf } from '@cadastre/core';
+import { brake, decideFailover, inSyncOf, leaderOf, leadsLost } from '@cadastre/core';
 import type { Clock, Logger, MonotonicMs } from '@cadastre/runtime';
 import type { Draft, Mandate, Register, RegisterState } from '@cadastre/store';
-import { expulsionPart, partitionsPart, requireKeyspace } from '@cadastre/store';
+import { expulsionPart, freezePart, join, owedPart, partitionsPart, requireKeyspace } from '@cadastre/store';
 import type { Observed } from './observed.js';
 import type { Suspicions } from './suspicions.driver.js';
 import { isConnected } from './world.js';
@@ -33,6 +33,8 @@ export class Failover {
   private frozenBecause: string | undefined;
   /** Nodes that are dead, since when as this controller sees it. */
   private readonly gone = new Map<string, Gone>();
+  /** By keyspace: the head and the dead for which nothing is left to do. */
+  private readonly looked = new Map<string, string>();
 
   constructor(
     private readonly options: FailoverOptions,
@@ -50,18 +52,38 @@ export class Failover {
   lastAt: MonotonicMs = Number.NEGATIVE_INFINITY;
 
   async round(): Promise<void> {
-    const { register, clock } = this.options;
+    const { register } = this.options;
     this.suspicions.observe(register.state);
     const dead = this.suspicions.dead();
     const before = this.frozenBecause;
     this.frozenBecause = this.look(register.state, dead);
+    await this.recordFreeze();
     if (this.frozenBecause && !before)
       this.options.logger.error('automation is frozen', { because: this.frozenBecause });
     if (dead.size === 0 || this.frozenBecause) return;
     for (const [node, because] of dead) if (isConnected(register.state, node)) await this.expel(node, because);
     for (const name of register.state.keyspaces.keys()) await this.failOverKeyspace(name, dead);
     for (const [node, gone] of this.gone) if (dead.has(node)) gone.handled = true;
-    this.lastAt = clock.monotonicMs();
+  }
+
+  /** In the register, so that every replica can say so. */
+  private async recordFreeze(): Promise<void> {
+    const { register, clock } = this.options;
+    const because = this.frozenBecause;
+    if ((register.state.freeze === undefined) === (because === undefined)) return;
+    await register.commit(
+      (state): Draft<void> => ({
+        ...freezePart(state, because === undefined ? undefined : { sinceMs: Math.round(clock.wallMs()), because }),
+        result: undefined,
+        audit: {
+          actor: 'cadastre',
+          verb: because === undefined ? 'unfreeze' : 'freeze',
+          subject: 'automation',
+          reason: because ?? 'the nodes that were gone are back',
+        },
+      }),
+      this.mandate.fence,
+    );
   }
 
   private look(state: RegisterState, dead: ReadonlyMap<string, string>): string | undefined {
@@ -97,8 +119,18 @@ export class Failover {
   }
 
   private async failOverKeyspace(name: string, dead: ReadonlyMap<string, string>): Promise<void> {
+    const looked = this.lookOf(name, dead);
+    if (this.looked.get(name) === looked) return;
     let from = 0;
     while (from < Infinity && this.isCurrent()) from = await this.failOverSome(name, from, dead);
+    if (this.lookOf(name, dead) === looked) this.looked.set(name, looked);
+  }
+
+  /** A node may stay dead for long: a map is gone through again only when it or the dead have changed. */
+  private lookOf(name: string, dead: ReadonlyMap<string, string>): string {
+    const { state } = this.options.register;
+    const gone = [...dead.keys()].filter((node) => !isConnected(state, node));
+    return `${state.keyspaces.get(name)?.headRevision} ${gone.join(' ')}`;
   }
 
   /**
@@ -109,7 +141,10 @@ export class Failover {
     const { register, logger } = this.options;
     const { result } = await register.commit((state) => this.draft(state, name, from, dead), this.mandate.fence);
     const { partitions, why, next } = result;
-    if (partitions > 0) logger.warn('failed over', { keyspace: name, partitions, why });
+    if (partitions > 0) {
+      this.lastAt = this.options.clock.monotonicMs();
+      logger.warn('failed over', { keyspace: name, partitions, why });
+    }
     return next;
   }
 
@@ -121,10 +156,16 @@ export class Failover {
   ): Draft<{ partitions: number; why: string; next: number }> {
     const view = state.keyspaces.get(name);
     if (!view) return { compare: [], ops: [], result: { partitions: 0, why: '', next: Infinity } };
-    const lost = new Set([...dead.keys()].filter((node) => !isConnected(state, node)));
-    const { changed, reasons, next } = this.decideSome(state, name, from, lost);
+    const gone = new Set([...dead.keys()].filter((node) => !isConnected(state, node)));
+    const { changed, reasons, next } = this.decideSome(state, name, from, gone);
     if (changed.length === 0) return { compare: [], ops: [], result: { partitions: 0, why: '', next } };
-    const part = partitionsPart(state, name, changed);
+    const map = partitionsPart(state, name, changed);
+    const lost = leadsLost((p) => view.map.record(p), changed);
+    const debts = [...lost].map(([node, leads]) => {
+      const owed = state.owed.get(node)?.value ?? {};
+      return owedPart(state, node, { ...owed, [name]: (owed[name] ?? 0) + leads });
+    });
+    const part = join(map, ...debts);
     const why = [...reasons].join('; ');
     return {
       ...part,
@@ -135,7 +176,7 @@ export class Failover {
         subject: `keyspace/${name}`,
         reason: why,
         after: `${changed.length} partitions`,
-        generation: [{ keyspace: name, generation: part.generation }],
+        generation: [{ keyspace: name, generation: map.generation }],
       },
     };
   }

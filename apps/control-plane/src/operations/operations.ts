@@ -352,7 +352,7 @@ export class Operations implements OperationsPort {
       keyspaces: this.listKeyspaces(),
       watchers: watchers(),
       openPlan: open?.head.id ?? '',
-      health: healthOf(state, nodes, open, frozen?.()),
+      health: healthOf(state, nodes, open, frozen?.() ?? state.freeze?.value.because),
     };
   }
 }

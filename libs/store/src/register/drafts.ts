@@ -3,19 +3,31 @@ import { CadastreError, checkRecord, nextGeneration } from '@cadastre/core';
 import { keys, SEGMENT } from '../keys.js';
 import { compare, op } from '../ops.js';
 import type { Compare, LeaseId, Op, Store } from '../store.js';
-import type { KeyspaceRecord, MoveRecord, NodeRecord, PlanHead, SessionRecord } from './records.js';
+import type {
+  FreezeRecord,
+  KeyspaceRecord,
+  MoveRecord,
+  NodeRecord,
+  OwedLeads,
+  PlanHead,
+  SessionRecord,
+  Settings,
+} from './records.js';
 import {
   clusterCodec,
+  freezeCodec,
   headCodec,
   keyspaceCodec,
   moveCodec,
   nodeCodec,
+  owedCodec,
   planBodyCodec,
   planHeadCodec,
   segmentCodec,
   sessionCodec,
+  settingsCodec,
 } from './records.js';
-import type { RegisterState } from './register-state.js';
+import type { RegisterState, Stored } from './register-state.js';
 
 /** Parts of transactions. Each names in `compare` all that it was decided on. */
 export interface Part {
@@ -128,13 +140,60 @@ export const keyspacePart = (
     });
   }
   const incarnation = state.cluster?.value.incarnation ?? 1;
+  const floor = state.floors.get(spec.name);
   const record: KeyspaceRecord = { spec, id, createdMs, segmentSize: SEGMENT, partitions };
   return {
-    compare: [compare.absent(keys.keyspace(spec.name)), compare.absent(keys.mapHead(id))],
+    compare: [
+      compare.absent(keys.keyspace(spec.name)),
+      compare.absent(keys.mapHead(id)),
+      unchangedOrAbsent(keys.floor(spec.name), floor),
+    ],
     ops: [
       op.put(keys.keyspace(spec.name), keyspaceCodec.encode(record)),
-      op.put(keys.mapHead(id), headCodec.encode({ incarnation, number: 1 })),
+      op.put(keys.mapHead(id), headCodec.encode({ incarnation, number: (floor?.value.number ?? 0) + 1 })),
     ],
+  };
+};
+
+/**
+ * The keyspace is gone, and with it its map. Its last generation stays, so that one made anew under its name never looks older to a
+ * reader that still holds the old map (INV-2).
+ */
+export const dropKeyspacePart = (state: RegisterState, name: string): Part => {
+  const { record, map, headRevision } = requireKeyspace(state, name);
+  return {
+    compare: [compare.exists(keys.keyspace(name)), compare.modRevision(keys.mapHead(record.id), headRevision)],
+    ops: [
+      op.delete(keys.keyspace(name)),
+      op.deletePrefix(keys.mapOf(record.id)),
+      op.put(keys.floor(name), headCodec.encode(map.generation)),
+    ],
+  };
+};
+
+const unchangedOrAbsent = (key: string, stored: Stored<unknown> | undefined): Compare =>
+  stored ? compare.modRevision(key, stored.revision) : compare.absent(key);
+
+export const settingsPart = (state: RegisterState, settings: Settings): Part => ({
+  compare: [unchangedOrAbsent(keys.settings, state.settings)],
+  ops: [op.put(keys.settings, settingsCodec.encode(settings))],
+});
+
+/** Undefined ends the freeze. */
+export const freezePart = (state: RegisterState, freeze: FreezeRecord | undefined): Part => ({
+  compare: [unchangedOrAbsent(keys.freeze, state.freeze)],
+  ops: [freeze ? op.put(keys.freeze, freezeCodec.encode(freeze)) : op.delete(keys.freeze)],
+});
+
+/** Keyspaces with nothing owed are left out; with none left the record goes. */
+export const owedPart = (state: RegisterState, node: string, owed: OwedLeads): Part => {
+  const left = Object.fromEntries(Object.entries(owed).filter(([, leads]) => leads > 0));
+  const key = keys.owed(node);
+  const known = state.owed.get(node);
+  if (!known && Object.keys(left).length === 0) return { compare: [], ops: [] };
+  return {
+    compare: [unchangedOrAbsent(key, known)],
+    ops: [Object.keys(left).length > 0 ? op.put(key, owedCodec.encode(left)) : op.delete(key)],
   };
 };
 

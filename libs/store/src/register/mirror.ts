@@ -8,14 +8,17 @@ import {
   auditHeadCodec,
   clusterCodec,
   controllerCodec,
+  freezeCodec,
   headCodec,
   keyspaceCodec,
   moveCodec,
   nodeCodec,
+  owedCodec,
   planBodyCodec,
   planHeadCodec,
   segmentCodec,
   sessionCodec,
+  settingsCodec,
 } from './records.js';
 import type {
   ControllerView,
@@ -136,6 +139,10 @@ const EMPTY: RegisterState = {
   sessions: new Map(),
   departed: new Set(),
   plans: new Map(),
+  settings: undefined,
+  freeze: undefined,
+  owed: new Map(),
+  floors: new Map(),
   controller: undefined,
   auditHead: undefined,
 };
@@ -147,6 +154,8 @@ class StateBuilder {
   private readonly nodesTouched = new Set<string>();
   private readonly sessionsTouched = new Set<string>();
   private readonly departuresTouched = new Set<string>();
+  private readonly owedTouched = new Set<string>();
+  private readonly floorsTouched = new Set<string>();
   private readonly plansTouched = new Set<string>();
   private clusterTouched = false;
   private controllerTouched = false;
@@ -173,6 +182,12 @@ class StateBuilder {
       sessions: this.sessionsTouched.size > 0 ? this.sessions() : before.sessions,
       departed: this.departuresTouched.size > 0 ? this.departed() : before.departed,
       plans: this.plansTouched.size > 0 ? this.plans() : before.plans,
+      settings: this.touched.has(keys.settings)
+        ? this.stored(keys.settings, settingsCodec, before.settings)
+        : before.settings,
+      freeze: this.touched.has(keys.freeze) ? this.stored(keys.freeze, freezeCodec, before.freeze) : before.freeze,
+      owed: this.named(before.owed, this.owedTouched, keys.owed, owedCodec),
+      floors: this.named(before.floors, this.floorsTouched, keys.floor, headCodec),
       controller: this.controllerTouched ? this.controller() : before.controller,
       auditHead: this.auditTouched ? this.stored(keys.auditHead, auditHeadCodec, before.auditHead) : before.auditHead,
     };
@@ -214,6 +229,12 @@ class StateBuilder {
       case 'departure':
         this.departuresTouched.add(parsed.id);
         break;
+      case 'owed':
+        this.owedTouched.add(parsed.id);
+        break;
+      case 'floor':
+        this.floorsTouched.add(parsed.id);
+        break;
       case 'plan-head':
       case 'plan-body':
       case 'move':
@@ -249,14 +270,24 @@ class StateBuilder {
     return value === undefined ? lastGood : { value, revision: kv.modRevision };
   }
 
-  private nodes(): Map<string, Stored<NodeRecord>> {
-    const nodes = new Map(this.before.nodes);
-    for (const id of this.nodesTouched) {
-      const node = this.stored(keys.node(id), nodeCodec, this.before.nodes.get(id));
-      if (node) nodes.set(id, node);
-      else nodes.delete(id);
+  private nodes(): ReadonlyMap<string, Stored<NodeRecord>> {
+    return this.named(this.before.nodes, this.nodesTouched, keys.node, nodeCodec);
+  }
+
+  private named<T>(
+    before: ReadonlyMap<string, Stored<T>>,
+    touched: ReadonlySet<string>,
+    keyOf: (id: string) => string,
+    codec: RecordCodec<T>,
+  ): ReadonlyMap<string, Stored<T>> {
+    if (touched.size === 0) return before;
+    const after = new Map(before);
+    for (const id of touched) {
+      const value = this.stored(keyOf(id), codec, before.get(id));
+      if (value) after.set(id, value);
+      else after.delete(id);
     }
-    return nodes;
+    return after;
   }
 
   private sessions(): Map<string, SessionView> {

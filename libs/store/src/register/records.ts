@@ -88,6 +88,38 @@ export interface ControllerRecord {
   readonly httpAddress: string;
 }
 
+/** How much automation may do, and how fast data may move. */
+export interface Settings {
+  /** Of a copy lost for longer than the grace: rebuilt, proposed as a plan, or left to the operator. */
+  readonly repair: RepairMode;
+  readonly repairGraceMs: number;
+  /** Of copies out of one node and into one; 0 for no limit. */
+  readonly nodeBytesPerSecond: number;
+  /** Of all copies together; 0 for no limit. */
+  readonly clusterBytesPerSecond: number;
+  /** A copy that was moved away is kept so long before it is purged. */
+  readonly quarantineMs: number;
+}
+
+export const REPAIR_MODES = ['auto', 'propose', 'off'] as const;
+export type RepairMode = (typeof REPAIR_MODES)[number];
+
+export const SETTINGS_DEFAULTS: Settings = {
+  repair: 'propose',
+  repairGraceMs: 600_000,
+  nodeBytesPerSecond: 0,
+  clusterBytesPerSecond: 0,
+  quarantineMs: 0,
+};
+
+export interface FreezeRecord {
+  readonly sinceMs: number;
+  readonly because: string;
+}
+
+/** By keyspace. */
+export type OwedLeads = Readonly<Record<string, number>>;
+
 export interface AuditHead {
   readonly number: number;
   readonly hash: string;
@@ -117,6 +149,9 @@ const wire = {
   planBody: messageCodec<Wire.PlanBody, Wire.PlanBody__Output>('PlanBody'),
   move: messageCodec<Wire.MoveRecord, Wire.MoveRecord__Output>('MoveRecord'),
   controller: messageCodec<Wire.ControllerRecord, Wire.ControllerRecord__Output>('ControllerRecord'),
+  settings: messageCodec<Wire.SettingsRecord, Wire.SettingsRecord__Output>('SettingsRecord'),
+  freeze: messageCodec<Wire.FreezeRecord, Wire.FreezeRecord__Output>('FreezeRecord'),
+  owed: messageCodec<Wire.OwedLeadsRecord, Wire.OwedLeadsRecord__Output>('OwedLeadsRecord'),
   auditHead: messageCodec<Wire.AuditHead, Wire.AuditHead__Output>('AuditHead'),
   audit: messageCodec<Wire.AuditEntry, Wire.AuditEntry__Output>('AuditEntry'),
 };
@@ -222,6 +257,22 @@ export const moveCodec: RecordCodec<MoveRecord> = {
 };
 
 export const controllerCodec: RecordCodec<ControllerRecord> = wire.controller;
+
+export const settingsCodec: RecordCodec<Settings> = {
+  encode: (settings) => wire.settings.encode({ settings }),
+  decode: (bytes) => {
+    const { settings } = wire.settings.decode(bytes);
+    if (!settings) return SETTINGS_DEFAULTS;
+    return { ...settings, repair: REPAIR_MODES.find((m) => m === settings.repair) ?? SETTINGS_DEFAULTS.repair };
+  },
+};
+
+export const freezeCodec: RecordCodec<FreezeRecord> = wire.freeze;
+
+export const owedCodec: RecordCodec<OwedLeads> = {
+  encode: (owed) => wire.owed.encode({ owed: Object.entries(owed).map(([keyspace, leads]) => ({ keyspace, leads })) }),
+  decode: (bytes) => Object.fromEntries(wire.owed.decode(bytes).owed.map(({ keyspace, leads }) => [keyspace, leads])),
+};
 
 export const auditHeadCodec: RecordCodec<AuditHead> = wire.auditHead;
 

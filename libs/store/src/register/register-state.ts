@@ -1,15 +1,19 @@
-import type { KeyspaceMap, MapDelta, NodeEntry, PlanBody } from '@cadastre/core';
+import type { Generation, KeyspaceMap, MapDelta, NodeEntry, PlanBody } from '@cadastre/core';
 import type { LeaseId, Revision } from '../store.js';
 import type {
   AuditHead,
   ClusterRecord,
   ControllerRecord,
+  FreezeRecord,
   KeyspaceRecord,
   MoveRecord,
   NodeRecord,
+  OwedLeads,
   PlanHead,
   SessionRecord,
+  Settings,
 } from './records.js';
+import { SETTINGS_DEFAULTS } from './records.js';
 
 /** A record with the revision that a compare-and-set of it names. */
 export interface Stored<T> {
@@ -53,6 +57,13 @@ export interface RegisterState {
   /** Nodes that said goodbye and have not come back. */
   readonly departed: ReadonlySet<string>;
   readonly plans: ReadonlyMap<string, PlanView>;
+  /** Undefined: SETTINGS_DEFAULTS. */
+  readonly settings: Stored<Settings> | undefined;
+  readonly freeze: Stored<FreezeRecord> | undefined;
+  /** By node. */
+  readonly owed: ReadonlyMap<string, Stored<OwedLeads>>;
+  /** Last generation of keyspaces that were dropped, by name. */
+  readonly floors: ReadonlyMap<string, Stored<Generation>>;
   readonly controller: ControllerView | undefined;
   readonly auditHead: Stored<AuditHead> | undefined;
 }
@@ -72,3 +83,5 @@ export interface RegisterChange {
 }
 
 export const nodeEntries = (state: RegisterState): NodeEntry[] => [...state.nodes.values()].map((n) => n.value.entry);
+
+export const settingsOf = (state: RegisterState): Settings => state.settings?.value ?? SETTINGS_DEFAULTS;
