@@ -5,6 +5,7 @@ import type { Wire } from '@cadastre/contracts';
 import { EXIT, type ExitCode } from '../io.js';
 import type { Context, Session } from './context.js';
 import { act } from './context.js';
+import { addSimulateCommand } from './plan-simulate.js';
 import { isOpen, movesTable, planSummary, planTable, progressText } from './plan-text.js';
 
 interface ApproveOptions {
@@ -63,6 +64,7 @@ export const addPlanCommands = (program: Command, session: Session): void => {
   act(session, plan.command('watch').argument('<id>').description('follow a plan to its end'), (context, [id]) =>
     watchPlan(context, id!),
   );
+  addSimulateCommand(plan, session);
 };
 
 const shortId = (id: string): string => (id.length > 12 ? id.slice(0, 12) : id);

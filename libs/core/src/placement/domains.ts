@@ -53,7 +53,7 @@ export const isUnlabelled = (c: Pick<Constraint, 'names'>): boolean =>
  * two racks that share a name do not share a fate. A host stands for itself, since host names are unique wherever they are used.
  * Nodes without the label share one domain: nothing says that they would not fail together.
  */
-export const domainOf = (entry: NodeEntry, label: string): string => {
+export const domainOf = (entry: Pick<NodeEntry, 'labels'>, label: string): string => {
   const value = entry.labels[label] ?? MISSING;
   return label === 'rack' ? `${entry.labels['zone'] ?? MISSING}/${value}` : value;
 };

@@ -12,7 +12,10 @@ export interface StandingKeyspace {
 }
 
 export const plannerNodesOf = (set: readonly SimulatedNode[]): PlannerNode[] =>
-  set.map((n) => ({ entry: { id: n.id, address: '', labels: n.labels, weight: n.weight }, state: n.state }));
+  set.map((n) => ({
+    entry: { id: n.id, address: '', labels: n.labels, weight: n.weight, capacity: n.capacity },
+    state: n.state,
+  }));
 
 /** The planner's partition is the row. */
 export const recordsOf = ({ given, replicas }: StandingKeyspace): PartitionRecord[] =>
