@@ -1,5 +1,6 @@
 import { compareStrings } from '../bytes.js';
 import type { KeyspaceSpec, NodeEntry, SpreadConstraint } from '../map/records.js';
+import type { SpreadRule } from '../policy/policy.js';
 
 export const PLANNER_NODE_STATES = ['up', 'draining', 'down'] as const;
 export type PlannerNodeState = (typeof PLANNER_NODE_STATES)[number];
@@ -9,15 +10,20 @@ export interface PlannerNode {
   readonly state: PlannerNodeState;
 }
 
-/** A hard spread constraint over the nodes that may hold copies. */
+/** All that placing needs of a node. */
+export type Placeable = Pick<NodeEntry, 'labels' | 'weight'>;
+
+/** A spread constraint over the nodes that may hold copies. */
 export interface Constraint {
   readonly label: string;
   readonly max: number;
-  /** Index in `spec.spread`. */
+  /** Index in the rules that it was made from. */
   readonly index: number;
   /** Node index to domain index. */
   readonly of: Int32Array;
   readonly names: readonly string[];
+  /** Copies that each domain has to hold at least; undefined where no domain has to. */
+  readonly least: Int32Array | undefined;
 }
 
 /** A failure domain, or with `node` >= 0 a single node. */
@@ -31,6 +37,8 @@ export interface Group {
   readonly weight: number;
   /** How many copies of ONE partition fit. */
   readonly slots: number;
+  /** How many copies of ONE partition have to be here. */
+  readonly least: number;
 }
 
 export interface Domains {
@@ -38,7 +46,7 @@ export interface Domains {
   readonly constraints: readonly Constraint[];
   readonly root: Group;
   readonly groups: number;
-  /** For each node its groups from the root down to itself. */
+  /** For each node its groups from the root down to itself; empty for a node that may hold nothing. */
   readonly pathOf: readonly (readonly Group[])[];
 }
 
@@ -58,20 +66,29 @@ export const domainOf = (entry: Pick<NodeEntry, 'labels'>, label: string): strin
   return label === 'rack' ? `${entry.labels['zone'] ?? MISSING}/${value}` : value;
 };
 
-export const hardSpread = (spec: KeyspaceSpec): { spread: SpreadConstraint; index: number }[] =>
+export const hardSpread = (spec: Pick<KeyspaceSpec, 'spread'>): { spread: SpreadConstraint; index: number }[] =>
   spec.spread.map((spread, index) => ({ spread, index })).filter((s) => s.spread.hard);
 
-const constraintOver = (nodes: readonly NodeEntry[], spread: SpreadConstraint, index: number): Constraint => {
-  const names = [...new Set(nodes.map((n) => domainOf(n, spread.label)))].sort(compareStrings);
+/** No partition has so many copies. */
+export const NO_MAX = 255;
+
+export const constraintOver = (nodes: readonly Placeable[], rule: SpreadRule, index: number): Constraint => {
+  const names = [...new Set(nodes.map((n) => domainOf(n, rule.label)))].sort(compareStrings);
   const ids = new Map(names.map((name, i) => [name, i]));
+  const least = Int32Array.from(names, (name) => leastOf(rule, name));
   return {
-    label: spread.label,
-    max: spread.maxPerDomain,
+    label: rule.label,
+    max: rule.maxPerDomain ?? NO_MAX,
     index,
-    of: Int32Array.from(nodes, (n) => ids.get(domainOf(n, spread.label))!),
+    of: Int32Array.from(nodes, (n) => ids.get(domainOf(n, rule.label))!),
     names,
+    least: least.some((x) => x > 0) ? least : undefined,
   };
 };
+
+/** A rack is named by its zone and rack, or by its rack alone where that is not ambiguous to the one who says so. */
+const leastOf = ({ label, minPerDomain = {} }: SpreadRule, name: string): number =>
+  minPerDomain[name] ?? (label === 'rack' ? minPerDomain[name.slice(name.indexOf('/') + 1)] : undefined) ?? 0;
 
 const liesWithin = (inner: Constraint, outer: Constraint): boolean => {
   const parent = new Map<number, number>();
@@ -96,8 +113,19 @@ const hierarchy = (constraints: readonly Constraint[]): Constraint[] => {
 const LEAST_WEIGHT = 1e-12;
 
 /** @param nodes in the order of their indexes */
-export const domainsOver = (spec: KeyspaceSpec, nodes: readonly NodeEntry[]): Domains => {
-  const constraints = hardSpread(spec).map(({ spread, index }) => constraintOver(nodes, spread, index));
+export const domainsOver = (spec: Pick<KeyspaceSpec, 'spread'>, nodes: readonly Placeable[]): Domains =>
+  domainsAmong(
+    hardSpread(spec).map(({ spread, index }) => constraintOver(nodes, spread, index)),
+    nodes,
+    nodes.map((_, i) => i),
+  );
+
+/** @param members indexes of the nodes that may hold copies, ascending */
+export const domainsAmong = (
+  constraints: readonly Constraint[],
+  nodes: readonly Placeable[],
+  members: readonly number[],
+): Domains => {
   const chain = hierarchy(constraints);
   let groups = 0;
   const leaf = (node: number): Group => ({
@@ -108,33 +136,37 @@ export const domainsOver = (spec: KeyspaceSpec, nodes: readonly NodeEntry[]): Do
     children: [],
     weight: Math.max(nodes[node]!.weight, LEAST_WEIGHT),
     slots: 1,
+    least: 0,
   });
-  const build = (members: readonly number[], level: number, constraint: number, domain: number, max: number): Group => {
+  const build = (within: readonly number[], level: number, of: Constraint | undefined): Group => {
     const next = chain[level];
     const children = next
-      ? partition(members, next).map((m) => build(m, level + 1, constraints.indexOf(next), next.of[m[0]!]!, next.max))
-      : members.map(leaf);
-    const weight = children.reduce((sum, c) => sum + c.weight, 0);
+      ? partition(within, next).map((m) => build(m, level + 1, next))
+      : within.map((node) => leaf(node));
+    const sum = (value: (group: Group) => number): number => children.reduce((total, c) => total + value(c), 0);
+    const domain = of ? of.of[within[0]!]! : -1;
+    const slots = Math.min(
+      of?.max ?? Infinity,
+      sum((c) => c.slots),
+    );
     return {
       id: groups++,
       node: -1,
-      constraint,
+      constraint: of ? constraints.indexOf(of) : -1,
       domain,
       children,
-      weight,
-      slots: Math.min(
-        max,
-        children.reduce((sum, c) => sum + c.slots, 0),
+      weight: sum((c) => c.weight),
+      slots,
+      least: Math.min(
+        slots,
+        Math.max(
+          of?.least?.[domain] ?? 0,
+          sum((c) => c.least),
+        ),
       ),
     };
   };
-  const root = build(
-    nodes.map((_, i) => i),
-    0,
-    -1,
-    -1,
-    Infinity,
-  );
+  const root = build(members, 0, undefined);
   return { size: nodes.length, constraints, root, groups, pathOf: paths(root, nodes.length) };
 };
 

@@ -14,14 +14,30 @@ export const mix = (seed: number, a: number, b: number): number => {
   return ((h ^ (h >>> 16)) >>> 0) / 0x1_0000_0000;
 };
 
-/** 0 to count - 1 in a mixed order. */
-export const mixedOrder = (count: number, seed: number): Int32Array => {
-  const order = Int32Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i -= 1) {
-    const j = Math.floor(mix(seed, i, 1) * (i + 1));
-    const swap = order[i]!;
-    order[i] = order[j]!;
-    order[j] = swap;
+/** A seeded stream of whole numbers (xorshift, Marsaglia 2003). */
+export class Dice {
+  private state: number;
+
+  constructor(seed: number) {
+    this.state = (seed ^ 0x9e3779b9) | 0 || 1;
   }
-  return order;
+
+  /** 0 to `count` - 1; `count` below 2^31. */
+  below(count: number): number {
+    let x = this.state;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.state = x;
+    return (x >>> 0) % count;
+  }
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
+/** Visits 0 to count - 1, each once, far from one another and without a list: steps of about the golden section. */
+export const eachMixed = (count: number, visit: (i: number, nth: number) => void): void => {
+  let step = Math.max(1, Math.floor(count * 0.6180339887));
+  while (gcd(count, step) > 1) step += 1;
+  for (let nth = 0, i = 0; nth < count; nth += 1, i = (i + step) % count) visit(i, nth);
 };

@@ -1,13 +1,11 @@
 import { compareStrings } from '../bytes.js';
 import { newRecord } from '../map/changes.js';
 import type { KeyspaceSpec, PartitionRecord } from '../map/records.js';
-import { Board } from './board.js';
-import { partitionCount } from '../partitioning/check-scheme.js';
+import { partitionCount } from '../partitioning/partitioner.js';
+import { columnsOf, nodeColumns } from '../planning/model-of.js';
+import { solveOne } from '../planning/solve.js';
+import type { Policy } from '../policy/policy.js';
 import type { PlannerNode } from './domains.js';
-import { domainsOver } from './domains.js';
-import { balanceLeaders } from './leaders.js';
-import { mixedOrder, seedOf } from './mix.js';
-import { rebalance, replicaAims, settle } from './replicas.js';
 import { checkSatisfiable } from './satisfiable.js';
 
 export const partitionsOf = (spec: KeyspaceSpec): number => partitionCount(spec.scheme);
@@ -17,30 +15,22 @@ export const partitionsOf = (spec: KeyspaceSpec): number => partitionCount(spec.
  * hard constraints met, the partners of a node mixed so that all help when it is lost. Deterministic.
  * @throws CadastreError UNSATISFIABLE naming what is missing
  */
-export const placeKeyspace = (spec: KeyspaceSpec, nodes: readonly PlannerNode[]): PartitionRecord[] => {
-  checkSatisfiable(spec, nodes);
-  const entries = nodes
-    .filter((n) => n.state === 'up')
-    .map((n) => n.entry)
-    .sort((a, b) => compareStrings(a.id, b.id));
-  const domains = domainsOver(spec, entries);
+export const placeKeyspace = (
+  spec: KeyspaceSpec,
+  nodes: readonly PlannerNode[],
+  clusterPolicy?: Policy,
+): PartitionRecord[] => {
+  checkSatisfiable(spec, nodes, clusterPolicy);
+  const columns = nodeColumns([...nodes].sort((a, b) => compareStrings(a.entry.id, b.entry.id)));
   const count = partitionsOf(spec);
-  const seed = seedOf(spec.name);
-  const order = mixedOrder(count, seed);
-  const board = new Board(
-    domains,
-    Array.from({ length: count }, () => []),
-    order,
-  );
-  const aims = replicaAims(domains, count, spec.replicationFactor, board.count, seed);
-  settle(board, aims, new Uint8Array(count).fill(spec.replicationFactor), order, seed, true);
-  rebalance(board, aims, seed, (_, partitions) => partitions);
-  const leader = new Int32Array(count).fill(-1);
-  balanceLeaders(domains, { candidates: board.now, leader }, order, seed);
-  return board.now.map((held, p) =>
-    newRecord(
+  const empty = columnsOf({ spec, generation: { incarnation: 0, number: 0 }, records: [] }, columns, count);
+  const model = { nodes: columns, keyspaces: [empty] };
+  const { board, leader } = solveOne(model, clusterPolicy === undefined ? {} : { clusterPolicy }, true);
+  return Array.from({ length: count }, (_, p) => {
+    const held = [...board.now.subarray(p * board.stride, p * board.stride + board.size[p]!)];
+    return newRecord(
       p,
-      [leader[p]!, ...held.filter((n) => n !== leader[p])].map((n) => entries[n]!.id),
-    ),
-  );
+      [leader[p]!, ...held.filter((n) => n !== leader[p])].map((n) => columns.ids[n]!),
+    );
+  });
 };

@@ -1,40 +1,32 @@
 import type { Board } from './board.js';
-import { Needs, NOWHERE } from './board.js';
-import type { Domains, Group } from './domains.js';
-import { mix } from './mix.js';
+import { NOWHERE } from './board.js';
+import { eachMixed } from './mix.js';
+import { Needs } from './needs.js';
 import type { Hop } from './paths.js';
 import { even, findPath } from './paths.js';
 import type { Aims } from './shares.js';
-import { fairShares, wholeAims } from './shares.js';
 
-/** @param copies of each partition, at most what the domains can hold */
-export const replicaAims = (
-  domains: Domains,
-  partitions: number,
-  copies: number,
-  have: Int32Array,
-  seed: number,
-): Aims => {
-  const capOf = (group: Group): number => group.slots * partitions;
-  const share = fairShares(domains, partitions * copies, capOf);
-  return wholeAims(domains, share, partitions * copies, have, capOf, (node) => mix(seed, node, 2));
+export { replicaAims } from './aims.js';
+
+/** Domains of the widest constraint that all classes share. */
+const labelsOf = (board: Board): Int32Array | undefined => {
+  const [first, ...others] = board.classes;
+  const widest = first?.domains.constraints.reduce<(typeof first.domains.constraints)[number] | undefined>(
+    (a, b) => (a && a.names.length <= b.names.length ? a : b),
+    undefined,
+  );
+  return others.length === 0 ? widest?.of : undefined;
 };
 
 /** Places the copies that have none: `missing[p]` of them for each partition. Returns how many found no allowed place. */
-export const settle = (
-  board: Board,
-  aims: Aims,
-  missing: Uint8Array,
-  order: Int32Array,
-  seed: number,
-  fresh: boolean,
-): number => {
-  const needs = new Needs(board, aims.want, seed);
+export const settle = (board: Board, aims: Aims, missing: Uint8Array, seed: number, fresh: boolean): number => {
+  const needs = new Needs(board, aims.want, seed, fresh ? board.partitions : 0);
   const stuck: number[] = [];
-  order.forEach((p, i) => {
-    const rest = fresh ? order.length - i : Infinity;
+  eachMixed(board.partitions, (p, nth) => {
+    const rest = fresh ? board.partitions - nth : Infinity;
     for (let k = 0; k < missing[p]!; k += 1) {
-      const node = needs.choose(p, rest);
+      let node = needs.choose(p, NOWHERE, rest);
+      if (node === NOWHERE && !needs.isEmpty) node = needs.scan(p);
       if (node === NOWHERE) {
         stuck.push(p);
         continue;
@@ -48,19 +40,23 @@ export const settle = (
 
 /** Makes room by moving others along; as a last resort redundancy is worth more than balance. */
 const squeeze = (board: Board, aims: Aims, p: number): boolean => {
-  const places = [...aims.want.keys()].filter((node) => board.canHold(p, node));
+  const places: number[] = [];
+  for (let node = 0; node < board.nodes; node += 1) if (board.canHold(p, node)) places.push(node);
   if (places.length === 0) return false;
   const first: Hop[] = places.map((to) => ({ from: NOWHERE, to, item: p, slot: NOWHERE }));
   const { count } = board;
   const movers = board.movers(false);
+  const labels = labelsOf(board);
   const below =
     (limit: Int32Array) =>
     (node: number): boolean =>
       count[node]! < limit[node]!;
   const open = first.find((hop) => below(aims.hi)(hop.to));
-  const path = findPath(movers, [], below(aims.want), first, true) ??
+  const wanted = first.find((hop) => below(aims.want)(hop.to));
+  const path = (wanted && [wanted]) ??
+    findPath(movers, [], below(aims.want), { first, free: true, labels }) ??
     (open && [open]) ??
-    findPath(movers, [], below(aims.hi), first) ?? [leastLoaded(board, aims, first)];
+    findPath(movers, [], below(aims.hi), { first, labels }) ?? [leastLoaded(board, aims, first)];
   path.forEach(movers.apply);
   return true;
 };
@@ -71,32 +67,58 @@ const leastLoaded = (board: Board, aims: Aims, hops: readonly Hop[]): Hop =>
 const load = (board: Board, aims: Aims, node: number): number =>
   (board.count[node]! + 1) / Math.max(aims.share[node]!, 1e-9);
 
-/** Order in which a node's copies are offered to others; leaders first as far as it leads too many. */
-export type Offer = (node: number, partitions: readonly number[], surplus: number) => readonly number[];
+/** Order in which a node's cells are offered to others; leaders first as far as it leads too many. */
+export type Offer = (node: number, cells: readonly number[], surplus: number) => readonly number[];
+
+/** A pair of nodes shares at most so many partitions more than its mean while there is a choice. */
+const PAIR_SLACK = 1.1;
 
 /** Moves copies from nodes above their aim to nodes below it, one copy of a partition at most; what is stuck goes along chains. */
 export const rebalance = (board: Board, aims: Aims, seed: number, offer: Offer): void => {
-  const { count } = board;
-  const { lo, hi, want } = aims;
+  const labels = labelsOf(board);
+  shed(board, aims, seed, offer);
+  even(board.movers(false), aims, labels);
+  even(board.movers(true), aims, labels);
+};
+
+const shed = (board: Board, aims: Aims, seed: number, offer: Offer): void => {
+  const { count, nodes } = board;
+  const { hi, lo, want } = aims;
+  const sources: number[] = [];
+  for (let n = 0; n < nodes; n += 1) if (count[n]! > want[n]!) sources.push(n);
+  if (sources.length === 0) return;
   const needs = new Needs(board, want, seed + 1);
-  const sources = [...count.keys()]
-    .filter((n) => count[n]! > want[n]!)
-    .sort((a, b) => Number(count[b]! > hi[b]!) - Number(count[a]! > hi[a]!) || a - b);
-  for (const node of sources) {
-    for (const p of offer(node, board.on(node), count[node]! - want[node]!)) {
-      if (count[node]! <= want[node]!) break;
-      if (board.changed(p)) continue;
-      const sinks = [...count.keys()].filter(
-        (n) => count[n]! < want[n]! && (count[node]! > hi[node]! || count[n]! < lo[n]!),
-      );
-      if (sinks.length === 0) break;
-      const slot = board.now[p]!.indexOf(node);
-      const to = needs.chooseFor(p, slot, sinks);
-      if (to === NOWHERE) continue;
-      needs.taken(to);
-      board.move(p, slot, to);
+  sources.sort((a, b) => Number(count[b]! > hi[b]!) - Number(count[a]! > hi[a]!) || a - b);
+  const mean = meanPairs(board);
+  for (const most of [mean * PAIR_SLACK, Infinity])
+    for (const node of sources) {
+      if (count[node]! <= want[node]! || needs.isEmpty) continue;
+      const few = needs.open().length <= 12;
+      for (const cell of offer(node, cellsOn(board, node), count[node]! - want[node]!)) {
+        if (count[node]! <= want[node]!) break;
+        const p = Math.floor(cell / board.stride);
+        const slot = cell - p * board.stride;
+        if (board.changed(p) || board.still[p] === 1 || board.isPinned(p, node)) continue;
+        const limit = most === Infinity ? Infinity : most + 1 / (want[node]! + 1);
+        const to = few ? needs.scan(p, slot, limit) : needs.choose(p, slot, Infinity, limit, 8);
+        if (to === NOWHERE || (count[node]! <= hi[node]! && count[to]! >= lo[to]!)) continue;
+        needs.taken(to);
+        board.move(p, slot, to);
+      }
     }
-  }
-  even(board.movers(false), aims);
-  even(board.movers(true), aims);
+};
+
+/** What a node shares with each one that it may share with, for each copy that it holds. */
+const meanPairs = (board: Board): number => {
+  const { domains, copies } = board.classes[0]!;
+  const apart = domains.constraints
+    .filter((c) => c.max === 1)
+    .reduce((least, c) => Math.min(least, c.names.length), Infinity);
+  return (copies - 1) / Math.max(1, board.nodes * (1 - 1 / apart));
+};
+
+const cellsOn = (board: Board, node: number): number[] => {
+  const cells: number[] = [];
+  for (let cell = board.head[node]!; cell >= 0; cell = board.next[cell]!) cells.push(cell);
+  return cells;
 };

@@ -25,6 +25,8 @@ export interface NodeColumns {
   readonly labels: readonly Readonly<Record<string, string>>[];
   /** By dimension; 0 or absent for unlimited. */
   readonly capacity: readonly (Readonly<Record<string, number>> | undefined)[];
+  /** 0 where nothing is known but that copies are said to lie there. */
+  readonly known: Uint8Array;
 }
 
 export interface KeyspaceColumns {

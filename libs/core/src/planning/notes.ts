@@ -1,37 +1,59 @@
 import { compareStrings } from '../bytes.js';
 import { findLack } from '../placement/satisfiable.js';
-import type { Solution } from './keyspace-plan.js';
+import type { ClusterModel } from './model.js';
+import type { LeaveCause } from './prepare.js';
+import { LEAVE_CAUSES } from './prepare.js';
 import type { Change } from './sequence.js';
-import type { Leaver } from './world.js';
+import type { Solution } from './solve.js';
 
 /** What of the goals stays out of reach, one sentence each. */
-export const notesOf = (solution: Solution, changes: readonly Change[]): string[] => {
-  const { world, parts, board, dead } = solution;
-  const { name, replicationFactor } = world.spec;
+export const notesOf = (model: ClusterModel, solution: Solution, changes: readonly Change[]): string[] => {
+  const { columns, board, dead, classes } = solution;
+  const { name } = columns;
   const notes: string[] = [];
   if (dead > 0)
     notes.push(
       `keyspace ${name}: ${dead} partitions have no in-sync copy on a node that runs, so there is nothing to copy from; bring such a node back`,
     );
-  const staying = stayingOf(solution, changes);
-  const short = parts.filter(
-    (part, p) => board.now[p]!.length < replicationFactor && part.leavers.length + part.kept.length < replicationFactor,
-  ).length;
-  if (short === 0 && staying.length === 0) return notes;
-  const lack = findLack(world.domains, replicationFactor)?.message ?? 'no node is allowed by the constraints';
-  const what =
-    staying.length > 0
-      ? `${staying.length} copies stay on ${[...new Set(staying.map(describe))].sort(compareStrings).join(', ')}`
-      : `${short} partitions stay short of ${replicationFactor} copies`;
-  notes.push(`keyspace ${name}: ${lack}; ${what}`);
+  classes.forEach((found, index) => {
+    const wanted = found.policy.replicationFactor;
+    const staying = stayingOf(solution, changes, index);
+    let short = 0;
+    for (let p = 0; p < board.partitions; p += 1)
+      if (board.classOf[p] === index && board.absent[p] === 0 && board.size[p]! + solution.leaverCount[p]! < wanted)
+        short += 1;
+    if (short === 0 && staying.length === 0) return;
+    const lack = findLack(found.domains, wanted)?.message ?? 'no node is allowed by the constraints';
+    const where = [...new Set(staying.map((s) => describe(model, s)))].sort(compareStrings);
+    const what =
+      staying.length > 0
+        ? `${staying.length} copies stay on ${where.join(', ')}`
+        : `${short} partitions stay short of ${wanted} copies`;
+    notes.push(`keyspace ${name}: ${lack}; ${what}`);
+  });
   return notes;
 };
 
-const describe = ({ node, cause }: Leaver): string => `${node} (${cause === 'spread' ? 'spread broken' : cause})`;
+interface Staying {
+  readonly node: number;
+  readonly cause: LeaveCause;
+}
 
-const stayingOf = ({ world, parts, board }: Solution, changes: readonly Change[]): Leaver[] => {
-  const left = new Set(changes.filter((c) => c.kind !== 'leader').map((c) => `${c.part}/${c.from}`));
-  return parts.flatMap(({ leavers }, p) =>
-    leavers.filter(({ node }) => !left.has(`${p}/${node}`) && !board.now[p]!.some((n) => world.ids[n] === node)),
-  );
+const describe = (model: ClusterModel, { node, cause }: Staying): string =>
+  `${model.nodes.ids[node]} (${cause === 'spread' ? 'spread broken' : cause})`;
+
+const stayingOf = (
+  { board, leavers, leaverCauses, leaverCount }: Solution,
+  changes: readonly Change[],
+  index: number,
+): Staying[] => {
+  const left = new Set(changes.filter((c) => c.kind !== 'leader').map((c) => c.part * board.nodes + c.from));
+  const staying: Staying[] = [];
+  for (let p = 0; p < board.partitions; p += 1) {
+    if (board.classOf[p] !== index) continue;
+    for (let k = p * board.stride; k < p * board.stride + leaverCount[p]!; k += 1)
+      if (!left.has(p * board.nodes + leavers[k]!) && board.slotOf(p, leavers[k]!) < 0)
+        staying.push({ node: leavers[k]!, cause: LEAVE_CAUSES[leaverCauses[k]!]! });
+  }
+  return staying;
 };

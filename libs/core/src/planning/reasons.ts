@@ -1,36 +1,70 @@
-import { votersOf } from '../map/records.js';
+import { describeRule, meetsRule } from '../policy/labels.js';
 import type { Aims } from '../placement/shares.js';
-import type { Solution } from './keyspace-plan.js';
+import type { ClusterModel } from './model.js';
+import { DRAINING } from './model.js';
 import type { Change } from './sequence.js';
+import type { Solution } from './solve.js';
 
 const figure = (value: number): string => String(Math.round(value * 10) / 10);
 
 /** One line that an operator understands. */
-export const reasonOf = (solution: Solution, change: Change): string => {
-  const { world, parts } = solution;
-  const { record } = parts[change.part]!;
-  const copies = `partition ${record.partition} has ${votersOf(record).length} of ${world.spec.replicationFactor} copies`;
+export const reasonOf = (model: ClusterModel, solution: Solution, change: Change): string => {
+  const { ids, known, state } = model.nodes;
+  const { columns, board } = solution;
+  const partition = columns.ids[change.part]!;
+  const from = ids[change.from] ?? '';
+  const to = ids[change.to] ?? '';
+  const wanted = board.classFor(change.part).policy.replicationFactor;
+  const too = `partition ${partition} has more than ${wanted} copies`;
   switch (change.cause) {
-    case 'down':
-      return `${change.from} is ${world.entries.has(change.from) ? 'down' : 'not a known node'}; its copy of partition ${record.partition} is rebuilt on ${change.to}`;
-    case 'short':
-      return `${copies}; one is built on ${change.to}`;
+    case 'down': {
+      const gone = `${from} is ${known[change.from] === 1 ? 'down' : 'not a known node'}`;
+      return change.kind === 'remove'
+        ? `${gone}; ${too}`
+        : `${gone}; its copy of partition ${partition} is rebuilt on ${to}`;
+    }
+    case 'short': {
+      const { stride, replicas } = columns;
+      let copies = 0;
+      for (let k = change.part * stride; k < (change.part + 1) * stride; k += 1) if (replicas[k]! >= 0) copies += 1;
+      return `partition ${partition} has ${copies} of ${wanted} copies; one is built on ${to}`;
+    }
     case 'spread':
-      return `${change.from} shares a failure domain with other copies of partition ${record.partition} beyond what the spread allows`;
+      return `${from} shares a failure domain with other copies of partition ${partition} beyond what the spread allows`;
+    case 'rule':
+      return `${from} may not hold partition ${partition}: ${ruleBroken(model, solution, change)}`;
     case 'draining':
-      return `${change.from} is draining`;
+      return `${from} is draining`;
+    case 'manual':
+      return `asked for by an operator: ${from} to ${to}`;
+    case 'excess':
+      return `${too}; ${from} can spare its copy best`;
     case 'balance':
-      return compare(solution, change, solution.replicasBefore, solution.replicaAims, 'replicas');
+      return compare(model, change, solution.replicasBefore, solution.replicaAims, 'replicas');
     case 'leaders':
-      return world.stateOf(change.from) === 'draining'
-        ? `${change.from} is draining`
-        : compare(solution, change, solution.leadersBefore, solution.leaderAims, 'leaders');
+      return state[change.from] === DRAINING
+        ? `${from} is draining`
+        : compare(model, change, solution.leadersBefore, solution.leaderAims, 'leaders');
   }
 };
 
-const compare = ({ world }: Solution, { from, to }: Change, count: Int32Array, aims: Aims, what: string): string => {
-  const target = world.indexOf.get(to)!;
-  const source = world.indexOf.get(from);
-  const head = `${to} has ${count[target]!} of its share of ${figure(aims.share[target]!)} ${what}`;
-  return source === undefined ? head : `${head}; ${from} has ${count[source]!}, share ${figure(aims.share[source]!)}`;
+const ruleBroken = (model: ClusterModel, { board }: Solution, { from, part }: Change): string => {
+  const { policy } = board.classFor(part);
+  const labels = model.nodes.labels[from]!;
+  const missed = policy.required.find((rule) => !meetsRule(labels, rule));
+  if (missed) return `the policy requires ${describeRule(missed)}`;
+  const hit = policy.forbidden.find((rule) => meetsRule(labels, rule));
+  if (hit) return `the policy forbids ${describeRule(hit)}`;
+  return 'the node is kept for other tenants';
+};
+
+const compare = (
+  { nodes }: ClusterModel,
+  { from, to }: Change,
+  count: Int32Array,
+  aims: Aims,
+  what: string,
+): string => {
+  const head = `${nodes.ids[to]} has ${count[to]} of its share of ${figure(aims.share[to]!)} ${what}`;
+  return from < 0 ? head : `${head}; ${nodes.ids[from]} has ${count[from]}, share ${figure(aims.share[from]!)}`;
 };
