@@ -27,6 +27,10 @@ export interface ReadSnapshot extends ReadView {
 }
 
 export interface Backing extends ReadView {
+  /** Partitions of which something that was durable cannot be read; known once it is open. */
+  readonly damaged?: ReadonlySet<number>;
+  /** Brings everything that was committed to the place where it stays. */
+  settle?(): Promise<void>;
   open(): Promise<void>;
   close(): Promise<void>;
   keys(table: Table, range: KeyRange, limit: number): Uint8Array[];

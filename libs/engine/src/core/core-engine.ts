@@ -85,7 +85,12 @@ export class CoreEngine implements StorageEngine {
     });
     this.sweeper = new Sweeper(this.backing, (writes) => group.request(writes));
     this.group = group;
-    this.recover(this.sweeper);
+    try {
+      this.recover(this.sweeper);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -131,6 +136,20 @@ export class CoreEngine implements StorageEngine {
       if (isDoomedKey(key)) void sweeper.start(number);
       else this.adopt(decodeRecord(number, value));
     }
+    if (this.backing.damaged && this.backing.damaged.size > 0) this.giveUp(this.backing.damaged);
+  }
+
+  /**
+   * A copy with a write missing is no copy: it goes, and is filled again from another node. Where it is not known whose write is
+   * missing, that is true of all of them.
+   */
+  private giveUp(damaged: ReadonlySet<number>): void {
+    const lost = [...this.byName.values()].filter((partition) => damaged.has(partition.number));
+    if (lost.length < damaged.size)
+      throw new CadastreError('DATA_LOSS', 'the journal is damaged where it names no partition', {
+        remedy: 'start with an empty directory: replicas are filled again from others',
+      });
+    for (const { id } of lost) this.purge(id).catch(() => undefined);
   }
 
   private adopt(partition: Partition): void {
@@ -328,6 +347,11 @@ export class CoreEngine implements StorageEngine {
   }
 
   async recomputeDigest(id: PartitionId): Promise<ContentDigest> {
+    this.known(id);
+    if (this.backing.settle) {
+      await this.commits().settled();
+      await this.backing.settle();
+    }
     const { view, stored } = await this.viewOf(id);
     try {
       return await digestOf(view, stored, this.options);

@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import { systemClock, type Clock } from '@cadastre/runtime';
 import { CoreEngine } from '../core/core-engine.js';
+import { FileJournal } from '../journal/file-journal.js';
+import { JournaledBacking } from '../journal/journaled-backing.js';
 import { LmdbBacking } from './lmdb-backing.js';
 
 export interface LmdbEngineOptions {
@@ -7,17 +10,28 @@ export interface LmdbEngineOptions {
   readonly directory: string;
   readonly clock?: Clock;
   readonly applyFlushDelayMs?: number;
+  /** Journalled bytes after which LMDB takes them over; default 16 MiB. */
+  readonly checkpointBytes?: number;
   /** Address space to reserve at first, in bytes; it grows by itself. */
   readonly mapBytes?: number;
 }
 
-/** The embedded engine of the storage agent: LMDB, durable, one directory. */
+/** What is applied can be applied again from the log after a crash, so it may wait until many writes of a pair have become one. */
+const APPLY_FLUSH_DELAY_MS = 100;
+
+/** The embedded engine of the storage agent: LMDB behind a journal, durable, one directory. */
 export class LmdbEngine extends CoreEngine {
-  constructor({ directory, mapBytes, applyFlushDelayMs, clock = systemClock }: LmdbEngineOptions) {
-    super(new LmdbBacking({ directory, ...(mapBytes === undefined ? {} : { mapBytes }) }), {
-      clock,
-      turn: (task) => void setImmediate(task),
-      ...(applyFlushDelayMs === undefined ? {} : { applyFlushDelayMs }),
-    });
+  constructor({ directory, mapBytes, applyFlushDelayMs, checkpointBytes, clock = systemClock }: LmdbEngineOptions) {
+    const turn = (task: () => void) => clock.soon(task);
+    const lmdb = new LmdbBacking({ directory, ...(mapBytes === undefined ? {} : { mapBytes }) });
+    const journal = new FileJournal(join(directory, 'journal'));
+    super(
+      new JournaledBacking(lmdb, journal, { clock, turn, ...(checkpointBytes !== undefined && { checkpointBytes }) }),
+      {
+        clock,
+        turn,
+        applyFlushDelayMs: applyFlushDelayMs ?? APPLY_FLUSH_DELAY_MS,
+      },
+    );
   }
 }

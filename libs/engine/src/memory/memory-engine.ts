@@ -13,7 +13,7 @@ export interface MemoryEngineOptions {
   readonly applyFlushDelayMs?: number;
 }
 
-class MemoryBacking implements Backing {
+export class MemoryBacking implements Backing {
   private alive = false;
 
   constructor(readonly disk: MemoryDisk) {}
