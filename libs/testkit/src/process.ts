@@ -21,6 +21,10 @@ export interface StartOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly withinMs?: number;
+  /** Command that the process is run by, such as `ip netns exec NAME`; it must replace itself by it. */
+  readonly prefix?: readonly string[];
+  /** Each line that it writes. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** A Node process of ours that says in one JSON line, `"event":"listening"`, where it can be reached. Ends with this process. */
@@ -32,18 +36,21 @@ export class ServerProcess {
   private constructor(
     readonly name: string,
     private readonly child: ChildProcess,
+    private readonly onLine: (line: string) => void,
   ) {
     endWithUs(child);
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream! }).on('line', (line) => this.take(line));
   }
 
-  static async start({ name, script, args, env, withinMs = 30_000 }: StartOptions): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [...NODE_ARGS, script, ...args], {
+  static async start(options: StartOptions): Promise<ServerProcess> {
+    const { name, script, args, env, withinMs = 30_000, prefix = [], onLine = () => undefined } = options;
+    const [command, ...rest] = [...prefix, process.execPath, ...NODE_ARGS, script, ...args];
+    const child = spawn(command!, rest, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
-    const server = new ServerProcess(name, child);
+    const server = new ServerProcess(name, child, onLine);
     server.listening = (await server.line('listening', (line) => line['event'] === 'listening', withinMs)) as Record<
       string,
       string
@@ -113,6 +120,7 @@ export class ServerProcess {
   private take(line: string): void {
     this.kept.push(line);
     if (this.kept.length > KEPT_LINES) this.kept.shift();
+    this.onLine(line);
     const parsed = parse(line);
     if (parsed) for (const listener of this.listeners) listener(parsed);
   }

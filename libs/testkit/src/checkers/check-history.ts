@@ -1,6 +1,7 @@
 import type { Window } from './availability.js';
 import { unavailability } from './availability.js';
 import { checkAcknowledged, checkLinearizable, checkPositions } from './client-checks.js';
+import type { ClientCall } from './client-history.js';
 import { pairCalls } from './client-history.js';
 import { ConvergenceChecker } from './convergence-checker.js';
 import type { HistoryEvent } from './history.js';
@@ -54,10 +55,11 @@ export class InvariantChecker implements StreamChecker {
 }
 
 /** No acknowledged write lost, none twice, every key linearizable. */
-export const checkClients = (events: Iterable<HistoryEvent>, budget?: number): Violation[] => {
-  const calls = pairCalls(events);
-  return [...checkAcknowledged(calls), ...checkPositions(calls), ...checkLinearizable(calls, budget)];
-};
+export const checkClients = (calls: readonly ClientCall[], budget?: number): Violation[] => [
+  ...checkAcknowledged(calls),
+  ...checkPositions(calls),
+  ...checkLinearizable(calls, budget),
+];
 
 /** Judges a whole history, in any order of its lines. */
 export const checkHistory = (history: readonly HistoryEvent[], options: HistoryOptions = {}): HistoryReport => {
@@ -66,8 +68,8 @@ export const checkHistory = (history: readonly HistoryEvent[], options: HistoryO
   const violations: Violation[] = [];
   for (const event of events) violations.push(...invariants.observe(event));
   violations.push(...invariants.convergence.end(events.at(-1)?.at ?? 0, options.alive));
-  violations.push(...checkClients(events, options.budget));
   const calls = pairCalls(events);
+  violations.push(...checkClients(calls, options.budget));
   return {
     violations,
     events: events.length,
