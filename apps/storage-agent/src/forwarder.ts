@@ -44,7 +44,8 @@ export class Forwarder {
       return await this.options.serve(op, caller);
     } catch (error) {
       const info = ownerOf(error);
-      if (!info?.leaderAddress) throw error;
+      // Of a write that may have happened the caller must hear, whatever the next node says.
+      if (!info?.leaderAddress || info.mayHaveHappened) throw error;
       return this.forward(op, caller, info.leaderAddress, info.record.epoch);
     }
   }

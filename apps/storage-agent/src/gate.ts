@@ -67,7 +67,8 @@ export class Gate {
     return ready === 'newer' || ready === 'preparing' ? this.hold(() => this.wait(target, remainingMs)) : ready;
   }
 
-  notOwner(target: Target, map: KeyspaceMap): CadastreError {
+  /** @param mayHaveHappened what was asked is in a log already, and may take effect under the next leader */
+  notOwner(target: Target, map: KeyspaceMap, mayHaveHappened?: true): CadastreError {
     const record = this.recordOf(target, map);
     const leader = leaderOf(record);
     const leaderAddress = leader === undefined ? undefined : map.node(leader)?.address;
@@ -76,6 +77,7 @@ export class Gate {
       record,
       generation: map.generation,
       ...(leaderAddress !== undefined && { leaderAddress }),
+      ...(mayHaveHappened && { mayHaveHappened }),
     };
     return new CadastreError(
       'NOT_OWNER',

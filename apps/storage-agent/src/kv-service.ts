@@ -153,7 +153,7 @@ export class KvService {
     ops.forEach((op, i) => checkPlace(map, op.key, target, `${path(i)}key`));
     const outcome = await this.options.gate.hold(() => whileWanted(call, replica.write(requestId, ops)));
     if (outcome.kind === 'done') return { epoch: outcome.epoch, seq: outcome.seq };
-    if (outcome.kind === 'not-leader') throw this.options.gate.notOwner(target, map);
+    if (outcome.kind === 'not-leader') throw this.options.gate.notOwner(target, map, outcome.appended);
     const place = `${target.keyspace}/${target.partition}`;
     if (outcome.appended)
       throw new CadastreError('UNKNOWN_OUTCOME', `${place}: the write is in the leader's log and not acknowledged`, {

@@ -161,7 +161,8 @@ export class ReplicaDriver {
     if (record) this.dispatch({ type: 'record', record, minInSync: 1 });
     this.closed = true;
     this.around.stopFill(this);
-    for (const resolve of this.calls.values()) resolve({ kind: 'not-leader' });
+    // Which of them are in the log, and whether others have them, is not known any more.
+    for (const resolve of this.calls.values()) resolve({ kind: 'not-leader', appended: true });
     this.calls.clear();
     for (const wake of [...this.waiters]) wake();
   }

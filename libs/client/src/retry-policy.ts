@@ -7,7 +7,7 @@ export type Effect = 'read' | 'write';
 /** What a failed attempt means for the next one. */
 export type Verdict =
   /** The node named another owner, or a newer record: costs nothing of the retry budget. */
-  | { readonly kind: 'redirected'; readonly info: OwnerInfo }
+  | { readonly kind: 'redirected'; readonly info: OwnerInfo; readonly unknown: boolean }
   /** Another attempt may do; for a write `unknown` says whether this one may have taken effect. */
   | { readonly kind: 'again'; readonly unknown: boolean }
   | { readonly kind: 'final' };
@@ -24,7 +24,7 @@ export const judge = (error: CadastreError, effect: Effect): Verdict => {
   const unknown = effect === 'write';
   switch (error.code) {
     case 'NOT_OWNER':
-      return error.info ? { kind: 'redirected', info: error.info as OwnerInfo } : { kind: 'again', unknown: false };
+      return redirection(error, effect);
     case 'UNAVAILABLE':
       return { kind: 'again', unknown: unknown && !isRefusal(error) };
     case 'UNKNOWN_OUTCOME':
@@ -36,6 +36,12 @@ export const judge = (error: CadastreError, effect: Effect): Verdict => {
     default:
       return { kind: 'final' };
   }
+};
+
+const redirection = ({ info }: CadastreError, effect: Effect): Verdict => {
+  if (!info) return { kind: 'again', unknown: false };
+  const owner = info as OwnerInfo;
+  return { kind: 'redirected', info: owner, unknown: effect === 'write' && owner.mayHaveHappened === true };
 };
 
 /** Said by the server, or by a connection that was never made: nothing happened. */

@@ -166,7 +166,7 @@ export class Router {
     progress.lastError = error;
     const verdict = judge(error, request.effect);
     if (verdict.kind === 'final') throw progress.mayHaveHappened ? this.unknown(request, progress, error) : error;
-    if (verdict.kind === 'again' && verdict.unknown) progress.mayHaveHappened = true;
+    if (verdict.unknown) progress.mayHaveHappened = true;
     return verdict;
   }
 

@@ -11,6 +11,8 @@ export interface OwnerInfo {
   readonly record: PartitionRecord;
   readonly generation?: Generation;
   readonly leaderAddress?: string;
+  /** The write came too late to be acknowledged and too early to be refused: it may take effect under the next leader. */
+  readonly mayHaveHappened?: true;
 }
 
 /** What comes with NOT_ACTIVE. */
@@ -53,6 +55,7 @@ const infoFields = (info: unknown): Partial<ErrorDetail> => {
     record: encodeRecord(owner.record),
     ...(owner.generation && { generation: owner.generation }),
     ...(owner.leaderAddress !== undefined && { leaderAddress: owner.leaderAddress }),
+    ...(owner.mayHaveHappened && { mayHaveHappened: true }),
   };
 };
 
@@ -135,5 +138,6 @@ const infoOf = (d: ErrorDetail__Output): OwnerInfo | ActiveInfo | undefined => {
     record: decodeRecord(d.record),
     ...(d.generation && { generation: decodeGeneration(d.generation) }),
     leaderAddress: d.leaderAddress,
+    ...(d.mayHaveHappened && { mayHaveHappened: true as const }),
   };
 };

@@ -254,7 +254,7 @@ export class ReplicaMachine {
     this.role = undefined;
     if (this.leads()) return;
     for (const tokens of this.waiting.values())
-      for (const token of tokens) this.core.reply(token, { kind: 'not-leader' });
+      for (const token of tokens) this.core.reply(token, { kind: 'not-leader', appended: true });
     this.waiting.clear();
   }
 

@@ -110,7 +110,8 @@ export type ReplicaEvent =
 
 export type WriteOutcome =
   | { readonly kind: 'done'; readonly epoch: number; readonly seq: number }
-  | { readonly kind: 'not-leader' }
+  /** `appended`: it is in the log of a leader that is one no more, and may take effect under the next. */
+  | { readonly kind: 'not-leader'; readonly appended?: true }
   /** `appended`: it is in the log and may take effect, but too few copies have it for it to be acknowledged (INV-3). */
   | { readonly kind: 'too-few'; readonly inSync: number; readonly minInSync: number; readonly appended?: true }
   /** `appended`: other calls under the same request id took this one's place; it may take effect. */

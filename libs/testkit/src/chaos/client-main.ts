@@ -62,8 +62,20 @@ const work = async (worker: number): Promise<void> => {
   }
 };
 
+/** Calls of this client on each key: a checker of histories is fast while few are on one key at once. */
+const inFlight = new Map<string, number>();
+const KEY_IN_FLIGHT = 3;
+
+const chooseKey = (random: () => number): string => {
+  for (let tries = 0; ; tries += 1) {
+    const key = `k${Math.floor(random() * config.keys)}-${Math.floor(historyNow() / KEY_LIFE_MS)}`;
+    if ((inFlight.get(key) ?? 0) < KEY_IN_FLIGHT || tries === config.keys) return key;
+  }
+};
+
 const operate = async (who: string, op: number, random: () => number): Promise<void> => {
-  const key = `k${Math.floor(random() * config.keys)}-${Math.floor(historyNow() / KEY_LIFE_MS)}`;
+  const key = chooseKey(random);
+  inFlight.set(key, (inFlight.get(key) ?? 0) + 1);
   const dice = random();
   const call = dice < 0.5 ? 'get' : dice < 0.95 ? 'put' : 'delete';
   const value = `${who}:${op}`;
@@ -92,6 +104,10 @@ const operate = async (who: string, op: number, random: () => number): Promise<v
     // Only where the client vouches for it has a write surely not happened.
     const type = call === 'get' || info?.mayHaveHappened === false ? 'fail' : 'info';
     recorder.record({ type, process: who, op, error: `${error.code}: ${error.message}`.slice(0, 300) });
+  } finally {
+    const left = inFlight.get(key)! - 1;
+    if (left === 0) inFlight.delete(key);
+    else inFlight.set(key, left);
   }
 };
 

@@ -4,7 +4,7 @@ import { inSyncOf } from '@cadastre/core';
 import type { Random } from '@cadastre/runtime';
 import type { Pair } from './network.js';
 import type { World } from './world.js';
-import { KEYSPACE } from './world.js';
+import { KEYSPACE, until } from './world.js';
 
 export interface Fault {
   readonly kind: string;
@@ -165,7 +165,14 @@ export const AGENT_FAULTS: readonly Kind[] = [
           await world.end(target, 'SIGKILL');
           world.wipe(target);
         },
-        end: () => world.bring(target),
+        end: async () => {
+          await world.bring(target);
+          // Refused at first, and started again, until what it was is over.
+          await until(`${target} is taken in with its empty disk`, 60_000, async () => {
+            const { nodesUp } = await world.operator.status();
+            return world.isRunning(target) && nodesUp === world.agents.length;
+          });
+        },
       };
     },
   },

@@ -26,8 +26,13 @@ export class Period {
     const left = Math.min(ms, this.end - performance.now());
     if (left <= 0 || this.abort.signal.aborted) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, left);
-      this.abort.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      const done = () => {
+        clearTimeout(timer);
+        this.abort.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, left);
+      this.abort.signal.addEventListener('abort', done);
     });
   }
 }

@@ -32,7 +32,7 @@ export const parseChaosOptions = (argv: readonly string[]): ChaosOptions => {
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
       rate: { type: 'string', default: '600' },
       clients: { type: 'string', default: '3' },
-      workers: { type: 'string', default: '16' },
+      workers: { type: 'string', default: '80' },
       keys: { type: 'string', default: '96' },
       'request-timeout-ms': { type: 'string', default: '' },
       loopback: { type: 'boolean', default: false },

@@ -16,6 +16,7 @@ const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
 const script = (app: string): string => join(REPOSITORY, 'apps', app, 'dist', 'main.js');
 const CLIENT = fileURLToPath(new URL('./client-main.js', import.meta.url));
 const ZONES = 3;
+const REFUSED = /is connected already|is registered with incarnation|still counts on/;
 /** Of the agent whose disk can be filled. */
 const SMALL_DISK = '192m';
 
@@ -68,6 +69,7 @@ export class World {
   operator!: OperatorCalls;
   store!: EtcdStore;
   private observer!: RegisterObserver;
+  private mounted: string | undefined;
   /** The map that each client acts on. */
   readonly acting = new Map<string, Generation>();
   /** Ended although nobody ended them. */
@@ -194,6 +196,11 @@ export class World {
       if (service.expected || !service.process || service.process.running) continue;
       service.expected = true;
       const words = service.process.log(3);
+      // Who is refused because the map still counts on its old data, or its old session is not over, ends and is started again.
+      if (REFUSED.test(words)) {
+        await this.bring(name);
+        continue;
+      }
       this.surprises.push(`${name} ended by itself: ${words}`);
       this.recorder.note(`${name} ended by itself: ${words}`);
       await this.bring(name);
@@ -208,6 +215,7 @@ export class World {
     await Promise.all(this.clients.map((client) => client.end('SIGKILL')));
     await this.etcd?.stop();
     await this.network.stop();
+    if (this.mounted !== undefined) execFileSync('umount', [this.mounted]);
   }
 
   private named(prefix: string): string[] {
@@ -239,8 +247,10 @@ export class World {
     const data = this.dataOf(host.name);
     if (!existsSync(data)) {
       mkdirSync(data);
-      if (host.name === this.smallDisk)
+      if (host.name === this.smallDisk) {
         execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL_DISK}`, 'tmpfs', data]);
+        this.mounted = data;
+      }
     }
     return this.run(host, script('storage-agent'), [
       ...['--id', host.name, '--data', data, '--control-plane', controlPlanes.join(',')],
