@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from './build.mjs';
+import { canIsolate, OWN_NAMESPACES } from './support/namespaces.mjs';
 import { root } from './support/paths.mjs';
-import { capture } from './support/run.mjs';
 
 const args = process.argv.slice(2).filter((arg) => arg !== '--no-build');
 const tell = (line) => process.stderr.write(`${line}\n`);
@@ -17,14 +17,10 @@ if (!process.argv.includes('--no-build')) {
   }
 }
 
-const own = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-const isolated =
-  process.platform === 'linux' &&
-  process.getuid() === 0 &&
-  capture('unshare', [...own, 'ip', 'link', 'add', 'probe', 'type', 'bridge']).ok;
+const isolated = canIsolate();
 // The history of half an hour is held in memory while it is judged.
 const node = [process.execPath, '--max-old-space-size=8192', join(root, 'libs', 'testkit', 'dist', 'chaos', 'main.js')];
-const [command, ...rest] = isolated ? ['unshare', ...own, ...node, ...args] : [...node, ...args];
+const [command, ...rest] = [...(isolated ? OWN_NAMESPACES : []), ...node, ...args];
 const child = spawn(command, rest, {
   stdio: 'inherit',
   env: { ...process.env, CHAOS_NETWORK: isolated ? 'namespaces' : 'loopback' },
