@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { changeLeader, KeyspaceMap, newRecord } from '@cadastre/core';
 import type { KeyspaceSpec } from '@cadastre/core';
 import { Channel } from './channel.js';
+import type { CachedSnapshot } from './channel.js';
 import type { Position } from './next-step.js';
 import { nextStep } from './next-step.js';
 
@@ -27,7 +28,15 @@ const turn = (channel: Channel, n: number): void => {
     records: [next],
     nodes: [],
   };
-  channel.apply(delta, map.withDelta(delta));
+  channel.apply(delta, map.withDelta(delta), n);
+};
+
+const snapshotOf = (channel: Channel): CachedSnapshot => {
+  for (;;) {
+    const ready = channel.snapshot('packed');
+    if (ready) return ready;
+    channel.build();
+  }
 };
 
 describe('Channel', () => {
@@ -38,14 +47,14 @@ describe('Channel', () => {
       KeyspaceMap.fromRecords(spec, { incarnation: 1, number: 1 }, records, nodes),
       1_024,
     );
-    channel.snapshot();
+    snapshotOf(channel);
     for (let n = 0; n < changes; n += 1) turn(channel, n);
     let position: Position = { kind: 'nothing' };
     let steps = 0;
     for (; steps < 5; steps += 1) {
       const step = nextStep(position, channel.ring, partitions);
       if (step.kind === 'current') break;
-      position = { kind: 'at', seq: step.kind === 'snapshot' ? channel.snapshot().seq : channel.ring.head };
+      position = { kind: 'at', seq: step.kind === 'snapshot' ? snapshotOf(channel).seq : channel.ring.head };
     }
     expect(steps).toBeLessThanOrEqual(2);
     expect(position).toEqual({ kind: 'at', seq: channel.ring.head });

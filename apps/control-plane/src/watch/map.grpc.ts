@@ -1,19 +1,21 @@
 import type { CadastreError } from '@cadastre/core';
-import { checkKey, invalid, printable } from '@cadastre/core';
+import { checkKey, checkName, invalid, printable } from '@cadastre/core';
 import {
+  bestForm,
   decodeKnown,
   encodeNode,
   encodeRecord,
   endWithError,
   resetStream,
+  serveGetMap,
+  sharedWriter,
   streaming,
   unary,
 } from '@cadastre/contracts';
-import type { DuplexCall, Wire } from '@cadastre/contracts';
+import type { DuplexCall, GetMapCall, Wire } from '@cadastre/contracts';
 import type { Clock } from '@cadastre/runtime';
 import type { RegisterState } from '@cadastre/store';
 import { requireKeyspace } from '@cadastre/store';
-
 import type { Subscription, WatchHub } from './watch-hub.js';
 
 type WatchCall = DuplexCall<Wire.WatchMapRequest__Output, Wire.MapEvent>;
@@ -29,6 +31,13 @@ const KNOWN_MAX = 10_000;
 
 export const mapHandlers = (options: MapHandlerOptions) => ({
   WatchMap: streaming((call: WatchCall) => serveWatch(call, options)),
+  GetMap: streaming((call: GetMapCall) =>
+    serveGetMap(call, {
+      clusterId: () => options.state().cluster?.value.clusterId ?? '',
+      current: () => [...options.hub.channels.values()].map(({ map }) => map),
+      snapshot: (keyspace, form) => options.hub.snapshotOf(keyspace, form),
+    }),
+  ),
   Locate: unary<Wire.LocateRequest__Output, Wire.LocateReply>((request) => locate(request, options.state())),
 });
 
@@ -51,7 +60,7 @@ const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void =>
   };
   call.on('data', (request: Wire.WatchMapRequest__Output) => {
     try {
-      if (request.applied) subscription?.applied(decodeKnown(request.applied.applied));
+      if (request.applied) subscription?.applied(decodeKnown(request.applied.applied), request.applied.heldMs);
       else if (request.subscribe && !subscription) {
         silence.cancel();
         subscription = subscribe(call, request.subscribe, hub);
@@ -70,22 +79,25 @@ const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void =>
   for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, end);
 };
 
-const subscribe = (call: WatchCall, { watcher, known }: Wire.Subscribe__Output, hub: WatchHub): Subscription => {
+const subscribe = (call: WatchCall, request: Wire.Subscribe__Output, hub: WatchHub): Subscription => {
+  const { watcher, known, keyspaces, node, forms } = request;
   if (watcher === '')
     throw invalid('subscribe.watcher', 'is empty', 'say who watches: the node id, or a name of the client');
-  if (known.length > KNOWN_MAX)
-    throw invalid(
-      'subscribe.known',
-      `has ${known.length} entries`,
-      'name only keyspaces that exist',
-      `${KNOWN_MAX} entries`,
-    );
-  const sink = {
-    peer: call.getPeer(),
-    // The stream's serializer passes bytes through: see contracts' mapService.
-    write: (bytes: Buffer, flushed: () => void) => void call.write(bytes as unknown as Wire.MapEvent, flushed),
+  checkCount('subscribe.known', known);
+  checkCount('subscribe.keyspaces', keyspaces);
+  const wish = {
+    known: decodeKnown(known),
+    form: bestForm(forms),
+    keyspaces: keyspaces.length > 0 ? new Set(keyspaces) : undefined,
+    node: node === '' ? undefined : checkName('subscribe.node', node),
   };
-  return hub.subscribe(printable(watcher), decodeKnown(known), sink, (error) => cut(call, error));
+  const sink = { peer: call.getPeer(), write: sharedWriter(call) };
+  return hub.subscribe(printable(watcher), wish, sink, (error) => cut(call, error));
+};
+
+const checkCount = (field: string, list: readonly unknown[]): void => {
+  if (list.length > KNOWN_MAX)
+    throw invalid(field, `has ${list.length} entries`, 'name only keyspaces that exist', `${KNOWN_MAX} entries`);
 };
 
 const locate = (request: Wire.LocateRequest__Output, state: RegisterState): Wire.LocateReply => {

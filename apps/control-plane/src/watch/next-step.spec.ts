@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { MapDelta } from '@cadastre/core';
+import { shareMessage } from '@cadastre/contracts';
 import { DeltaRing, mergeDeltas } from './delta-ring.js';
 import { nextStep, positionOf } from './next-step.js';
 
@@ -20,7 +21,13 @@ const delta = (
 
 const ringOf = (deltas: readonly MapDelta[], capacity = 100): DeltaRing => {
   const ring = new DeltaRing(capacity);
-  for (const d of deltas) ring.push(d, Buffer.from(`${d.from.number}-${d.to.number}`));
+  for (const d of deltas)
+    ring.push({
+      delta: d,
+      message: shareMessage(Buffer.from(`${d.from.number}-${d.to.number}`)),
+      at: 0,
+      gone: undefined,
+    });
   return ring;
 };
 
@@ -108,7 +115,11 @@ describe('what a reader needs next', () => {
     );
     const step = nextStep(position, ring, 1_000);
     const detail =
-      step.kind === 'snapshot' ? [step.because] : 'entries' in step ? step.entries.map((e) => e.bytes.toString()) : [];
+      step.kind === 'snapshot'
+        ? [step.because]
+        : 'entries' in step
+          ? step.entries.map((e) => e.message.payload.toString())
+          : [];
     expect([step.kind, ...detail].join(' ')).toBe(expected);
   });
 

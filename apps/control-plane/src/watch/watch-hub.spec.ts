@@ -2,7 +2,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { CadastreError, KeyspaceGeneration, KeyspaceMap } from '@cadastre/core';
-import type { Wire } from '@cadastre/contracts';
+import type { SharedMessage, Wire } from '@cadastre/contracts';
 import {
   decodeDelta,
   GrpcServer,
@@ -19,7 +19,7 @@ import { keys, MemoryDatabase } from '@cadastre/store';
 import { fillRegister, openRegister, swapLeaders } from '../testing/register-kit.js';
 import type { RegisterKit } from '../testing/register-kit.js';
 import { mapHandlers } from './map.grpc.js';
-import type { Sink } from './reader.js';
+import type { Sink, Wish } from './reader.js';
 import { WatchHub } from './watch-hub.js';
 
 const events = messageCodec<Wire.MapEvent, Wire.MapEvent__Output>('MapEvent');
@@ -53,20 +53,20 @@ class Follower {
 /** A reader that takes bytes only when it is told to. */
 class SlowSink implements Sink {
   readonly peer = 'test';
-  readonly waiting: { bytes: Buffer; flushed: () => void }[] = [];
+  readonly waiting: { message: SharedMessage; flushed: () => void }[] = [];
   constructor(readonly follower = new Follower()) {}
 
-  write(bytes: Buffer, flushed: () => void): void {
-    this.waiting.push({ bytes, flushed });
-  }
+  readonly write = (message: SharedMessage, flushed: () => void): void => {
+    this.waiting.push({ message, flushed });
+  };
 
   get waitingBytes(): number {
-    return this.waiting.reduce((sum, w) => sum + w.bytes.length, 0);
+    return this.waiting.reduce((sum, w) => sum + w.message.framed.length, 0);
   }
 
   drain(): void {
     for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
-      this.follower.take(events.decode(next.bytes));
+      this.follower.take(events.decode(next.message.payload));
       next.flushed();
     }
   }
@@ -77,9 +77,24 @@ let hub: WatchHub;
 let caughtUp: () => Promise<void>;
 
 const openHub = (options: Partial<ConstructorParameters<typeof WatchHub>[0]> = {}): void => {
-  hub = new WatchHub({ clock: systemClock, logger: silentLogger, catchUp: () => caughtUp(), ...options });
-  kit.feed.subscribe((change, state) => hub.onRegisterChange(change, state));
+  const opened = new WatchHub({
+    clock: systemClock,
+    logger: silentLogger,
+    catchUp: () => caughtUp(),
+    sliceMs: 1_000,
+    ...options,
+  });
+  kit.feed.subscribe((change, state) => opened.onRegisterChange(change, state));
+  hub = opened;
 };
+
+const wish = (of: Partial<Wish> = {}): Wish => ({
+  known: [],
+  form: 'packed',
+  keyspaces: undefined,
+  node: undefined,
+  ...of,
+});
 
 /** The hub's own end after each test is the only cut that may come. */
 const never = (error: CadastreError): void => {
@@ -153,7 +168,7 @@ describe('WatchHub', () => {
     openHub();
     await fillRegister(kit, 'orders', 100);
     const sink = new SlowSink();
-    hub.subscribe('client', [], sink, never);
+    hub.subscribe('client', wish(), sink, never);
     sink.drain();
     expect(sink.follower.kinds).toEqual(['snapshot', 'mark']);
     for (const p of [1, 2, 3]) await swapLeaders(kit, 'orders', [p]);
@@ -167,7 +182,7 @@ describe('WatchHub', () => {
     openHub();
     await fillRegister(kit, 'orders', 100);
     const first = new SlowSink();
-    const subscription = hub.subscribe('client', [], first, never);
+    const subscription = hub.subscribe('client', wish(), first, never);
     await swapLeaders(kit, 'orders', [1]);
     first.drain();
     subscription.close();
@@ -175,7 +190,7 @@ describe('WatchHub', () => {
     await swapLeaders(kit, 'orders', [1]);
     const again = new SlowSink(first.follower);
     const before = first.follower.kinds.length;
-    hub.subscribe('client', first.follower.known(), again, never);
+    hub.subscribe('client', wish({ known: first.follower.known() }), again, never);
     again.drain();
     expect(first.follower.kinds.slice(before)).toEqual(['2-2', '2-3', '3-4', 'mark']);
     expect(mapDigest(first.follower.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
@@ -186,12 +201,12 @@ describe('WatchHub', () => {
     openHub();
     await fillRegister(kit, 'orders', 100);
     const [a, b] = [new SlowSink(), new SlowSink()];
-    for (const sink of [a, b]) hub.subscribe('client', [], sink, never);
+    for (const sink of [a, b]) hub.subscribe('client', wish(), sink, never);
     a.drain();
     b.drain();
     await swapLeaders(kit, 'orders', [1]);
     expect(a.waiting).toHaveLength(1);
-    expect(a.waiting[0]!.bytes).toBe(b.waiting[0]!.bytes);
+    expect(a.waiting[0]!.message).toBe(b.waiting[0]!.message);
   });
 
   it.each([
@@ -204,7 +219,7 @@ describe('WatchHub', () => {
       openHub({ ringSize });
       await fillRegister(kit, 'orders', 2_000);
       const sink = new SlowSink();
-      hub.subscribe('slow', [], sink, never);
+      hub.subscribe('slow', wish(), sink, never);
       sink.drain();
       const before = sink.follower.kinds.length;
       for (let i = 0; i < 300; i += 1) await swapLeaders(kit, 'orders', [i % 50]);
@@ -226,7 +241,7 @@ describe('WatchHub', () => {
     openHub({ stalledMs: 50, progressMs: 20 });
     await fillRegister(kit, 'orders', 10);
     const cuts: CadastreError[] = [];
-    hub.subscribe('dead', [], new SlowSink(), (error) => cuts.push(error));
+    hub.subscribe('dead', wish(), new SlowSink(), (error) => cuts.push(error));
     await until(() => cuts.length > 0);
     expect(cuts[0]!.code).toBe('RESOURCE_EXHAUSTED');
     expect(hub.size).toBe(0);
@@ -237,7 +252,7 @@ describe('WatchHub', () => {
     openHub({ progressMs: 20 });
     await fillRegister(kit, 'orders', 10);
     const sink = new SlowSink();
-    hub.subscribe('idle', [], sink, never);
+    hub.subscribe('idle', wish(), sink, never);
     await until(() => {
       sink.drain();
       return sink.follower.kinds.filter((k) => k === 'mark').length >= 3;
@@ -247,8 +262,8 @@ describe('WatchHub', () => {
   it('refuses one reader too many', async () => {
     // Plan: with room for one, the second is told the limit.
     openHub({ maxReaders: 1 });
-    hub.subscribe('a', [], new SlowSink(), never);
-    expect(() => hub.subscribe('b', [], new SlowSink(), never)).toThrow(
+    hub.subscribe('a', wish(), new SlowSink(), never);
+    expect(() => hub.subscribe('b', wish(), new SlowSink(), never)).toThrow(
       expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }),
     );
   });
@@ -260,7 +275,12 @@ describe('WatchHub', () => {
     openHub();
     await fillRegister(kit, 'orders', 10);
     const sink = new SlowSink();
-    hub.subscribe('ahead', [{ keyspace: 'orders', generation: { incarnation: 1, number: 9 } }], sink, never);
+    hub.subscribe(
+      'ahead',
+      wish({ known: [{ keyspace: 'orders', generation: { incarnation: 1, number: 9 } }] }),
+      sink,
+      never,
+    );
     sink.drain();
     expect(sink.follower.kinds).toEqual([]);
     sure();
@@ -274,7 +294,7 @@ describe('WatchHub', () => {
     openHub();
     await fillRegister(kit, 'orders', 10);
     const sink = new SlowSink();
-    hub.subscribe('client', [], sink, never);
+    hub.subscribe('client', wish(), sink, never);
     sink.drain();
     const known = sink.follower.known();
     await kit.register.commit(() => ({
@@ -285,7 +305,7 @@ describe('WatchHub', () => {
     sink.drain();
     expect(sink.follower.maps.size).toBe(0);
     const late = new SlowSink();
-    hub.subscribe('late', known, late, never);
+    hub.subscribe('late', wish({ known }), late, never);
     late.drain();
     expect(late.follower.kinds).toEqual(['dropped', 'mark']);
   });

@@ -1,10 +1,14 @@
 import type { Generation, KeyspaceGeneration } from '@cadastre/core';
-import { CadastreError } from '@cadastre/core';
-import { encodeProgress } from '@cadastre/contracts';
+import { CadastreError, compareGenerations } from '@cadastre/core';
+import type { SharedMessage, SnapshotForm } from '@cadastre/contracts';
+import { encodeProgress, shareMessage } from '@cadastre/contracts';
 import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
 import type { RegisterChange, RegisterState } from '@cadastre/store';
 import { Channel } from './channel.js';
-import type { ReaderHost, Sink } from './reader.js';
+import type { Convergence } from './convergence.js';
+import { Pacer } from './pacer.js';
+import { PeerCounts } from './peer-counts.js';
+import type { ReaderHost, Sink, Wish } from './reader.js';
 import { Reader } from './reader.js';
 
 export interface WatchHubOptions {
@@ -16,10 +20,14 @@ export interface WatchHubOptions {
   readonly ringSize?: number;
   /** Default 20,000. */
   readonly maxReaders?: number;
+  /** Over one connection, default 1,000. */
+  readonly maxReadersPerPeer?: number;
   /** A reader that takes nothing for so long is cut, default 30,000. */
   readonly stalledMs?: number;
   /** Default 5,000. */
   readonly progressMs?: number;
+  /** What the hub may take of one turn of the event loop, default 4. */
+  readonly sliceMs?: number;
 }
 
 export interface WatcherView {
@@ -32,41 +40,77 @@ export interface WatcherView {
 
 /** A reader with the way to end it. */
 export interface Subscription {
-  applied(known: readonly KeyspaceGeneration[]): void;
+  /** @param heldMs how long ago it was applied */
+  applied(known: readonly KeyspaceGeneration[], heldMs?: number): void;
   close(): void;
 }
 
-/** Readers written to before the event loop gets its turn. */
-const SLICE = 500;
-const TICK_MS = 1_000;
+type Cut = (error: CadastreError) => void;
 
-/** Sends every change of the map to every reader: encoded once, each at its own pace, with bounded memory. */
+const TICK_MS = 1_000;
+/** Watchers that may come back in a second without being felt; the rest are asked to spread. */
+const RETURNS_PER_SECOND = 2_000;
+/** A mark is made anew only when the spread has changed by so much. */
+const SPREAD_STEP_MS = 250;
+
+/** Sends every change of the map to every reader: encoded once, each at its own pace, with bounded memory, in slices of time. */
 export class WatchHub implements ReaderHost {
   readonly channels = new Map<string, Channel>();
-  private readonly readers = new Map<Reader, (error: CadastreError) => void>();
+  private readonly readers = new Map<Reader, Cut>();
+  private readonly peers: PeerCounts;
+  private readonly pacer: Pacer;
   private clusterId = '';
-  private markBytes: Buffer | undefined;
-  private sweeping = false;
+  private markMessage: SharedMessage | undefined;
+  private markSpreadMs = 0;
+  /** Readers that the last change has not been written to yet, and the place of the next one. */
+  private sweep: readonly Reader[] = [];
+  private sweepAt = 0;
   private sweepAgain = false;
+  /** Readers that came or can take more, first come first served. */
+  private awake: Reader[] = [];
+  private awakeAt = 0;
+  private owedMarks: Reader[] = [];
   private settling = false;
+  private readonly waiting = new Map<Channel, (() => void)[]>();
   private readonly tick: Cancellable;
 
   constructor(private readonly options: WatchHubOptions) {
-    this.tick = options.clock.every(Math.min(TICK_MS, options.progressMs ?? TICK_MS), () => this.onTick());
+    const { clock, sliceMs = 4, progressMs = TICK_MS } = options;
+    this.peers = new PeerCounts(options.maxReaders ?? 20_000, options.maxReadersPerPeer ?? 1_000);
+    this.pacer = new Pacer(clock, sliceMs, [
+      () => this.sweepOne(),
+      () => this.wakeOne(),
+      () => this.buildSome(),
+      () => this.markOne(),
+    ]);
+    this.tick = clock.every(Math.min(TICK_MS, progressMs), () => this.onTick());
   }
 
   get size(): number {
     return this.readers.size;
   }
 
+  /** The longest that the hub held one turn of the event loop since this was last asked, in milliseconds. */
+  takeLongestHoldMs(): number {
+    return this.pacer.takeLongestMs();
+  }
+
   now(): number {
     return this.options.clock.monotonicMs();
   }
 
-  mark(): Buffer {
+  mark(): SharedMessage {
+    const spreadMs = this.spreadMs();
+    if (this.markMessage && Math.abs(spreadMs - this.markSpreadMs) < SPREAD_STEP_MS) return this.markMessage;
     const current = [...this.channels].map(([keyspace, { map }]) => ({ keyspace, generation: map.generation }));
-    this.markBytes ??= encodeProgress(this.clusterId, current);
-    return this.markBytes;
+    this.markSpreadMs = spreadMs;
+    this.markMessage = shareMessage(encodeProgress(this.clusterId, current, spreadMs));
+    return this.markMessage;
+  }
+
+  wake(reader: Reader): void {
+    this.awake.push(reader);
+    this.pacer.run();
   }
 
   onRegisterChange(change: RegisterChange, state: RegisterState): void {
@@ -74,54 +118,82 @@ export class WatchHub implements ReaderHost {
     const { deltas, snapshots, dropped } = change;
     if (clusterId === this.clusterId && deltas.length + snapshots.length + dropped.length === 0) return;
     this.clusterId = clusterId;
-    this.markBytes = undefined;
+    this.markMessage = undefined;
     for (const name of dropped) this.channels.delete(name);
     for (const name of snapshots) this.replace(name, state);
     for (const delta of deltas) {
       const view = state.keyspaces.get(delta.keyspace);
-      if (view) this.channels.get(delta.keyspace)?.apply(delta, view.map);
+      if (view) this.channels.get(delta.keyspace)?.apply(delta, view.map, this.now());
     }
-    this.sweep();
+    this.startSweep();
   }
 
-  /** @param cut ends the reader's stream with a typed error */
-  subscribe(
-    name: string,
-    known: readonly KeyspaceGeneration[],
-    sink: Sink,
-    cut: (error: CadastreError) => void,
-  ): Subscription {
-    const { maxReaders = 20_000 } = this.options;
-    if (this.readers.size >= maxReaders) {
-      throw new CadastreError('RESOURCE_EXHAUSTED', `this replica has ${maxReaders} watchers`, {
-        limit: `${maxReaders} watchers a replica`,
-        remedy: 'watch at another replica',
+  /**
+   * @param cut ends the reader's stream with a typed error
+   * @throws CadastreError RESOURCE_EXHAUSTED above the limits of this replica or of one connection
+   */
+  subscribe(name: string, { known, ...wish }: Wish, sink: Sink, cut: Cut): Subscription {
+    this.peers.add(sink.peer);
+    const reader = new Reader(name, sink, this, wish, known);
+    this.readers.set(reader, cut);
+    this.wake(reader);
+    if (reader.isAhead) void this.settleAhead();
+    return {
+      applied: (generations, heldMs = 0) => this.onApplied(reader, generations, heldMs),
+      close: () => this.drop(reader),
+    };
+  }
+
+  /** The chunks of a whole map as it is now; undefined when there is no such keyspace. Encoded once for all who ask. */
+  async snapshotOf(keyspace: string, form: SnapshotForm): Promise<readonly SharedMessage[] | undefined> {
+    for (;;) {
+      const channel = this.channels.get(keyspace);
+      const ready = channel?.snapshot(form);
+      if (!channel || ready) return ready?.messages;
+      await new Promise<void>((resolve) => {
+        this.waiting.set(channel, [...(this.waiting.get(channel) ?? []), resolve]);
+        this.pacer.run();
       });
     }
-    const reader = new Reader(name, sink, this, known);
-    this.readers.set(reader, cut);
-    reader.pump();
-    if (reader.isAhead) void this.settleAhead();
-    return { applied: (generations) => this.onApplied(reader, generations), close: () => this.drop(reader) };
   }
 
   watchers(): WatcherView[] {
     return [...this.readers.keys()].map((reader) => ({
       name: reader.name,
       peer: reader.peer,
-      applied: [...reader.applied].map(([keyspace, generation]) => ({ keyspace, generation })),
+      applied: reader.applied(),
       behind: reader.behind,
     }));
+  }
+
+  convergence(): Convergence[] {
+    return [...this.channels].map(([keyspace, { map, lags }]) => {
+      const watching = [...this.readers.keys()].filter((r) => r.wants(keyspace));
+      const has = (applied: Generation | undefined) => applied && compareGenerations(applied, map.generation) >= 0;
+      return {
+        keyspace,
+        generation: map.generation,
+        watchers: watching.length,
+        converged: watching.filter((r) => has(r.appliedOf(keyspace))).length,
+        lagMs: lags.summary(),
+      };
+    });
   }
 
   /** Ends every stream: readers go to another replica and resume there. */
   close(): void {
     this.tick.cancel();
+    this.pacer.stop();
     const error = new CadastreError('UNAVAILABLE', 'this replica is stopping', { remedy: 'watch at another replica' });
     for (const [reader, cut] of [...this.readers]) {
       this.drop(reader);
       cut(error);
     }
+    for (const resolves of this.waiting.values()) for (const resolve of resolves) resolve();
+  }
+
+  private spreadMs(): number {
+    return Math.round((this.readers.size / RETURNS_PER_SECOND) * 1_000);
   }
 
   private replace(name: string, state: RegisterState): void {
@@ -132,48 +204,92 @@ export class WatchHub implements ReaderHost {
     else this.channels.set(name, new Channel(view.record.id, view.map, this.options.ringSize ?? 1_024));
   }
 
-  private sweep(): void {
-    if (this.sweeping) {
-      this.sweepAgain = true;
-      return;
-    }
-    this.sweeping = true;
-    this.slice([...this.readers.keys()], 0);
+  private startSweep(): void {
+    if (this.sweepAt < this.sweep.length) this.sweepAgain = true;
+    else this.renewSweep();
+    this.pacer.run();
   }
 
-  private slice(readers: readonly Reader[], from: number): void {
-    const end = Math.min(readers.length, from + SLICE);
-    for (let i = from; i < end; i += 1) readers[i]!.pump();
-    if (end < readers.length) {
-      this.options.clock.soon(() => this.slice(readers, end));
-      return;
-    }
-    this.sweeping = false;
-    if (!this.sweepAgain) return;
+  private renewSweep(): void {
+    this.sweep = [...this.readers.keys()];
+    this.sweepAt = 0;
     this.sweepAgain = false;
-    this.options.clock.soon(() => this.sweep());
   }
 
-  private onApplied(reader: Reader, known: readonly KeyspaceGeneration[]): void {
-    for (const { keyspace, generation } of known)
-      if (this.channels.has(keyspace)) reader.applied.set(keyspace, generation);
+  private sweepOne(): boolean {
+    if (this.sweepAt >= this.sweep.length && this.sweepAgain) this.renewSweep();
+    const reader = this.sweep[this.sweepAt];
+    if (!reader) return false;
+    this.sweepAt += 1;
+    reader.pump();
+    if (this.sweepAt === this.sweep.length) this.sweep = [];
+    return true;
+  }
+
+  private wakeOne(): boolean {
+    const reader = this.awake[this.awakeAt];
+    if (!reader) return false;
+    this.awakeAt += 1;
+    reader.pump();
+    if (this.awakeAt === this.awake.length) {
+      this.awake = [];
+      this.awakeAt = 0;
+    }
+    return true;
+  }
+
+  private markOne(): boolean {
+    const reader = this.owedMarks.pop();
+    reader?.requestMark();
+    return reader !== undefined;
+  }
+
+  private buildSome(): boolean {
+    for (const channel of this.channels.values()) {
+      const built = channel.build();
+      if (built === 'nothing') continue;
+      if (built === 'done') this.onBuilt(channel);
+      return true;
+    }
+    return false;
+  }
+
+  private onBuilt(channel: Channel): void {
+    const resolves = this.waiting.get(channel) ?? [];
+    this.waiting.delete(channel);
+    for (const resolve of resolves) resolve();
+    if (this.sweepAt < this.sweep.length) this.sweepAgain = true;
+    else this.renewSweep();
+  }
+
+  private onApplied(reader: Reader, known: readonly KeyspaceGeneration[], heldMs: number): void {
+    for (const { keyspace, generation } of known) {
+      const channel = this.channels.get(keyspace);
+      if (!channel) continue;
+      reader.onApplied(keyspace, generation);
+      const seenAt = channel.ring.seenAt(generation);
+      if (seenAt !== undefined) channel.lags.add(this.now() - heldMs - seenAt);
+    }
   }
 
   private drop(reader: Reader): void {
     reader.close();
-    this.readers.delete(reader);
+    if (this.readers.delete(reader)) this.peers.remove(reader.peer);
   }
 
   private onTick(): void {
     const { stalledMs = 30_000, progressMs = 5_000 } = this.options;
-    for (const [reader, cut] of [...this.readers]) {
+    const owed: Reader[] = [];
+    for (const [reader, cut] of this.readers) {
       if (reader.isStalled(stalledMs)) this.cutStalled(reader, cut, stalledMs);
       else if (reader.isAhead) void this.settleAhead();
-      else if (reader.isIdle(progressMs)) reader.requestMark();
+      else if (reader.isIdle(progressMs)) owed.push(reader);
     }
+    this.owedMarks = owed;
+    if (owed.length > 0) this.pacer.run();
   }
 
-  private cutStalled(reader: Reader, cut: (error: CadastreError) => void, stalledMs: number): void {
+  private cutStalled(reader: Reader, cut: Cut, stalledMs: number): void {
     this.options.logger.warn('a watcher takes nothing and is cut', { watcher: reader.name, peer: reader.peer });
     this.drop(reader);
     cut(
@@ -189,7 +305,10 @@ export class WatchHub implements ReaderHost {
     this.settling = true;
     try {
       await this.options.catchUp();
-      for (const reader of [...this.readers.keys()]) reader.settleAhead();
+      for (const [reader, cut] of [...this.readers]) {
+        const keyspace = reader.settleAhead();
+        if (keyspace !== undefined) this.refuseFuture(reader, cut, keyspace);
+      }
     } catch (error) {
       this.options.logger.debug('not sure yet whether watchers know more than the register', {
         reason: CadastreError.from(error).message,
@@ -197,6 +316,27 @@ export class WatchHub implements ReaderHost {
     } finally {
       this.settling = false;
     }
+  }
+
+  /** The incarnation rises whenever a register is restored; one that is lower than what is known is older, and nothing of it is sent (INV-2). */
+  private refuseFuture(reader: Reader, cut: Cut, keyspace: string): void {
+    this.options.logger.warn('a watcher knows a later incarnation of the register', {
+      watcher: reader.name,
+      peer: reader.peer,
+      keyspace,
+    });
+    this.drop(reader);
+    cut(
+      new CadastreError(
+        'FAILED_PRECONDITION',
+        `${keyspace}: the register here is of an older incarnation than the one known`,
+        {
+          field: 'subscribe.known',
+          remedy:
+            'raise the incarnation of a register that was restored from a backup, or watch the cluster that has the newer one',
+        },
+      ),
+    );
   }
 }
 
