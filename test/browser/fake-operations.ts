@@ -191,6 +191,12 @@ export class FakeOperations implements OperationsPort {
     if (act.action === 'pause') return this.become('paused', ['resume', 'cancel']);
     return this.become(act.action === 'reject' ? 'rejected' : 'cancelled', []);
   }
+  settings(): Wire.Settings {
+    return { repair: 'propose' };
+  }
+  changeSettings(): Promise<Wire.Settings> {
+    return Promise.resolve(this.settings());
+  }
   status(): Wire.StatusReply {
     return {
       clusterId: 'd68dec17b469d1bf',

@@ -35,6 +35,9 @@ export class OperatorCalls {
   getPlan = (id: string) => this.read<Wire.GetPlanRequest, Wire.Plan__Output>((p) => p.operator.GetPlan, { id });
   actOnPlan = (request: Wire.ActOnPlanRequest) =>
     this.change<Wire.ActOnPlanRequest, Wire.Plan__Output>((p) => p.operator.ActOnPlan, request);
+  getSettings = () => this.read<Wire.GetSettingsRequest, Wire.Settings__Output>((p) => p.operator.GetSettings, {});
+  changeSettings = (request: Wire.ChangeSettingsRequest) =>
+    this.change<Wire.ChangeSettingsRequest, Wire.Settings__Output>((p) => p.operator.ChangeSettings, request);
   status = () => this.read<Wire.StatusRequest, Wire.StatusReply__Output>((p) => p.operator.Status, {});
   locate = (request: Wire.LocateRequest) =>
     this.read<Wire.LocateRequest, Wire.LocateReply__Output>((p) => p.map.Locate, request);

@@ -37,6 +37,20 @@ describe('cadastre', () => {
     ],
   };
 
+  // Plan: throttle shows what holds, sets what is given, and names an amount that is none.
+  it('throttles', async () => {
+    expect((await cadastre('throttle')).out).toContain('no limit');
+    expect((await cadastre('throttle --node 50MB/s --reason busy')).out).toMatch(/a node +.*\/s/);
+    expect(fake.requests('changeSettings')[0]).toMatchObject({
+      nodeBytesPerSecond: 50_000_000,
+      actor: 'tester',
+      reason: 'busy',
+    });
+    expect((await cadastre('throttle --node fast')).err).toContain('INVALID_ARGUMENT: node: "fast" is no amount');
+    await cadastre('settings --repair auto --repair-grace 30s');
+    expect(fake.requests('changeSettings')[1]).toMatchObject({ repair: 'auto', repairGraceMs: 30_000 });
+  });
+
   it('makes and shows keyspaces', async () => {
     // Plan: create with defaults and flags, list, show with partitions, and a name that is taken; actor is the user of the system.
     expect((await cadastre('keyspace create orders --partitions 8 --rf 1')).out).toContain(

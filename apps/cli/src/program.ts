@@ -9,6 +9,7 @@ import { addLocateCommand } from './commands/locate.js';
 import { addNodeCommands } from './commands/node.js';
 import { addPlanCommands } from './commands/plan.js';
 import { addSchemeCommands } from './commands/scheme.js';
+import { addSettingsCommands } from './commands/settings.js';
 import { addUpCommand } from './commands/up.js';
 import type { Io } from './io.js';
 import { EXIT, type ExitCode } from './io.js';
@@ -25,6 +26,7 @@ const REGISTER = [
   addPlanCommands,
   addKvCommands,
   addSchemeCommands,
+  addSettingsCommands,
 ];
 
 /** Runs one command line. @returns 0 done, 1 error, 2 a plan is open */

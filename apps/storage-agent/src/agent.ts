@@ -29,6 +29,8 @@ import { ReplicaSet } from './replica-set.driver.js';
 import { Reporter } from './reporter.driver.js';
 import { Session } from './session.driver.js';
 import { sendSnapshot } from './snapshot-source.js';
+import type { TransferRates } from './byte-rate.js';
+import { ByteRate } from './byte-rate.js';
 import { BrokenLinks } from './broken-links.driver.js';
 
 const TICK_MS = 100;
@@ -63,6 +65,7 @@ class StorageAgent implements Agent {
   private readonly links: LeaderLinks;
   private readonly followers: FollowerStreams;
   private readonly fills: Fills;
+  private readonly rates: TransferRates;
   private readonly gate: Gate;
   private readonly kv: KvSurface;
   private readonly toOthers: LinkPool;
@@ -96,7 +99,8 @@ class StorageAgent implements Agent {
     const onLink = (node: string, up: boolean) => this.broken.onLink(node, up);
     this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas, onLink });
     this.followers = new FollowerStreams({ clock, logger, replica, replicas, onLink });
-    this.fills = new Fills({ ...common, peerOf });
+    this.rates = { out: new ByteRate(clock), in: new ByteRate(clock) };
+    this.fills = new Fills({ ...common, peerOf, in: this.rates.in });
     this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
     this.toOthers = new LinkPool({
       transport,
@@ -189,6 +193,7 @@ class StorageAgent implements Agent {
       engine: this.engine,
       replicas: this.replicas,
       fills: this.fills,
+      rates: this.rates,
       controlPlane,
       clock,
       logger,
@@ -217,7 +222,11 @@ class StorageAgent implements Agent {
         this.followers.handle(call),
       ) as never,
       snapshot: streaming((call: WritableCall<Wire.SnapshotRequest__Output, Wire.SnapshotFrame>) =>
-        sendSnapshot(call, this.replicas.get(keyOf(call.request)), this.engine),
+        sendSnapshot(call, this.replicas.get(keyOf(call.request)), {
+          engine: this.engine,
+          clock: this.clock,
+          out: this.rates.out,
+        }),
       ) as never,
     });
   }

@@ -1,15 +1,18 @@
 import { CadastreError } from '@cadastre/core';
 import type { Peer, Wire } from '@cadastre/contracts';
 import { fromServiceError } from '@cadastre/contracts';
-import type { StorageEngine } from '@cadastre/engine';
+import type { Pair, StorageEngine } from '@cadastre/engine';
 import type { Clock, Logger, Random } from '@cadastre/runtime';
 import { Backoff, delay } from '@cadastre/runtime';
+import type { ByteRate } from './byte-rate.js';
 import { checkFrame } from './frames.codec.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
 /** Bad frames that a copy gets over by going on after the last good key; then it starts anew. */
 const BAD_FRAMES_MAX = 5;
 const AT_ONCE = 4;
+/** Frames of a copy that may be on their way to the disk: one flush takes all that wait. */
+const STORING_MAX = 16;
 
 export interface FillProgress {
   readonly filledBytes: number;
@@ -22,6 +25,8 @@ export interface FillOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Of all copies into this node. */
+  readonly in: ByteRate;
   peerOf(node: string): Peer | undefined;
 }
 
@@ -30,6 +35,8 @@ class Fill {
   filledBytes = 0;
   totalBytes = 0;
   private badFrames = 0;
+  /** Frames on their way to the disk. */
+  private readonly storing: Promise<void>[] = [];
   private readonly backoff: Backoff;
 
   constructor(
@@ -88,6 +95,7 @@ class Fill {
       node: this.options.node,
       after: after ?? Buffer.alloc(0),
       resume: after !== undefined,
+      packed: true,
     });
     call.on('error', () => undefined); // one that comes after the reading has ended concerns nobody
     const abort = () => call.cancel();
@@ -103,17 +111,37 @@ class Fill {
         this.totalBytes = frame.totalBytes;
         const last = pairs.at(-1)?.[0];
         if (last) {
-          await this.options.engine.fillChunk(this.replica.id, pairs, last);
           after = last;
-          this.filledBytes += pairs.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+          await this.store(pairs, last);
         }
-        if (frame.last) return true;
+        if (frame.last) {
+          await this.stored();
+          return true;
+        }
       }
+      await this.stored();
       return false;
     } finally {
+      await this.stored();
       this.stop.signal.removeEventListener('abort', abort);
       call.cancel();
     }
+  }
+
+  /** Frames become durable in their order, a few at a time; reading waits while too many have not. */
+  private async store(pairs: readonly Pair[], last: Uint8Array): Promise<void> {
+    const bytes = pairs.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+    const done = this.options.engine.fillChunk(this.replica.id, pairs, last).then(() => {
+      this.filledBytes += bytes;
+    });
+    done.catch(() => undefined); // told by `stored`
+    this.storing.push(done);
+    await this.options.in.take(bytes, this.stop.signal);
+    if (this.storing.length >= STORING_MAX) await this.storing.shift();
+  }
+
+  private async stored(): Promise<void> {
+    for (const done of this.storing.splice(0)) await done;
   }
 
   private async begin(frame: Wire.SnapshotFrame__Output): Promise<void> {

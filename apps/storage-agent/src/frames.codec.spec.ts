@@ -1,8 +1,9 @@
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { CadastreError } from '@cadastre/core';
 import type { Pair } from '@cadastre/engine';
 import { crc32c } from './crc32c.js';
-import { checkFrame, frameCrc } from './frames.codec.js';
+import { checkFrame, frameCrc, packPairs } from './frames.codec.js';
 
 // Plan: the checksum against published values, then a good frame spoilt in each way that must be refused.
 const pairs: Pair[] = [
@@ -15,6 +16,8 @@ const frame = (change: object = {}, of = pairs) => ({
   index: 2,
   last: false,
   epochAtSeq: '1',
+  packed: Buffer.alloc(0),
+  packedCrc32: 0,
   entries: of.map(([key, value]) => ({ key: Buffer.from(key), value: Buffer.from(value) })),
   crc32c: frameCrc(of),
   ...change,
@@ -38,7 +41,20 @@ describe('snapshot frames', () => {
     );
   });
 
+  const packed = (bytes = packPairs(pairs)) => frame({ entries: [], packed: bytes, packedCrc32: crc32(bytes) });
+
+  it('gives the pairs of a packed frame', () => {
+    const read = checkFrame(packed(), 2, undefined).map((pair) => pair.map((part) => Buffer.from(part).toString()));
+    expect(read).toEqual([
+      ['a', '1'],
+      ['b', ''],
+    ]);
+  });
+
   it.each([
+    ['packed and cut short', packed(packPairs(pairs).subarray(0, 7)), 2, undefined],
+    ['packed with a flipped bit', { ...packed(), packedCrc32: crc32(packPairs(pairs)) ^ 1 }, 2, undefined],
+    ['with its pairs twice', frame({ packed: packPairs(pairs) }), 2, undefined],
     ['out of its place', frame(), 3, undefined],
     ['with a flipped bit', frame({ crc32c: frameCrc(pairs) ^ 1 }), 2, undefined],
     ['with keys out of order', frame({}, [...pairs].reverse()), 2, undefined],

@@ -6,6 +6,7 @@ import type {
   ReplicaAction,
   ReplicaEvent,
   ReplicatedEntry,
+  WriteLatency,
   WriteOutcome,
 } from '@cadastre/core';
 import { CadastreError, leaderOf, ReplicaMachine } from '@cadastre/core';
@@ -18,6 +19,8 @@ import { keyOf, type PartitionKey } from './partition-key.js';
 const APPLY_STRIDE = 1000;
 /** Entries of the log that are read again at start: enough to recognise retries and to compare logs. */
 const REREAD_ENTRIES = 8192;
+/** Of the newest write in the moving average. */
+const LATENCY_WEIGHT = 0.1;
 const READ_STRIDE = { maxEntries: 1000, maxBytes: 4 * 1024 * 1024 };
 
 export type ChangeAction = Extract<ReplicaAction, { type: 'change-in-sync' }>;
@@ -54,6 +57,7 @@ export class ReplicaDriver {
   private busy = false;
   private closed = false;
   private leadAskedAt: number | undefined;
+  private measured: { readonly recentMs: number; readonly at: number } | undefined;
 
   constructor(
     readonly id: PartitionId,
@@ -138,9 +142,26 @@ export class ReplicaDriver {
       if (this.closed) return resolve({ kind: 'not-leader' });
       const token = this.nextToken;
       this.nextToken += 1;
-      this.calls.set(token, resolve);
+      const sentAt = this.around.clock.monotonicMs();
+      this.calls.set(token, (outcome) => {
+        this.measure(sentAt);
+        resolve(outcome);
+      });
       return this.dispatch({ type: 'write', token, requestId, ops });
     });
+  }
+
+  private measure(sentAt: number): void {
+    const now = this.around.clock.monotonicMs();
+    const took = now - sentAt;
+    const before = this.measured?.recentMs ?? took;
+    this.measured = { recentMs: before + (took - before) * LATENCY_WEIGHT, at: now };
+  }
+
+  /** Of writes as this leader sees them; undefined before the first. */
+  get writeLatency(): WriteLatency | undefined {
+    const { measured } = this;
+    return measured && { recentMs: measured.recentMs, ageMs: this.around.clock.monotonicMs() - measured.at };
   }
 
   /** Resolves when phase or epoch change, or after `timeoutMs`. */

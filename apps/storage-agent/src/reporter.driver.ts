@@ -4,6 +4,7 @@ import type { Peer, Wire } from '@cadastre/contracts';
 import { callUnary, encodeKnown, requireGeneration } from '@cadastre/contracts';
 import type { PartitionId, StorageEngine } from '@cadastre/engine';
 import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
+import type { TransferRates } from './byte-rate.js';
 import type { ControlPlane } from './control-plane.js';
 import type { Fills } from './fill.driver.js';
 import type { ReplicaDriver } from './replica.driver.js';
@@ -25,6 +26,7 @@ export interface ReporterOptions {
   readonly controlPlane: ControlPlane;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly rates: TransferRates;
   applied(): KeyspaceGeneration[];
   /** Resolves when the maps held now are on disk. */
   mapsSaved(): Promise<void>;
@@ -84,6 +86,7 @@ export class Reporter {
         { deadlineMs: DEADLINE_MS },
       );
       this.failing.delete(address);
+      if (reply.pace) this.setRates(reply.pace);
       for (const grant of reply.purge) this.purge(grant, requireGeneration(grant.generation));
     } catch (error) {
       if (!this.failing.has(address))
@@ -96,6 +99,11 @@ export class Reporter {
     } finally {
       this.busy.delete(address);
     }
+  }
+
+  private setRates(pace: Wire.TransferPace__Output): void {
+    this.options.rates.out.set(pace.out);
+    this.options.rates.in.set(pace.in);
   }
 
   /**

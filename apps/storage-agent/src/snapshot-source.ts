@@ -1,7 +1,11 @@
+import { crc32 } from 'node:zlib';
 import type { WritableCall, Wire } from '@cadastre/contracts';
-import { CadastreError } from '@cadastre/core';
+import type { PaceState } from '@cadastre/core';
+import { CadastreError, decidePace, newPace } from '@cadastre/core';
 import type { Pair, Snapshot, StorageEngine } from '@cadastre/engine';
-import { frameCrc } from './frames.codec.js';
+import type { Clock, MonotonicMs } from '@cadastre/runtime';
+import { ByteRate } from './byte-rate.js';
+import { frameCrc, packPairs } from './frames.codec.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
 const FRAME_BYTES = 256 * 1024;
@@ -22,12 +26,20 @@ const room = (call: Call): Promise<void> =>
     call.on('close', done);
   });
 
-/** Sends a copy of a partition that this node leads. @throws CadastreError FAILED_PRECONDITION when it does not */
+export interface SnapshotSourceOptions {
+  readonly engine: StorageEngine;
+  readonly clock: Clock;
+  /** Of all copies out of this node. */
+  readonly out: ByteRate;
+}
+
+/** Sends a copy of a partition that this node leads, as fast as the limits and the partition's own clients allow. @throws CadastreError FAILED_PRECONDITION when it does not */
 export const sendSnapshot = async (
   call: Call,
   replica: ReplicaDriver | undefined,
-  engine: StorageEngine,
+  options: SnapshotSourceOptions,
 ): Promise<void> => {
+  const { engine } = options;
   const { request } = call;
   // Only a sealed leader has applied all that was ever committed: a copy resumed here never goes back behind where it began.
   if (!replica || replica.machine.phase !== 'serving' || replica.machine.record?.epoch !== request.epoch) {
@@ -42,29 +54,65 @@ export const sendSnapshot = async (
     request.resume && request.after.length > 0 ? { afterKey: request.after } : {},
   );
   try {
-    await sendFrames(call, replica, snapshot);
+    await sendFrames(call, replica, snapshot, options);
   } finally {
     snapshot.close();
   }
 };
 
-const sendFrames = async (call: Call, replica: ReplicaDriver, snapshot: Snapshot): Promise<void> => {
+/** Holds the copy back for the partition's own clients. */
+class Courtesy {
+  private pace: PaceState;
+  private readonly rate: ByteRate;
+  private readonly startedAt: MonotonicMs;
+  private sent = 0;
+
+  constructor(
+    private readonly replica: ReplicaDriver,
+    private readonly clock: Clock,
+  ) {
+    this.startedAt = clock.monotonicMs();
+    this.rate = new ByteRate(clock);
+    this.pace = newPace(replica.writeLatency, this.startedAt);
+  }
+
+  async take(bytes: number): Promise<void> {
+    this.sent += bytes;
+    const now = this.clock.monotonicMs();
+    const perSecond = (this.sent * 1000) / Math.max(1, now - this.startedAt);
+    const pace = decidePace(this.pace, this.replica.writeLatency, perSecond, now);
+    if (pace.rate !== this.pace.rate) this.rate.set(pace.rate ?? 0);
+    this.pace = pace;
+    await this.rate.take(bytes);
+  }
+}
+
+const sendFrames = async (
+  call: Call,
+  replica: ReplicaDriver,
+  snapshot: Snapshot,
+  { clock, out }: SnapshotSourceOptions,
+): Promise<void> => {
+  const courtesy = new Courtesy(replica, clock);
   const base = replica.machine.copyBase(snapshot.seq, snapshot.epoch);
   replica.dispatch({ type: 'copying', to: call.request.node, seq: base.seq });
   let index = 0;
   const send = async (pairs: readonly Pair[], last: boolean) => {
-    const entries = pairs.map(([key, value]) => ({ key, value }));
+    const packed = call.request.packed ? packPairs(pairs) : undefined;
     const more = call.write({
       seq: base.seq,
       totalBytes: snapshot.sizeBytes,
       index,
-      entries,
-      crc32c: frameCrc(pairs),
+      ...(packed
+        ? { packed, packedCrc32: crc32(packed) }
+        : { entries: pairs.map(([key, value]) => ({ key, value })), crc32c: frameCrc(pairs) }),
       last,
       epochAtSeq: String(base.epoch),
     });
     index += 1;
     if (!more && !call.cancelled) await room(call);
+    const bytes = packed?.length ?? pairs.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+    await Promise.all([out.take(bytes), courtesy.take(bytes)]);
   };
   for await (const { pairs } of snapshot.chunks({ maxBytes: FRAME_BYTES })) {
     if (call.cancelled) return;

@@ -35,5 +35,6 @@ export * from './planning/simulate/index.js';
 export * from './planning/stale.js';
 export * from './migration/move-phase.js';
 export * from './migration/move.machine.js';
+export * from './migration/pace.machine.js';
 export * from './migration/plan.machine.js';
 export * from './replication/index.js';

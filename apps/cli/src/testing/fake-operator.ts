@@ -15,6 +15,8 @@ import {
   unary,
 } from '@cadastre/contracts';
 
+const SETTINGS: Wire.Settings = { repair: 'propose', repairGraceMs: 600_000 };
+
 /** Test-only: a control plane and a storage agent in one process, with just enough behind them for the command line. */
 export class FakeOperator {
   readonly keyspaces = new Map<string, Wire.KeyspaceSpec__Output>();
@@ -54,6 +56,11 @@ export class FakeOperator {
         for (const plan of this.watched) call.write(plan);
         call.end();
       }) as never,
+      GetSettings: this.on('getSettings', () => SETTINGS),
+      ChangeSettings: this.on<Wire.ChangeSettingsRequest__Output>('changeSettings', ({ nodeBytesPerSecond = 0 }) => ({
+        ...SETTINGS,
+        nodeBytesPerSecond,
+      })),
       Status: this.on('status', () => ({
         clusterId: 'c1',
         active: 'cp1',

@@ -2,14 +2,23 @@ import type { DetectorOptions, Generation, PartitionRecord } from '@cadastre/cor
 import { CadastreError, growInSync, inSyncOf, leaderOf, nextGeneration, replicaOn, shrinkInSync } from '@cadastre/core';
 import { type Clock, type Logger, type Random, delay } from '@cadastre/runtime';
 import type { Mandate, Part, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
-import { compare, controllerCodec, Election, join, keys, partitionsPart, requireKeyspace } from '@cadastre/store';
+import {
+  compare,
+  controllerCodec,
+  Election,
+  join,
+  keys,
+  partitionsPart,
+  requireKeyspace,
+  settingsOf,
+} from '@cadastre/store';
 import { Executor } from './executor.js';
 import { EtcdLeader } from './etcd-leader.driver.js';
 import { Failover } from './failover.driver.js';
 import { LeaderReturnDriver } from './leader-return.driver.js';
 import type { Observed } from './observed.js';
 import { PurgeBook } from './purge-book.js';
-import type { ControllerPort, PurgeGrant } from './ports.js';
+import type { ControllerPort, PurgeGrant, TransferPace } from './ports.js';
 import type { Prober } from './prober.js';
 import type { AgentReport, ChangeInSyncCommand } from './reports.js';
 import { Suspicions } from './suspicions.driver.js';
@@ -71,7 +80,7 @@ export class Controller implements ControllerPort {
       onElected: (mandate) => this.onElected(mandate),
       onDeposed: (reason) => this.onDeposed(reason),
     });
-    this.purges = new PurgeBook(observed);
+    this.purges = new PurgeBook(observed, clock);
     this.executor = new Executor({
       register,
       observed,
@@ -101,6 +110,15 @@ export class Controller implements ControllerPort {
     this.kick();
     await this.loop;
     await this.election.close();
+  }
+
+  /** The cluster's limit is shared by those who take in copies; each replica says the same within a report's time. */
+  pace(_node: string): TransferPace {
+    const { observed, register } = this.options;
+    const { nodeBytesPerSecond: node, clusterBytesPerSecond: cluster } = settingsOf(register.state);
+    const share = Math.floor(cluster / Math.max(1, observed.fillingNodes));
+    const both = node > 0 && share > 0 ? Math.min(node, share) : node || share;
+    return { out: node, in: both };
   }
 
   /** A hint of what may be dead; heard only by the active one. */

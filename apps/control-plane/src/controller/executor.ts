@@ -31,6 +31,7 @@ import {
   planHeadPart,
   requireKeyspace,
   requirePlan,
+  settingsOf,
 } from '@cadastre/store';
 import type { Observed } from './observed.js';
 import { isConnected, nodeState, plannerNodes } from './world.js';
@@ -237,13 +238,12 @@ export class Executor {
     }
   }
 
-  /** A copy that is kept on purpose, because fewer are in sync than wanted, does not hold the plan up. */
+  /** A copy that is kept on purpose, for its time in quarantine or because fewer are in sync than wanted, does not hold the plan up. */
   private isPurged(state: RegisterState, move: PlanMove, keptAsSpare: boolean): boolean {
     if (move.from === '' || keptAsSpare || !isConnected(state, move.from)) return true;
-    return (
-      this.options.observed.has(move.from) &&
-      this.options.observed.replica(move.from, move.keyspace, move.partition) === undefined
-    );
+    if (!this.options.observed.has(move.from)) return false;
+    const left = this.options.observed.replica(move.from, move.keyspace, move.partition);
+    return left === undefined || (left.phase === 'quarantined' && settingsOf(state).quarantineMs > 0);
   }
 
   private agentsApplied(state: RegisterState, move: PlanMove, before: MoveRecord | undefined): boolean {

@@ -8,6 +8,7 @@ interface Seen {
   readonly at: MonotonicMs;
   /** Latest of each replica, by `keyspace/partition`. */
   readonly replicas: ReadonlyMap<string, ReplicaReport>;
+  readonly fills: boolean;
 }
 
 const at = (keyspace: string, partition: number): string => `${keyspace}/${partition}`;
@@ -18,7 +19,8 @@ export class Observed {
 
   take(report: AgentReport, now: MonotonicMs): void {
     const replicas = new Map(report.replicas.map((r) => [at(r.keyspace, r.partition), r]));
-    this.nodes.set(report.node, { report, at: now, replicas });
+    const fills = report.replicas.some((r) => r.phase === 'filling');
+    this.nodes.set(report.node, { report, at: now, replicas, fills });
   }
 
   forget(node: string): void {
@@ -36,6 +38,13 @@ export class Observed {
   /** When the node last reported here; undefined when it never has. */
   heardAt(node: string): MonotonicMs | undefined {
     return this.nodes.get(node)?.at;
+  }
+
+  /** Nodes that take in a copy at present. */
+  get fillingNodes(): number {
+    let count = 0;
+    for (const { fills } of this.nodes.values()) if (fills) count += 1;
+    return count;
   }
 
   has(node: string): boolean {

@@ -7,6 +7,8 @@ export interface ControllerPort {
   readonly active: boolean;
   /** @throws CadastreError NOT_ACTIVE with the address of the active one */
   report(report: AgentReport): PurgeGrant[];
+  /** How fast copies may flow out of a node and into it now. */
+  pace(node: string): TransferPace;
   /** A hint; only the active one heeds it. */
   suspect(by: string, suspicions: readonly { readonly node: string; readonly why: string }[]): void;
   /** @throws CadastreError NOT_ACTIVE, NOT_OWNER (record newer than the leader's) */
@@ -17,4 +19,10 @@ export interface PurgeGrant {
   readonly keyspace: string;
   readonly partition: number;
   readonly generation: Generation;
+}
+
+/** Bytes a second; 0 for no limit. */
+export interface TransferPace {
+  readonly out: number;
+  readonly in: number;
 }

@@ -14,6 +14,7 @@ export class ControllerSlot implements ControllerPort {
   }
 
   readonly report: ControllerPort['report'] = (report) => this.required().report(report);
+  readonly pace: ControllerPort['pace'] = (node) => this.required().pace(node);
   readonly suspect: ControllerPort['suspect'] = (by, suspicions) => this.controller?.suspect(by, suspicions);
   readonly changeInSync: ControllerPort['changeInSync'] = async (command) => this.required().changeInSync(command);
 

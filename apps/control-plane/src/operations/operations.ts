@@ -32,6 +32,8 @@ import { plannerNodes } from '../controller/world.js';
 import type { Observed } from '../controller/observed.js';
 import { healthOf } from './health.js';
 import type { Act, ActOnPlan, OperationsPort } from './ports.js';
+import type { SettingsChange } from './settings.js';
+import { changeSettings, settingsView } from './settings.js';
 import { countsByNode, hasEnded, keyspaceView, nodeView, planView } from './views.js';
 
 export interface OperationsOptions {
@@ -331,6 +333,14 @@ export class Operations implements OperationsPort {
   private moved(head: PlanHead, state: PlanState, actor: string, what: string): PlanHead {
     const event: PlanEvent = { atMs: Math.round(this.options.clock.wallMs()), actor, what };
     return { ...head, state, events: [...head.events, event] };
+  }
+
+  settings(): Wire.Settings {
+    return settingsView(this.state);
+  }
+
+  changeSettings(change: SettingsChange, act: Act): Promise<Wire.Settings> {
+    return changeSettings(this.options.register, change, act);
   }
 
   status(): Wire.StatusReply {

@@ -1,5 +1,6 @@
 import type { KeyspaceSpec } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
+import type { SettingsChange } from './settings.js';
 
 export interface Act {
   /** Who; "unknown" is refused for verbs that change something. */
@@ -26,5 +27,7 @@ export interface OperationsPort {
   /** `id` may be a unique beginning, or "latest". With live progress of each move. */
   getPlan(id: string): Wire.Plan;
   actOnPlan(act: ActOnPlan): Promise<Wire.Plan>;
+  settings(): Wire.Settings;
+  changeSettings(change: SettingsChange, act: Act): Promise<Wire.Settings>;
   status(): Wire.StatusReply;
 }

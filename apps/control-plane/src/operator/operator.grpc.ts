@@ -1,6 +1,7 @@
 import type { Wire, WritableCall } from '@cadastre/contracts';
 import { decodeSpec, streaming, unary } from '@cadastre/contracts';
 import type { Act, OperationsPort } from '../operations/ports.js';
+import type { SettingsChange } from '../operations/settings.js';
 import type { PlanWatches } from './plan-watches.js';
 
 export interface OperatorHandlerOptions {
@@ -12,6 +13,14 @@ type PlanCall = WritableCall<Wire.GetPlanRequest__Output, Wire.Plan>;
 
 const actOf = ({ actor, reason = '' }: { readonly actor: string; readonly reason?: string }): Act =>
   reason === '' ? { actor } : { actor, reason };
+
+const settingsChangeOf = (r: Wire.ChangeSettingsRequest__Output): SettingsChange => ({
+  ...(r.repair !== undefined && { repair: r.repair }),
+  ...(r.repairGraceMs !== undefined && { repairGraceMs: r.repairGraceMs }),
+  ...(r.nodeBytesPerSecond !== undefined && { nodeBytesPerSecond: r.nodeBytesPerSecond }),
+  ...(r.clusterBytesPerSecond !== undefined && { clusterBytesPerSecond: r.clusterBytesPerSecond }),
+  ...(r.quarantineMs !== undefined && { quarantineMs: r.quarantineMs }),
+});
 
 export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOptions) => ({
   CreateKeyspace: unary<Wire.CreateKeyspaceRequest__Output, Wire.Keyspace>((r) =>
@@ -34,5 +43,9 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
     operations.actOnPlan({ id: r.id, action: r.action, ...actOf(r), ...(r.digest !== '' && { digest: r.digest }) }),
   ),
   WatchPlan: streaming((call: PlanCall) => planWatches.serve(call)),
+  GetSettings: unary<Wire.GetSettingsRequest__Output, Wire.Settings>(() => operations.settings()),
+  ChangeSettings: unary<Wire.ChangeSettingsRequest__Output, Wire.Settings>((r) =>
+    operations.changeSettings(settingsChangeOf(r), actOf(r)),
+  ),
   Status: unary<Wire.StatusRequest__Output, Wire.StatusReply>(() => operations.status()),
 });

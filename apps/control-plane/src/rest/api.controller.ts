@@ -8,12 +8,26 @@ import type { EventStream } from './event-stream.js';
 import { openApiDocument } from './openapi.js';
 import * as schemas from './schemas.js';
 import { EVENTS, OPERATIONS } from './tokens.js';
-import { keyspaceJson, nodeJson, partitionPageJson, planJson, specOf, statusJson } from './views.codec.js';
+import {
+  keyspaceJson,
+  nodeJson,
+  partitionPageJson,
+  planJson,
+  settingsJson,
+  specOf,
+  statusJson,
+} from './views.codec.js';
 
 type Output<Schema extends z.ZodType> = z.output<Schema>;
 
 const actOf = ({ actor, reason }: { readonly actor: string; readonly reason?: string | undefined }): Act =>
   reason === undefined ? { actor } : { actor, reason };
+
+/** Without what was left out. */
+const given = <T extends object>(change: T) =>
+  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 
 const PLAN_ACTIONS: readonly string[] = ['approve', 'reject', 'pause', 'resume', 'cancel'];
 
@@ -52,6 +66,18 @@ export class ApiController {
     @Body(new CheckPipe(schemas.CreateKeyspaceRequest)) body: Output<typeof schemas.CreateKeyspaceRequest>,
   ) {
     return keyspaceJson(await this.operations.createKeyspace(specOf(body), actOf(body)));
+  }
+
+  @Get('settings')
+  settings() {
+    return settingsJson(this.operations.settings());
+  }
+
+  @Post('settings')
+  @HttpCode(200)
+  async changeSettings(@Body(new CheckPipe(schemas.SettingsRequest)) body: Output<typeof schemas.SettingsRequest>) {
+    const { actor, reason, ...change } = body;
+    return settingsJson(await this.operations.changeSettings(given(change), actOf({ actor, reason })));
   }
 
   @Get('nodes')

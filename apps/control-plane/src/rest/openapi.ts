@@ -62,6 +62,21 @@ export const ROUTES: readonly Route[] = [
     query: schemas.PageQuery,
     reply: schemas.PartitionPage,
   },
+  {
+    method: 'get',
+    path: '/api/v1/settings',
+    id: 'getSettings',
+    summary: 'How much automation may do, and how fast data may move',
+    reply: schemas.Settings,
+  },
+  {
+    method: 'post',
+    path: '/api/v1/settings',
+    id: 'changeSettings',
+    summary: 'Change settings; they take effect at once, on running moves too',
+    body: schemas.SettingsRequest,
+    reply: schemas.Settings,
+  },
   { method: 'get', path: '/api/v1/nodes', id: 'listNodes', summary: 'All nodes', reply: schemas.NodeList },
   {
     method: 'post',

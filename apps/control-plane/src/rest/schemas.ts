@@ -247,6 +247,21 @@ export const CreateKeyspaceRequest = KeyspaceSpec.extend({ actor, reason }).meta
 export const DrainRequest = z
   .strictObject({ actor, reason, undo: z.boolean().default(false) })
   .meta({ id: 'DrainRequest' });
+const settings = {
+  repair: z
+    .enum(['auto', 'propose', 'off'])
+    .meta({ description: 'What becomes of a copy that is lost for longer than the grace.' }),
+  repairGraceMs: count,
+  nodeBytesPerSecond: count.meta({ description: 'Of copies out of one node and into one; 0 for no limit.' }),
+  clusterBytesPerSecond: count.meta({ description: 'Of all copies together; 0 for no limit.' }),
+  quarantineMs: count.meta({ description: 'A copy that was moved away is kept so long before it is purged.' }),
+};
+export const Settings = z.strictObject(settings).meta({ id: 'Settings' });
+export const SettingsRequest = z
+  .strictObject(settings)
+  .partial()
+  .extend({ actor, reason })
+  .meta({ id: 'SettingsRequest', description: 'Sets what is given, leaves the rest; takes effect at once.' });
 export const ProposeRequest = z
   .strictObject({ actor, reason, keyspaces: z.array(name).max(1_000).default([]).meta({ description: 'None: all.' }) })
   .meta({ id: 'ProposeRequest' });

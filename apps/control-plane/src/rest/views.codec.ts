@@ -81,6 +81,14 @@ export const nodeJson = (wire: Wire.Node): NodeJson => ({
   allowedActions: wire.allowedActions ?? [],
 });
 
+export const settingsJson = (wire: Wire.Settings): z.output<typeof schemas.Settings> => ({
+  repair: text(wire.repair) as z.output<typeof schemas.Settings>['repair'],
+  repairGraceMs: number(wire.repairGraceMs),
+  nodeBytesPerSecond: number(wire.nodeBytesPerSecond),
+  clusterBytesPerSecond: number(wire.clusterBytesPerSecond),
+  quarantineMs: number(wire.quarantineMs),
+});
+
 const moveJson = (wire: Wire.PlanMove): PlanJson['moves'][number] => ({
   index: number(wire.index),
   step: number(wire.step),

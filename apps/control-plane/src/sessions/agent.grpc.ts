@@ -37,6 +37,7 @@ export const agentHandlers = (options: AgentHandlerOptions) => ({
   Session: streaming((call: SessionCall) => options.streams.serve(call)),
   Report: unary<Wire.ReportRequest__Output, Wire.ReportReply>((request) => ({
     purge: options.controller.report(decodeReport(request)).map((grant) => ({ ...grant })),
+    pace: options.controller.pace(request.node),
   })),
   ChangeInSync: unary<Wire.ChangeInSyncRequest__Output, Wire.ChangeInSyncReply>(async (request) => {
     const { record, generation } = await options.controller.changeInSync(decodeChangeInSync(request));

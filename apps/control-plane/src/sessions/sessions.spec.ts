@@ -46,6 +46,7 @@ const openReplica = async (): Promise<Replica> => {
       return [{ keyspace: 'orders', partition: 3, generation: { incarnation: 1, number: 4 } }];
     },
     suspect: () => undefined,
+    pace: () => ({ out: 0, in: 0 }),
     changeInSync: () =>
       Promise.reject(new CadastreError('NOT_ACTIVE', 'not active', { info: { activeAddress: '127.0.0.1:9' } })),
   };
