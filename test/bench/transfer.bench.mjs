@@ -119,7 +119,7 @@ async function serveBare() {
 }
 
 /** Two real agents under a control plane that is the test's table. */
-async function handOffRate(folder, round) {
+async function handOffRate(folder, number) {
   const plane = await new (await fakeControlPlane())().start();
   const agents = [];
   try {
@@ -128,7 +128,7 @@ async function handOffRate(folder, round) {
     const record = newRecord(0, ['n1']);
     plane.createKeyspace(spec, [record]);
     await until(() => plane.reports.get('n1/0')?.phase === 'serving');
-    agents.push(await startAgent('n2', join(folder, `n2-${round}`), plane.address));
+    agents.push(await startAgent('n2', join(folder, `n2-${number}`), plane.address));
     await until(() => plane.nodes.has('n2'));
     const { bytes } = plane.reports.get('n1/0');
     const began = performance.now();
@@ -138,7 +138,7 @@ async function handOffRate(folder, round) {
   } finally {
     await Promise.all(agents.map((a) => a.end(process.env.CADASTRE_NODE_ARGS ? 'SIGTERM' : 'SIGKILL')));
     plane.cut();
-    rmSync(join(folder, `n2-${round}`), { recursive: true, force: true });
+    rmSync(join(folder, `n2-${number}`), { recursive: true, force: true });
   }
 }
 
