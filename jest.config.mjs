@@ -15,7 +15,7 @@ const common = {
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
     '^@cadastre/(core|runtime|contracts|store|engine|client|service-kit|testkit)$': '<rootDir>/libs/$1/src/index.ts',
-    '^@cadastre/(control-plane|storage-agent|cli)$': '<rootDir>/apps/$1/src/index.ts',
+    '^@cadastre/(control-plane|storage-agent|router|cli)$': '<rootDir>/apps/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],

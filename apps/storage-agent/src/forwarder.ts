@@ -1,6 +1,7 @@
 import type { KeyspaceMap } from '@cadastre/core';
-import { CadastreError, invalid, printable } from '@cadastre/core';
+import { CadastreError, printable } from '@cadastre/core';
 import type { LinkPool } from '@cadastre/client';
+import { placeOf } from '@cadastre/client';
 import type { KvCaller, KvReply, KvServe, OwnerInfo, ReceivedOp, Wire } from '@cadastre/contracts';
 import { isAnswer } from '@cadastre/contracts';
 import type { Clock } from '@cadastre/runtime';
@@ -83,20 +84,6 @@ export class Forwarder {
     return { kind: op.kind, request: { ...op.request, target: place } } as ReceivedOp;
   }
 }
-
-const placeOf = (op: ReceivedOp, map: KeyspaceMap): number => {
-  if (op.kind === 'scan')
-    throw invalid('target.by_key', 'cannot place a scan, which has no key', 'name the partition, or ask a router');
-  if (op.kind !== 'batch') return map.partitionOf(op.request.key);
-  const places = new Set(op.request.ops.map(({ key }) => map.partitionOf(key)));
-  if (places.size > 1)
-    throw invalid(
-      'ops',
-      `belong to ${places.size} partitions`,
-      'send a batch of one partition; through a smart client it is split',
-    );
-  return [...places][0] ?? 0;
-};
 
 const ownerOf = (error: unknown): OwnerInfo | undefined =>
   error instanceof CadastreError && error.code === 'NOT_OWNER' ? (error.info as OwnerInfo | undefined) : undefined;

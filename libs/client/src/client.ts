@@ -1,5 +1,6 @@
 import type { KeyspaceMap } from '@cadastre/core';
 import { CadastreError, printable } from '@cadastre/core';
+import type { KvKind, KvReplies, ReceivedOp } from '@cadastre/contracts';
 import type { CachedMaps } from './cache-file.js';
 import { CacheWriter, readCache } from './cache-file.js';
 import { KeyspaceClient } from './keyspace-client.js';
@@ -9,6 +10,8 @@ import { MapFollower } from './map-follower.js';
 import type { ClientOptions, CompiledOptions } from './options.js';
 import { compileOptions } from './options.js';
 import { LinkPool } from './link/link-pool.js';
+import type { RelayOptions } from './relay.js';
+import { Relay } from './relay.js';
 import type { ClientCounters, RequestOptions } from './router.js';
 import { Router } from './router.js';
 import type { ClientListener, Gauges } from './telemetry.js';
@@ -35,6 +38,7 @@ export class CadastreClient {
   private readonly links: LinkPool;
   private readonly telemetry: Telemetry;
   private readonly router: Router;
+  private readonly relay: Relay;
   private readonly cache: CacheWriter | undefined;
   private readonly keyspaces = new Map<string, KeyspaceClient>();
 
@@ -52,6 +56,12 @@ export class CadastreClient {
       onClose: (address) => this.telemetry.event({ kind: 'channel-closed', address }),
     });
     this.router = new Router(this.follower, this.links, options, this.telemetry);
+    this.relay = new Relay({
+      router: this.router,
+      current: (keyspace) => this.follower.current(keyspace),
+      mapOf: this.mapOf.bind(this),
+      nextRequestId: this.nextRequestId.bind(this),
+    });
     this.cache = cacheFile === undefined ? undefined : new CacheWriter(cacheFile, () => this.cached(), clock, logger);
     this.follower.onChange(() => this.links.mapChanged());
   }
@@ -83,6 +93,11 @@ export class CadastreClient {
     const made = new KeyspaceClient(name, host);
     this.keyspaces.set(name, made);
     return made;
+  }
+
+  /** For routers: a request that somebody else has put into words, brought to its leader as one of this client's own. */
+  ask(op: ReceivedOp, options: RelayOptions = {}): Promise<KvReplies[KvKind]> {
+    return this.relay.ask(op, options);
   }
 
   /** The map as this client knows it now. */

@@ -10,6 +10,8 @@ export { LinkPool, type LinkPoolOptions } from './link/link-pool.js';
 export { type LinkLimits, NodeLink, type SendLimits } from './link/node-link.js';
 export { Gate, type Entry } from './merge.js';
 export type { ClientOptions } from './options.js';
+export { placeOf } from './place.js';
+export type { RelayOptions } from './relay.js';
 export type { RequestOptions, TriedInfo } from './router.js';
 export type { ScanOptions } from './scan.js';
 export type { ClientEvent, ClientListener, MeterLike } from './telemetry.js';

@@ -19,6 +19,8 @@ export const PIPELINE_LIMITS = {
 
 /** What a handler is told of who asks; the part that handlers of unary calls use too. */
 export interface KvCaller {
+  /** The stream on which it came; requests of one stream take turns with those of others. */
+  readonly stream?: object | undefined;
   /** Milliseconds since 1970. */
   getDeadline(): Date | number;
   /** The caller has cancelled the request, or is gone. */
@@ -38,6 +40,7 @@ class FramedCaller implements KvCaller {
   private listeners: (() => void)[] | undefined;
 
   constructor(
+    readonly stream: object,
     private readonly deadlineMs: number,
     readonly dueAt: MonotonicMs,
   ) {}
@@ -153,7 +156,7 @@ class FrameStream {
   private serve(op: ReceivedRequest): void {
     const { clock } = this.options;
     const timeoutMs = op.timeoutMs === 0 ? PIPELINE_LIMITS.defaultTimeoutMs : op.timeoutMs;
-    const caller = new FramedCaller(clock.wallMs() + timeoutMs, clock.monotonicMs() + timeoutMs);
+    const caller = new FramedCaller(this, clock.wallMs() + timeoutMs, clock.monotonicMs() + timeoutMs);
     try {
       const reply = this.options.serve(op, caller);
       if (reply instanceof Promise) this.wait(op, caller, reply);

@@ -1,0 +1,54 @@
+import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
+import { z } from 'zod';
+import type { RouterConfig } from './router.js';
+
+const address = (field: string) =>
+  z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s,]+):\d{1,5}$/, `${field} is host:port`)
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'the port is at most 65535');
+
+const schema = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is 1 to 63 of a-z, 0-9 and -')
+    .default('router'),
+  listen: address('it').default('127.0.0.1:0'),
+  controlPlane: z
+    .array(z.string())
+    .transform((items) => items.flatMap((item) => item.split(',')))
+    .pipe(z.array(address('each')).min(1)),
+  cacheFile: z.string().min(1, 'names a file').optional(),
+  label: z.array(z.string().regex(/^[a-z0-9]([a-z0-9./-]*[a-z0-9])?=[^=\s]{1,256}$/, 'is name=value')).default([]),
+  inFlightMax: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
+  logLevel: z.enum(LOG_LEVELS).default('info'),
+});
+
+const FLAGS = {
+  id: { type: 'string' },
+  listen: { type: 'string' },
+  'control-plane': { type: 'string', multiple: true },
+  'cache-file': { type: 'string' },
+  label: { type: 'string', multiple: true },
+  'in-flight-max': { type: 'string' },
+  'log-level': { type: 'string' },
+} as const;
+
+/** @throws CadastreError INVALID_ARGUMENT with one line that names the flag */
+export const routerConfig = (
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): RouterConfig & { readonly logLevel: string } => {
+  const raw = readConfig({ flags: FLAGS, schema, envPrefix: 'CADASTRE_ROUTER', argv, env });
+  const colon = raw.listen.lastIndexOf(':');
+  return {
+    id: raw.id,
+    host: raw.listen.slice(0, colon),
+    port: Number(raw.listen.slice(colon + 1)),
+    controlPlanes: raw.controlPlane,
+    ...(raw.cacheFile !== undefined && { cacheFile: raw.cacheFile }),
+    labels: Object.fromEntries(raw.label.map((pair) => pair.split('=') as [string, string])),
+    inFlightMax: raw.inFlightMax,
+    logLevel: raw.logLevel,
+  };
+};

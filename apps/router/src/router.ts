@@ -1,0 +1,71 @@
+import { CadastreClient } from '@cadastre/client';
+import type { RpcServer, Transport } from '@cadastre/contracts';
+import { grpcTransport, Health, healthService, kvService, kvSurface } from '@cadastre/contracts';
+import type { Clock, Logger } from '@cadastre/runtime';
+import { silentLogger, systemClock } from '@cadastre/runtime';
+import { KvFront } from './kv-front.js';
+
+export interface RouterConfig {
+  /** What operators see of it in the list of watchers. */
+  readonly id: string;
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly controlPlanes: readonly string[];
+  /** Last-known-good map, to start from when no control plane answers. */
+  readonly cacheFile?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly inFlightMax?: number;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly transport?: Transport;
+}
+
+/** A running router. */
+export interface Router {
+  /** host:port that it listens on. */
+  readonly address: string;
+  /** Says that it is not serving, answers what it has taken, closes. Within about 2 s. */
+  stop(): Promise<void>;
+}
+
+const IN_FLIGHT_MAX = 20_000;
+const GRACE_MS = 2_000;
+/** gRPC names of what is served, for health checks. */
+const SERVICES = ['cadastre.v1.Kv'];
+
+/** @throws CadastreError INVALID_ARGUMENT naming the option, UNAVAILABLE when there is no map to start from or the port is taken */
+export const startRouter = async (config: RouterConfig): Promise<Router> => {
+  const { transport = grpcTransport, clock = systemClock, logger = silentLogger } = config;
+  const { id, host, port, controlPlanes, cacheFile, labels = {}, inFlightMax = IN_FLIGHT_MAX } = config;
+  const client = await CadastreClient.connect({
+    controlPlanes,
+    name: id,
+    labels,
+    logger,
+    clock,
+    transport,
+    ...(cacheFile !== undefined && { cacheFile }),
+  });
+  const front = new KvFront({ client, clock, inFlightMax });
+  const kv = kvSurface(clock, (op, caller) => front.serve(op, caller));
+  const health = new Health(SERVICES);
+  const server: RpcServer = transport.server().add(kvService, kv.handlers).add(healthService, health.handlers);
+  try {
+    const bound = await server.listen({ host, port });
+    health.set('SERVING');
+    return {
+      address: `${host}:${bound}`,
+      async stop() {
+        health.set('NOT_SERVING');
+        health.close();
+        kv.frames.drain();
+        await server.stop(GRACE_MS);
+        await client.close();
+      },
+    };
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+};

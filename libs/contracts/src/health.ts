@@ -1,0 +1,65 @@
+import { fileURLToPath } from 'node:url';
+import type { ServerWritableStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { CadastreError, printable } from '@cadastre/core';
+import { CONVERSION } from './proto.js';
+import { streaming, unary } from './server.js';
+
+const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
+const definition = loadSync('grpc/health/v1/health.proto', { ...CONVERSION, includeDirs: [PROTO_ROOT] });
+
+export const healthService = definition['grpc.health.v1.Health'] as unknown as ServiceDefinition;
+
+export type HealthStatus = 'SERVING' | 'NOT_SERVING';
+interface HealthRequest {
+  readonly service: string;
+}
+type Watcher = ServerWritableStream<HealthRequest, { status: HealthStatus | 'SERVICE_UNKNOWN' }>;
+
+/** grpc.health.v1 of one process; the service '' stands for all of it. */
+export class Health {
+  private readonly statuses = new Map<string, HealthStatus>();
+  private readonly watchers = new Map<Watcher, string>();
+
+  constructor(services: readonly string[]) {
+    for (const service of ['', ...services]) this.statuses.set(service, 'NOT_SERVING');
+  }
+
+  /** Of all services at once. Watchers are told when it changes. */
+  set(status: HealthStatus): void {
+    for (const [service, before] of this.statuses) {
+      if (before === status) continue;
+      this.statuses.set(service, status);
+      for (const [call, watched] of this.watchers) if (watched === service) call.write({ status });
+    }
+  }
+
+  /** Ends all watches, so that a graceful stop does not wait for them. */
+  close(): void {
+    for (const call of this.watchers.keys()) call.end();
+    this.watchers.clear();
+  }
+
+  get handlers(): UntypedServiceImplementation {
+    return {
+      check: unary(({ service }: HealthRequest) => ({ status: this.statusOf(service) })),
+      watch: streaming((call: Watcher) => this.watch(call)),
+    } as unknown as UntypedServiceImplementation;
+  }
+
+  private statusOf(service: string): HealthStatus {
+    const status = this.statuses.get(service);
+    if (status) return status;
+    throw new CadastreError('NOT_FOUND', `service: "${printable(service)}" is not served here`, {
+      field: 'service',
+      remedy: `ask for one of ${[...this.statuses.keys()].map((name) => `"${name}"`).join(', ')}`,
+    });
+  }
+
+  private watch(call: Watcher): void {
+    const { service } = call.request;
+    this.watchers.set(call, service);
+    for (const event of ['cancelled', 'close']) call.on(event, () => this.watchers.delete(call));
+    call.write({ status: this.statuses.get(service) ?? 'SERVICE_UNKNOWN' });
+  }
+}
