@@ -468,4 +468,98 @@ describe('CadastreClient', () => {
     expect(client.stats().failures).toBe(0);
     for (const call of control.calls) call.write(encodeProgress('cluster-1', []));
   });
+
+  it('tells an unknown outcome even when the next attempt is refused', async () => {
+    // Plan: the first attempt is never answered, the second is refused for good; the write may have happened, and the error says so.
+    const client = await connect({ attemptTimeoutMs: 60 });
+    let attempts = 0;
+    for (const agent of agents) {
+      agent.before = async () => {
+        attempts += 1;
+        if (attempts > 1) throw new CadastreError('NOT_FOUND', 'keyspace is gone');
+      };
+      agent.after = () => new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    const error = await failure(client.keyspace('orders').put('a', '1'));
+    expect(error.code).toBe('UNKNOWN_OUTCOME');
+    expect(error.info as TriedInfo).toMatchObject({ mayHaveHappened: true, lastError: 'NOT_FOUND' });
+    const read = await failure(client.keyspace('orders').get('a'));
+    expect(read.code).toBe('NOT_FOUND');
+  });
+
+  it('works with nodes of before there were frames', async () => {
+    // Plan: the leader of "a" serves unary calls only; writes and reads succeed, one attempt each.
+    const old = await new FakeAgent('n1').listen(0, { pipeline: false });
+    agents.push(old);
+    control.change('orders', [], [old.entry]);
+    const client = await connect();
+    const orders = client.keyspace('orders');
+    const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
+    await Promise.all(keys.map((key) => orders.put(key, key)));
+    for (const key of keys) expect(text(await orders.get(key))).toBe(key);
+    expect(old.seen.length).toBeGreaterThan(5);
+    expect(client.stats()).toMatchObject({ retries: 0, failures: 0 });
+  });
+
+  it('explains where a key goes', async () => {
+    // Plan: the explanation agrees with the map, names leader and replicas, and says where the map comes from.
+    const client = await connect();
+    const map = client.map('orders')!;
+    const partition = map.partitionOf(Buffer.from('a'));
+    const leader = map.leader(partition)!;
+    const explained = await client.explain('orders', 'a');
+    expect(explained).toMatchObject({
+      keyspace: 'orders',
+      scheme: expect.stringContaining('hash-slots: 8 slots of murmur3'),
+      token: String(partition),
+      partition,
+      epoch: 1,
+      goesTo: { node: leader.id, address: leader.address },
+      replicas: [{ node: leader.id, role: 'leader', inSync: true }],
+      mapFrom: `the control plane at ${control.address}`,
+    });
+    expect(explained.because).toContain(`${leader.id} leads partition ${partition} at epoch 1`);
+    control.change('orders', [
+      { partition, epoch: 2, replicas: [{ node: 'n1', role: 'follower', state: 'available', inSync: true }] },
+    ]);
+    await until('the delta is applied', () => client.map('orders')!.epochOf(partition) === 2);
+    expect(await client.explain('orders', 'a')).toMatchObject({
+      goesTo: undefined,
+      because: expect.stringContaining('no leader'),
+    });
+    expect(await failure(client.explain('orders', ''))).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'key' });
+  });
+
+  it('tells of redirections, and measures', async () => {
+    // Plan: one redirection under a meter and a listener that throws; both are told, and the request is not disturbed.
+    const recorded: [string, number, object | undefined][] = [];
+    const instrument = (name: string) => ({
+      add: (value: number, attributes?: object) => void recorded.push([name, value, attributes]),
+      record: (value: number, attributes?: object) => void recorded.push([name, value, attributes]),
+      addCallback: (callback: (result: { observe(value: number, attributes?: object): void }) => void) =>
+        gauges.push(() => callback({ observe: (value, attributes) => void recorded.push([name, value, attributes]) })),
+    });
+    const gauges: (() => void)[] = [];
+    const meter = { createCounter: instrument, createHistogram: instrument, createObservableGauge: instrument };
+    const client = await connect({ meter });
+    const events: string[] = [];
+    client.onEvent(() => {
+      throw new Error('a bug of the listener');
+    });
+    const off = client.onEvent((event) => events.push(event.kind));
+    const partition = client.map('orders')!.partitionOf(Buffer.from('a'));
+    const [old, next] = [agents[partition % 3]!, agents[(partition + 1) % 3]!];
+    old.before = () => {
+      throw notOwner('orders', ledBy(partition, 2, next.id), [next.entry]);
+    };
+    await client.keyspace('orders').put('a', '1');
+    off();
+    expect(events).toEqual(['channel-opened', 'not-owner', 'channel-opened']);
+    for (const gauge of gauges) gauge();
+    const attributes = { op: 'put', keyspace: 'orders', outcome: 'ok' };
+    expect(recorded).toContainEqual(['cadastre.client.requests', 1, attributes]);
+    expect(recorded).toContainEqual(['cadastre.client.channels', 2, undefined]);
+    expect(recorded).toContainEqual(['cadastre.client.map.generation', 1, { keyspace: 'orders' }]);
+    expect(recorded.find(([name]) => name === 'cadastre.client.request.duration')![2]).toEqual(attributes);
+  });
 });

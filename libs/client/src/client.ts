@@ -1,8 +1,12 @@
 import type { KeyspaceMap } from '@cadastre/core';
-import { CadastreError, printable } from '@cadastre/core';
+import { CadastreError, checkKey, printable } from '@cadastre/core';
 import type { KvKind, KvReplies, ReceivedOp } from '@cadastre/contracts';
 import type { CachedMaps } from './cache-file.js';
+import type { Bytes } from './bytes.js';
+import { toBytes } from './bytes.js';
 import { CacheWriter, readCache } from './cache-file.js';
+import type { Explanation } from './explain.js';
+import { explainKey } from './explain.js';
 import { KeyspaceClient } from './keyspace-client.js';
 import type { LatencySummary } from './latency.js';
 import type { MapFollowerStatus } from './map-follower.js';
@@ -103,6 +107,13 @@ export class CadastreClient {
   /** The map as this client knows it now. */
   map(keyspace: string): KeyspaceMap | undefined {
     return this.follower.current(keyspace);
+  }
+
+  /** Why a key goes where it goes: scheme, token, partition, epoch, replicas, and the node a request would be sent to. */
+  async explain(keyspace: string, key: Bytes, options: RequestOptions = {}): Promise<Explanation> {
+    const bytes = toBytes('key', key);
+    checkKey(bytes);
+    return explainKey(await this.mapOf(keyspace, options), bytes, this.follower.status());
   }
 
   /** @returns a function that ends the subscription */

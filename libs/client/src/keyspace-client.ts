@@ -12,6 +12,8 @@ import type { Effect } from './retry-policy.js';
 import type { RequestOptions, Router } from './router.js';
 import type { Page, ReadPage, ScanOptions } from './scan.js';
 import { compileRange, scanEntries } from './scan.js';
+import type { ScatterOptions } from './scatter.js';
+import { compileScatter, Scatter } from './scatter.js';
 
 /** What a write returns: where it lies in its partition's log. */
 export interface WriteResult {
@@ -110,6 +112,15 @@ export class KeyspaceClient {
     const requestOptions = options.signal ? { signal: options.signal } : {};
     const map = await this.host.mapOf(this.name, requestOptions);
     yield* scanEntries(map, range, this.pageReader(requestOptions));
+  }
+
+  /** For questions to many partitions: bounded, streaming, in key order or as they come, with a report of what failed. */
+  scatter(options: ScatterOptions = {}): Scatter {
+    const requestOptions = options.signal ? { signal: options.signal } : {};
+    return new Scatter(compileScatter(options), async () => ({
+      map: await this.host.mapOf(this.name, requestOptions),
+      read: this.pageReader(requestOptions),
+    }));
   }
 
   private sendPart({ partition, ops }: BatchPart, options: RequestOptions, flow: object): Promise<WriteResult> {

@@ -37,7 +37,7 @@ export type ReadPage = (
   limit: number,
 ) => Promise<Page>;
 
-const PAGE = 500;
+export const PAGE = 500;
 /** Pages that are read at the same time when every partition has to be asked. */
 const CONCURRENCY = 16;
 
@@ -97,7 +97,7 @@ const merged = (partitions: readonly number[], range: ScanRange, read: ReadPage)
   return mergeSorted(partitions.map((partition) => pages(partition, range, pageSize, gated)));
 };
 
-async function* pages(
+export async function* pages(
   partition: number,
   { start, end }: ScanRange,
   pageSize: number,

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyspaceSpec, NodeEntry, PartitionRecord } from '@cadastre/core';
 import { CadastreError, compareBytes, KeyspaceMap, leaderOf, newRecord, partitionCount } from '@cadastre/core';
-import type { DuplexCall, OwnerInfo, Wire } from '@cadastre/contracts';
+import { systemClock } from '@cadastre/runtime';
+import type { DuplexCall, KvReply, OwnerInfo, ReceivedOp, Wire } from '@cadastre/contracts';
 import {
   decodeKnown,
   encodeDelta,
@@ -10,6 +11,7 @@ import {
   endWithError,
   GrpcServer,
   kvService,
+  kvSurface,
   mapService,
   streaming,
   unary,
@@ -105,18 +107,11 @@ export class FakeAgent {
 
   constructor(readonly id: string) {}
 
-  async listen(port = 0): Promise<this> {
-    this.server = new GrpcServer().add(kvService, {
-      Get: this.handler<Wire.GetRequest__Output>('get', (r) => this.get(r)) as never,
-      Put: this.handler<Wire.PutRequest__Output>('put', (r) =>
-        this.write(r, [{ delete: false, key: r.key, value: r.value }]),
-      ) as never,
-      Delete: this.handler<Wire.DeleteRequest__Output>('delete', (r) =>
-        this.write(r, [{ delete: true, key: r.key, value: Buffer.alloc(0) }]),
-      ) as never,
-      Batch: this.handler<Wire.BatchRequest__Output>('batch', (r) => this.write(r, r.ops)) as never,
-      Scan: this.handler<Wire.ScanRequest__Output>('scan', (r) => this.scan(r)) as never,
-    });
+  /** `pipeline: false` for a node of before there were frames. */
+  async listen(port = 0, { pipeline = true } = {}): Promise<this> {
+    const { handlers } = kvSurface(systemClock, (op) => this.serve(op));
+    const { pipeline: frames, ...unaries } = handlers;
+    this.server = new GrpcServer().add(kvService, pipeline ? { ...unaries, pipeline: frames! } : unaries);
     this.address = `127.0.0.1:${await this.server.listen({ host: '127.0.0.1', port })}`;
     return this;
   }
@@ -129,19 +124,33 @@ export class FakeAgent {
     this.server?.cut();
   }
 
-  private handler<R extends { target: Wire.Target__Output | null }>(verb: string, serve: (request: R) => unknown) {
-    return unary(async (request: R) => {
-      const seen: Seen = {
-        verb,
-        target: request.target!,
-        requestId: (request as { requestId?: string }).requestId ?? '',
-      };
-      this.seen.push(seen);
-      await this.before(seen);
-      const reply = serve(request);
-      await this.after(seen);
-      return reply;
-    });
+  private async serve(op: ReceivedOp): Promise<KvReply> {
+    const { kind, request } = op;
+    const seen: Seen = {
+      verb: kind,
+      target: request.target!,
+      requestId: 'requestId' in request ? request.requestId : '',
+    };
+    this.seen.push(seen);
+    await this.before(seen);
+    const reply = this.perform(op);
+    await this.after(seen);
+    return reply;
+  }
+
+  private perform(op: ReceivedOp): KvReply {
+    switch (op.kind) {
+      case 'get':
+        return this.get(op.request);
+      case 'put':
+        return this.write(op.request, [{ delete: false, key: op.request.key, value: op.request.value }]);
+      case 'delete':
+        return this.write(op.request, [{ delete: true, key: op.request.key, value: Buffer.alloc(0) }]);
+      case 'batch':
+        return this.write(op.request, op.request.ops);
+      case 'scan':
+        return this.scan(op.request);
+    }
   }
 
   private partition(target: Wire.Target__Output | null): Map<string, Buffer> {

@@ -79,7 +79,7 @@ describe('frames of the pipeline', () => {
         const ours = new FrameReader().requests(requestFrames.encode({ requests: wire }), 1024);
         expect(plain(ours)).toEqual(plain(ops));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -94,7 +94,7 @@ describe('frames of the pipeline', () => {
         expect(plain(new FrameReader().replies(replyFrames.encode({ replies: wire })))).toEqual(plain(known));
         expect(plain(new FrameReader().replies(encodeReplyFrame(all)))).toEqual(plain(all));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
