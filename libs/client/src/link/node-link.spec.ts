@@ -25,7 +25,7 @@ const failure = async (promise: Promise<unknown>): Promise<CadastreError> => {
   return error as CadastreError;
 };
 const until = async (what: string, condition: () => boolean): Promise<void> => {
-  for (const end = Date.now() + 5_000; !condition(); await sleep(2))
+  for (const end = Date.now() + 15_000; !condition(); await sleep(2))
     if (Date.now() > end) throw new Error(`never: ${what}`);
 };
 
