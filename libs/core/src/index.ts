@@ -28,6 +28,7 @@ export { checkSatisfiable } from './placement/satisfiable.js';
 export * from './planning/canonical.js';
 export * from './planning/model.js';
 export * from './planning/plan-lifecycle.js';
+export * from './planning/only-moves.js';
 export * from './planning/plan.js';
 export { proposePlan } from './planning/propose.js';
 export * from './planning/rehearsal/index.js';

@@ -593,6 +593,72 @@ describe('failover', () => {
   });
 });
 
+describe('repair', () => {
+  const lose = async (repair: 'auto' | 'propose') => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await world.connect(cp, 7);
+    await cp.operations.changeSettings({ repair, repairGraceMs: 300 }, act);
+    await world.disconnect(cp, 'n1');
+    return cp;
+  };
+
+  // Plan: a node is lost for longer than the grace under "auto"; its copies are built elsewhere by a plan that the settings approved.
+  it('rebuilds lost copies where the settings approve it', async () => {
+    const cp = await lose('auto');
+    await until('n1 holds nothing', () => recordsOf(cp).every((r) => !replicaOn(r, 'n1') && inSyncOf(r).length === 3));
+    await until('completed', () => cp.operations.listPlans()[0]?.state === 'completed');
+    const plan = cp.operations.getPlan('latest');
+    expect(plan.moves!.every((m) => m.from === 'n1' && m.kind === 'replica')).toBe(true);
+    expect(plan.events!.map((e) => e.what).join()).toContain('settings: repair auto');
+    expect(zonesHold(cp)).toBe(true);
+  }, 20_000);
+
+  // Plan: the same under "propose": a plan waits for a person, nothing moves; rejected, it is not proposed again.
+  it('proposes it otherwise, once', async () => {
+    const cp = await lose('propose');
+    await until('a proposal', () => cp.operations.listPlans().length === 1);
+    const { id, proposer } = cp.operations.getPlan('latest');
+    expect(proposer).toBe('cadastre');
+    expect(recordsOf(cp).some((r) => replicaOn(r, 'n1'))).toBe(true);
+    await cp.operations.actOnPlan({ id: id!, action: 'reject', ...act });
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(cp.operations.listPlans().length).toBe(1);
+  }, 20_000);
+
+  // Plan: a node is back before the grace is over; nothing is proposed, its copies stay where they are.
+  it('leaves a node alone that returns in time', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await cp.operations.changeSettings({ repair: 'auto', repairGraceMs: 5_000 }, act);
+    await world.disconnect(cp, 'n1');
+    await until('failed over', () => recordsOf(cp).every((r) => !inSyncOf(r).includes('n1')));
+    await world.connect(cp, 1);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(cp.operations.listPlans()).toEqual([]);
+    expect(recordsOf(cp).filter((r) => replicaOn(r, 'n1')).length).toBeGreaterThan(0);
+  }, 20_000);
+});
+
+describe('settings', () => {
+  // Plan: amounts that cannot be are refused by name, and nothing is half applied; what is right is kept and audited.
+  it('checks what it is given', async () => {
+    world = new World();
+    const cp = await world.begin();
+    const change = (settings: object) => cp.operations.changeSettings(settings, act);
+    await expect(change({ repair: 'maybe', repairGraceMs: 1 })).rejects.toMatchObject({ field: 'repair' });
+    await expect(change({ nodeBytesPerSecond: 12 })).rejects.toMatchObject({ field: 'nodeBytesPerSecond' });
+    await expect(change({ repairGraceMs: -1 })).rejects.toMatchObject({ field: 'repairGraceMs' });
+    await expect(change({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field: 'settings' });
+    expect(cp.operations.settings()).toMatchObject({ repair: 'propose', repairGraceMs: 600_000 });
+    await change({ nodeBytesPerSecond: 1_000_000, clusterBytesPerSecond: 3_000_000 });
+    expect(cp.operations.settings()).toMatchObject({ nodeBytesPerSecond: 1_000_000, repairGraceMs: 600_000 });
+    expect(cp.controller.pace('n1')).toEqual({ out: 1_000_000, in: 1_000_000 });
+  });
+});
+
 describe('the audit', () => {
   // Plan: after some acts the chain of entries is whole: numbers without a gap, each naming the hash of the one before.
   it('is a chain without a gap', async () => {

@@ -1,6 +1,6 @@
 import type { DetectorOptions, Generation, PartitionRecord } from '@cadastre/core';
 import { CadastreError, growInSync, inSyncOf, leaderOf, nextGeneration, replicaOn, shrinkInSync } from '@cadastre/core';
-import { type Clock, type Logger, type Random, delay } from '@cadastre/runtime';
+import { type Clock, type Logger, type NewId, type Random, delay, randomId } from '@cadastre/runtime';
 import type { Mandate, Part, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
 import {
   compare,
@@ -21,6 +21,7 @@ import { PurgeBook } from './purge-book.js';
 import type { ControllerPort, PurgeGrant, TransferPace } from './ports.js';
 import type { Prober } from './prober.js';
 import type { AgentReport, ChangeInSyncCommand } from './reports.js';
+import { RepairDriver } from './repair.driver.js';
 import { Suspicions } from './suspicions.driver.js';
 import { isConnected } from './world.js';
 
@@ -30,6 +31,7 @@ export interface ControllerOptions {
   readonly observed: Observed;
   readonly clock: Clock;
   readonly random?: Random;
+  readonly newId?: NewId;
   readonly logger: Logger;
   readonly prober: Prober;
   readonly identity: { readonly id: string; readonly address: string; readonly httpAddress: string };
@@ -51,6 +53,7 @@ interface Reign {
   readonly failover: Failover;
   readonly leaderReturn: LeaderReturnDriver;
   readonly etcdLeader: EtcdLeader;
+  readonly repair: RepairDriver;
 }
 
 /**
@@ -184,7 +187,9 @@ export class Controller implements ControllerPort {
     const failover = new Failover({ register, observed, clock, logger }, mandate, suspicions, isCurrent);
     const leaderReturn = new LeaderReturnDriver({ register, clock, logger });
     const etcdLeader = new EtcdLeader(store, clock);
-    this.reign = { mandate, suspicions, failover, leaderReturn, etcdLeader };
+    const { newId = randomId, moveLimits } = this.options;
+    const repair = new RepairDriver({ register, observed, clock, logger, newId, ...(moveLimits && { moveLimits }) });
+    this.reign = { mandate, suspicions, failover, leaderReturn, etcdLeader, repair };
     logger.info('active: this replica plans, executes and fails over', { term: String(mandate.term) });
     this.kick();
   }
@@ -225,9 +230,10 @@ export class Controller implements ControllerPort {
     this.kickedAlready = false;
     if (!reign) return;
     try {
-      const { mandate, failover, leaderReturn, suspicions } = reign;
+      const { mandate, failover, leaderReturn, repair, suspicions } = reign;
       await failover.round();
       const frozen = this.frozen !== undefined;
+      if (!frozen) await repair.round(mandate.fence);
       await this.executor.round(mandate.fence, frozen);
       if (!frozen) await leaderReturn.round(mandate.fence, failover.lastAt, suspicions.doubted());
     } catch (error) {

@@ -214,6 +214,7 @@ export class Replica implements ControlPlane {
       observed,
       clock,
       random: ports.random,
+      newId: ports.newId,
       logger,
       identity: {
         id: config.id,

@@ -67,6 +67,26 @@ describe('one move', () => {
       ask(filling, {}, seen({ learner: { phase: 'following', appliedSeq: 8, filledBytes: 10, fillTotalBytes: 10 } })),
       'wait catching-up',
     ],
+    [
+      'takes a copy too many out, leadership first',
+      ask(changeLeader(joined, 'd'), { kind: 'remove', from: 'd', to: '', leaderAfter: 'a' }),
+      'change-leader a handing-over',
+    ],
+    [
+      'takes a copy too many out that does not lead',
+      ask(joined, { kind: 'remove', from: 'd', to: '', leaderAfter: 'a' }),
+      'remove-replica d cutover',
+    ],
+    [
+      'keeps a copy too many when it is cancelled',
+      ask(joined, { kind: 'remove', from: 'd', to: '' }, seen(), cancel),
+      'done cancelled',
+    ],
+    [
+      'waits until the copy too many is gone',
+      ask(start, { kind: 'remove', from: 'd', to: '' }, seen({ agentsApplied: true })),
+      'wait cleaning-up',
+    ],
     ['hands leadership over before the source goes', ask(joined), 'change-leader d handing-over'],
     [
       'hands it to another than the target where the plan says so',

@@ -92,7 +92,8 @@ export const decideMove = (
     source: move.from === '' ? undefined : replicaOn(record, move.from),
     leader: leaderOf(record),
   };
-  return move.kind === 'leader' ? decideTransfer(situation) : decideCopy(situation);
+  if (move.kind === 'leader') return decideTransfer(situation);
+  return move.kind === 'remove' ? decideRemoval(situation) : decideCopy(situation);
 };
 
 const decideTransfer = ({ move, observed, control, target, leader, targetLost }: Situation): MoveDecision => {
@@ -104,6 +105,19 @@ const decideTransfer = ({ move, observed, control, target, leader, targetLost }:
   if (control.paused) return wait({ name: 'pending' }, 'the plan is paused');
   if (observed.nodeState(move.to) === 'down') return wait({ name: 'pending' }, `${move.to} is down`);
   return handOver(move.to);
+};
+
+/** A copy too many leaves: nothing is built, and leadership goes first where the leaver leads. */
+const decideRemoval = (s: Situation): MoveDecision => {
+  const { move, control, source, leader } = s;
+  if (!source) return decideCleanUp(s);
+  if (control.cancelling) return cancelled('the copy too many is where it was');
+  if (control.paused) return wait({ name: 'pending' }, 'the plan is paused');
+  if (leader !== move.from) return cutIfSafe(s, move.from);
+  const heir = heirOf(s, move.leaderAfter);
+  return heir === undefined
+    ? wait({ name: 'handing-over', to: move.leaderAfter }, 'no other in-sync copy is on a node that is up')
+    : handOver(heir);
 };
 
 const decideCopy = (s: Situation): MoveDecision => {
@@ -200,7 +214,7 @@ const decideReturn = (s: Situation, why: 'cancelled' | 'lost'): MoveDecision => 
 const decideCleanUp = ({ move, observed }: Situation): MoveDecision => {
   if (!observed.agentsApplied)
     return wait({ name: 'cleaning-up', waitingFor: 'agents' }, 'not every agent has applied the new map');
-  if (move.kind === 'replica' && !observed.purged)
+  if (move.kind !== 'add' && !observed.purged)
     return wait({ name: 'cleaning-up', waitingFor: 'source' }, `${move.from} still holds its old copy`);
   return done;
 };

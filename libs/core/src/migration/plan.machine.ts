@@ -87,7 +87,7 @@ const admit = (waiting: readonly MoveProgress[], flying: readonly MoveProgress[]
   const outOf = new Map<string, number>();
   const raise = (counts: Map<string, number>, node: string): void => void counts.set(node, (counts.get(node) ?? 0) + 1);
   const take = ({ from, to }: PlanMove): void => {
-    raise(into, to);
+    if (to !== '') raise(into, to);
     if (from !== '') raise(outOf, from);
   };
   flying.forEach((m) => take(m.move));

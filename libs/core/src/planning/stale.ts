@@ -16,7 +16,8 @@ export const checkStale = (
   const touched = new Set<string>();
   for (const move of body.moves) {
     const state = states.get(move.to);
-    if (state !== 'up') changes.add(`node ${move.to} was up and is ${state ?? 'unknown'}; it is a target of the plan`);
+    if (move.kind !== 'remove' && state !== 'up')
+      changes.add(`node ${move.to} was up and is ${state ?? 'unknown'}; it is a target of the plan`);
     const key = `${move.keyspace}/${move.partition}`;
     // A later move of the same partition stands on the earlier one's result, not on the current record.
     const change = touched.has(key) ? undefined : changeOf(move, currentRecords(move.keyspace, move.partition));
@@ -35,7 +36,7 @@ const changeOf = (move: PlanMove, record: PartitionRecord | undefined): string |
   if (move.from !== '' && !votersOf(record).includes(move.from))
     return `was on ${move.from} and is on ${votersOf(record).join(', ')}`;
   // A learner that an interrupted move left there is no obstacle: the new move goes on with it.
-  if (votersOf(record).includes(move.to)) return `had no copy on ${move.to} and has one now`;
+  if (move.kind !== 'remove' && votersOf(record).includes(move.to)) return `had no copy on ${move.to} and has one now`;
   return undefined;
 };
 
