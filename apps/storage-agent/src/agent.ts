@@ -3,7 +3,15 @@ import type { NodeEntry } from '@cadastre/core';
 import { checkName } from '@cadastre/core';
 import { LinkPool } from '@cadastre/client';
 import type { DuplexCall, KvSurface, Peer, RpcServer, Wire, WritableCall } from '@cadastre/contracts';
-import { grpcTransport, kvService, kvSurface, livenessService, streaming, transferService } from '@cadastre/contracts';
+import {
+  grpcTransport,
+  kvService,
+  kvSurface,
+  livenessService,
+  mapService,
+  streaming,
+  transferService,
+} from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
 import { LmdbEngine } from '@cadastre/engine';
 import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
@@ -22,6 +30,7 @@ import { KvService } from './kv-service.js';
 import { LeaderLinks } from './leader-links.js';
 import { livenessHandlers } from './liveness-service.js';
 import { MapFile } from './map-file.js';
+import { mapHandlers } from './map-service.js';
 import { MapWatch } from './map-watch.driver.js';
 import { keyOf } from './partition-key.js';
 import type { ReplicaSurroundings } from './replica.driver.js';
@@ -217,6 +226,7 @@ class StorageAgent implements Agent {
     const { transport = grpcTransport } = this.config;
     this.server.add(livenessService, livenessHandlers(this.id, this.incarnation, this.clock, transport));
     this.server.add(kvService, this.kv.handlers);
+    this.server.add(mapService, mapHandlers(this.watch) as never);
     this.server.add(transferService, {
       replicate: streaming((call: DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>) =>
         this.followers.handle(call),

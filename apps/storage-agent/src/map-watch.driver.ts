@@ -1,7 +1,7 @@
 import type { KeyspaceGeneration, KeyspaceMap } from '@cadastre/core';
 import { CadastreError, compareGenerations, isKnown } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import { decodeDelta, encodeKnown, fromServiceError, SnapshotAssembler } from '@cadastre/contracts';
+import { decodeDelta, encodeKnown, fromServiceError, KNOWN_FORMS, SnapshotAssembler } from '@cadastre/contracts';
 import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
 import { Backoff } from '@cadastre/runtime';
 import type { ControlPlane } from './control-plane.js';
@@ -46,6 +46,8 @@ export class MapWatch {
   /** What is held and what comes do not fit: the next watch asks for whole maps. */
   private distrust = false;
   synced = false;
+  /** Empty until a control plane has told it. */
+  clusterId = '';
 
   constructor(private readonly options: MapWatchOptions) {
     this.backoff = new Backoff({ initialMs: 50, maxMs: 2000 }, options.random);
@@ -79,7 +81,11 @@ export class MapWatch {
     stream.on('error', (error) => this.lost(stream, error));
     stream.on('end', () => this.lost(stream, undefined));
     stream.write({
-      subscribe: { watcher: this.options.watcher, known: this.distrust ? [] : encodeKnown(this.applied()) },
+      subscribe: {
+        watcher: this.options.watcher,
+        known: this.distrust ? [] : encodeKnown(this.applied()),
+        forms: [...KNOWN_FORMS],
+      },
     });
     this.distrust = false;
     this.listenForSilence(stream);
@@ -146,7 +152,7 @@ export class MapWatch {
       if (map) this.replace(stream, map, undefined);
     } else if (event.delta) this.onDelta(stream, event.delta);
     else if (event.dropped) this.drop(event.dropped.keyspace);
-    else if (event.progress) this.onProgress();
+    else if (event.progress) this.onProgress(event.progress.clusterId);
   }
 
   private onDelta(stream: Stream, wire: Wire.MapDelta__Output): void {
@@ -176,7 +182,8 @@ export class MapWatch {
     this.saveSoon(keyspace);
   }
 
-  private onProgress(): void {
+  private onProgress(clusterId: string): void {
+    this.clusterId = clusterId || this.clusterId;
     if (this.synced) return;
     this.synced = true;
     this.options.onSynced();

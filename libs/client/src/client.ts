@@ -49,7 +49,15 @@ export class CadastreClient {
   private constructor(private readonly options: CompiledOptions) {
     const { clock, random, logger, controlPlanes, cacheFile, transport } = options;
     this.id = `${options.name}-${options.newId(6)}`;
-    this.follower = new MapFollower({ controlPlanes, watcher: options.name, transport, clock, random, logger });
+    this.follower = new MapFollower({
+      controlPlanes,
+      nodes: options.nodes,
+      watcher: options.name,
+      transport,
+      clock,
+      random,
+      logger,
+    });
     this.telemetry = new Telemetry(options.meter, this.gauges(), logger);
     this.links = new LinkPool({
       transport,
@@ -151,7 +159,7 @@ export class CadastreClient {
     const cached = cacheFile === undefined ? undefined : await readCache(cacheFile, logger);
     this.follower.start();
     const waitMs = cached ? CACHE_AFTER_MS : requestTimeoutMs;
-    const answered = await this.within(waitMs, undefined, (signal) => this.follower.reached('answered', signal));
+    const answered = await this.within(waitMs, undefined, (signal) => this.follower.reached('told', signal));
     if (!answered && cached) {
       logger.warn(`no control plane has answered within ${waitMs} ms: starting from the map in ${cacheFile}`);
       this.follower.seed(cached.clusterId, cached.maps);

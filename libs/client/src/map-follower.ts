@@ -1,8 +1,10 @@
 import type { KeyspaceMap, NodeEntry } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { OwnerInfo, Peer, Transport, Wire } from '@cadastre/contracts';
-import { decodeDelta, encodeKnown, fromServiceError, SnapshotAssembler } from '@cadastre/contracts';
+import { decodeDelta, encodeKnown, fromServiceError, KNOWN_FORMS, SnapshotAssembler } from '@cadastre/contracts';
 import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
+import { AppliedReports } from './applied-reports.js';
+import { newestOfNodes } from './node-maps.js';
 import type { SyncAction, SyncEvent, SyncState, SyncStep } from './map-sync.machine.js';
 import { initialSync, onAdvance, onEvent } from './map-sync.machine.js';
 
@@ -13,6 +15,10 @@ export interface MapFollowerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Nodes to ask for the map while no control plane answers and no map names any: host:port. */
+  readonly nodes?: readonly string[];
+  /** Only these keyspaces; default all. */
+  readonly keyspaces?: readonly string[];
 }
 
 export interface MapFollowerStatus {
@@ -28,6 +34,7 @@ type ChangeListener = (keyspace: string, map: KeyspaceMap | undefined) => void;
 
 interface OpenStream {
   readonly peer: Peer;
+  readonly reports: AppliedReports;
   readonly call: { write(message: Wire.WatchMapRequest): boolean; cancel(): void };
 }
 
@@ -38,6 +45,7 @@ export class MapFollower {
   private readonly listeners = new Set<ChangeListener>();
   private readonly milestoneListeners = new Set<() => void>();
   private timer: Cancellable | undefined;
+  private asking = false;
 
   constructor(private readonly options: MapFollowerOptions) {
     this.state = initialSync(shuffled(options.controlPlanes, options.random));
@@ -100,7 +108,7 @@ export class MapFollower {
   }
 
   /** Resolves with true once `milestone` is reached, with false when `signal` aborts first. */
-  reached(milestone: 'answered' | 'synced', signal: AbortSignal): Promise<boolean> {
+  reached(milestone: 'answered' | 'synced' | 'told', signal: AbortSignal): Promise<boolean> {
     if (this.state[milestone] || signal.aborted) return Promise.resolve(this.state[milestone]);
     return new Promise((resolve) => {
       const look = () => {
@@ -152,10 +160,10 @@ export class MapFollower {
   }
 
   private perform({ state, actions, wakeAt }: SyncStep): void {
-    const { answered, synced } = this.state;
+    const { answered, synced, told } = this.state;
     this.state = state;
     for (const action of actions) this.act(action);
-    if (answered !== state.answered || synced !== state.synced)
+    if (answered !== state.answered || synced !== state.synced || told !== state.told)
       for (const listener of [...this.milestoneListeners]) listener();
     if (wakeAt !== undefined) this.wake(wakeAt);
   }
@@ -178,8 +186,9 @@ export class MapFollower {
       case 'close':
         return this.close(action.stream);
       case 'applied':
-        this.streams.get(action.stream)?.call.write({ applied: { applied: encodeKnown([action.applied]) } });
-        return undefined;
+        return this.streams.get(action.stream)?.reports.add(action.applied);
+      case 'ask-nodes':
+        return void this.askNodes();
       case 'changed':
         for (const listener of [...this.listeners]) listener(action.keyspace, this.state.maps.get(action.keyspace));
         return undefined;
@@ -193,7 +202,9 @@ export class MapFollower {
     const peer = this.options.transport.peer(address);
     const call = peer.map.WatchMap();
     const assembler = new SnapshotAssembler();
-    this.streams.set(stream, { peer, call });
+    const { clock, random } = this.options;
+    const reports = new AppliedReports(clock, random, (applied) => void call.write({ applied }));
+    this.streams.set(stream, { peer, call, reports });
     call.on('data', (event: Wire.MapEvent__Output) => this.feed(this.translate(stream, assembler, event)));
     call.on('error', (error) =>
       this.feed({
@@ -206,12 +217,34 @@ export class MapFollower {
     call.on('end', () =>
       this.feed({ kind: 'ended', stream, why: 'ended by the server', jitter: this.options.random() }),
     );
-    call.write({ subscribe: { watcher: this.options.watcher, known: encodeKnown(known) } });
+    const { watcher, keyspaces = [] } = this.options;
+    call.write({
+      subscribe: { watcher, known: encodeKnown(known), forms: [...KNOWN_FORMS], keyspaces: [...keyspaces] },
+    });
+  }
+
+  private async askNodes(): Promise<void> {
+    if (this.asking) return;
+    this.asking = true;
+    const addresses = this.nodeAddresses();
+    const { transport, random, keyspaces = [] } = this.options;
+    try {
+      const answer = await newestOfNodes(addresses, { transport, random, keyspaces, held: this.maps() });
+      if (answer && this.state.connection.kind !== 'stopped') this.feed({ kind: 'copy', ...answer });
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  private nodeAddresses(): string[] {
+    const held = this.maps().flatMap((map) => map.nodes.map((node) => node.address));
+    return [...new Set([...held, ...(this.options.nodes ?? [])])].filter((address) => address !== '');
   }
 
   private close(stream: number): void {
     const open = this.streams.get(stream);
     this.streams.delete(stream);
+    open?.reports.stop();
     open?.call.cancel();
     open?.peer.close();
     if (this.state.connection.kind === 'stopped') this.timer?.cancel();
@@ -225,7 +258,8 @@ export class MapFollower {
       }
       if (event.delta) return { kind: 'delta', stream, delta: decodeDelta(event.delta) };
       if (event.dropped) return { kind: 'dropped', stream, keyspace: event.dropped.keyspace };
-      if (event.progress) return { kind: 'progress', stream, clusterId: event.progress.clusterId };
+      if (event.progress)
+        return { kind: 'progress', stream, clusterId: event.progress.clusterId, spreadMs: event.progress.spreadMs };
       return { kind: 'heard', stream };
     } catch (error) {
       const keyspace = event.snapshot?.keyspace ?? event.delta?.keyspace;

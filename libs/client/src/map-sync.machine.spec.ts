@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { KeyspaceMap, NodeEntry } from '@cadastre/core';
+import type { NodeEntry } from '@cadastre/core';
+import { KeyspaceMap } from '@cadastre/core';
 import type { SyncEvent, SyncState, SyncStep } from './map-sync.machine.js';
 import { initialSync, onAdvance, onEvent, PROGRESS_PERIOD_MS } from './map-sync.machine.js';
 import { ledBy, mapOn, slotsSpec } from './testing/fake-cluster.js';
@@ -7,6 +8,9 @@ import { ledBy, mapOn, slotsSpec } from './testing/fake-cluster.js';
 const nodes: NodeEntry[] = ['n1', 'n2', 'n3'].map((id) => ({ id, address: `${id}:1`, labels: {}, weight: 1 }));
 const map = (number: number): KeyspaceMap => mapOn(slotsSpec('orders', 4), nodes, number);
 const generation = (number: number) => ({ incarnation: 1, number });
+
+const ofIncarnation = (of: KeyspaceMap, incarnation: number): KeyspaceMap =>
+  KeyspaceMap.fromRecords(of.spec, { ...of.generation, incarnation }, of.records(), of.nodes);
 
 const run = (state: SyncState, ...events: SyncEvent[]): SyncStep => {
   let step: SyncStep = { state, actions: [], wakeAt: undefined };
@@ -143,7 +147,7 @@ describe('map sync machine', () => {
       { kind: 'snapshot', stream: 2, map: map(90) },
       { kind: 'progress', stream: 2, clusterId: 'B' },
     );
-    expect(kinds(after)).toEqual(['close', 'warn', 'changed']);
+    expect(kinds(after)).toEqual(['close', 'warn', 'ask-nodes', 'changed']);
     expect(after.state.maps.get('orders')!.generation.number).toBe(7);
   });
 
@@ -176,5 +180,73 @@ describe('map sync machine', () => {
     expect(waits.slice(0, 4)).toEqual([50, 100, 200, 400]);
     expect(Math.max(...waits)).toBe(2_000);
     expect(onEvent(state, { kind: 'progress', stream: state.streams, clusterId: 'A' }, 0).state.failures).toBe(0);
+  });
+
+  it('spreads its return over what the server asked for, once', () => {
+    // Plan: after a mark that asks for 5 s, losing the stream waits a random part of that; the next failure backs off as usual.
+    const told = run(opened(), { kind: 'progress', stream: 1, clusterId: 'A', spreadMs: 5_000 }).state;
+    const wait = (jitter: number) => onEvent(told, { kind: 'ended', stream: 1, why: 'test', jitter }, 0).wakeAt!;
+    expect([wait(0), wait(0.5), wait(1)]).toEqual([12.5, 2_500, 5_000]);
+    const second = onAdvance(onEvent(told, { kind: 'ended', stream: 1, why: 'test', jitter: 1 }, 0).state, 5_000, 0);
+    expect(onEvent(second.state, { kind: 'ended', stream: 2, why: 'test', jitter: 1 }, 5_000).wakeAt).toBe(5_100);
+  });
+
+  it('refuses a map of an older incarnation, also after it was told to drop its own', () => {
+    // Plan: at incarnation 2, a register of incarnation 1 says "dropped" and sends its own map: nothing of it is taken.
+    const restored = ofIncarnation(map(3), 2);
+    const held = run(opened(), { kind: 'snapshot', stream: 1, map: restored }).state;
+    const after = run(
+      held,
+      { kind: 'dropped', stream: 1, keyspace: 'orders' },
+      { kind: 'snapshot', stream: 1, map: map(9) },
+    );
+    expect(kinds(after)).toEqual(['warn']);
+    expect(after.state.maps.size).toBe(0);
+  });
+
+  it('asks the nodes after a round without an answer, and takes what is newer', () => {
+    // Plan: both addresses fail; a copy at 8 replaces the map at 7, one at 6 and one of another cluster change nothing.
+    const held = run(
+      opened(),
+      { kind: 'snapshot', stream: 1, map: map(7) },
+      { kind: 'progress', stream: 1, clusterId: 'A' },
+    ).state;
+    const first = run(held, { kind: 'ended', stream: 1, why: 'test', jitter: 0 });
+    expect(kinds(first)).not.toContain('ask-nodes');
+    const second = run(onAdvance(first.state, first.wakeAt!, 0).state, {
+      kind: 'ended',
+      stream: 2,
+      why: 'x',
+      jitter: 0,
+    });
+    expect(kinds(second)).toContain('ask-nodes');
+    const copy = (clusterId: string, number: number) =>
+      run(second.state, { kind: 'copy', clusterId, maps: [map(number)] }).state.maps.get('orders')!.generation.number;
+    expect([copy('A', 8), copy('', 8), copy('A', 6), copy('B', 9)]).toEqual([8, 8, 7, 7]);
+  });
+
+  it('believes a node only until the control plane had time to confirm it', () => {
+    // Plan: a node claims partition 2 at epoch 99. Confirmed by a delta it stays; unconfirmed for two marks the map is asked for anew
+    // and the false record is replaced, though its epoch is higher.
+    const held = run(opened(), { kind: 'snapshot', stream: 1, map: map(7) }).state;
+    const claim = run(held, { kind: 'healed', keyspace: 'orders', record: ledBy(2, 99, 'n1'), nodes: [] }).state;
+    const delta = {
+      keyspace: 'orders',
+      from: generation(7),
+      to: generation(8),
+      records: [ledBy(2, 99, 'n1')],
+      nodes: [],
+    };
+    const confirmed = run(claim, { kind: 'delta', stream: 1, delta }).state;
+    const mark: SyncEvent = { kind: 'progress', stream: 1, clusterId: 'A' };
+    expect(onEvent(confirmed, mark, 60_000).state.connection.kind).toBe('open');
+    const early = onEvent(claim, mark, 5_000).state;
+    expect([early.connection.kind, early.maps.get('orders')!.epochOf(2)]).toEqual(['open', 99]);
+    const late = onEvent(early, mark, 20_000);
+    expect(kinds(late)).toEqual(['close', 'warn']);
+    const again = onAdvance(late.state, late.wakeAt!, 0);
+    expect(again.actions).toEqual([{ kind: 'open', stream: 2, address: 'b:1', known: [] }]);
+    const after = onEvent(again.state, { kind: 'snapshot', stream: 2, map: map(7) }, late.wakeAt! + 1).state;
+    expect([after.maps.get('orders')!.epochOf(2), after.claims.size]).toEqual([1, 0]);
   });
 });

@@ -10,6 +10,8 @@ import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/run
 export interface ClientOptions {
   /** host:port of control-plane replicas; any one is enough. */
   readonly controlPlanes: readonly string[];
+  /** host:port of nodes to learn the map from while no control plane answers; those of a map that is known are asked anyway. */
+  readonly nodes?: readonly string[];
   /** Last-known-good map, used at start when no control plane answers within 500 ms. Its folder must exist. */
   readonly cacheFile?: string;
   /** What operators see of this client in the list of watchers. */
@@ -50,12 +52,15 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
     attemptTimeoutMs = 2_000,
     meter,
     labels = {},
+    nodes = [],
   } = raw;
   checkMs('requestTimeoutMs', requestTimeoutMs);
   checkMs('attemptTimeoutMs', attemptTimeoutMs);
   const controlPlanes = checkAddresses(raw.controlPlanes);
+  nodes.forEach((address, i) => checkAddress(`nodes[${i}]`, address));
   return {
     controlPlanes,
+    nodes,
     cacheFile,
     name: raw.name ?? `client-${newId(4)}`,
     logger,
@@ -87,13 +92,11 @@ const checkMs = (field: string, value: number): void => {
 const checkAddresses = (addresses: readonly string[]): readonly string[] => {
   if (!Array.isArray(addresses) || addresses.length === 0)
     throw invalid('controlPlanes', 'is empty', 'give host:port of at least one control-plane replica');
-  addresses.forEach((address, i) => {
-    if (!/^\S+:\d{1,5}$/.test(address))
-      throw invalid(
-        `controlPlanes[${i}]`,
-        `"${printable(String(address))}" is no address`,
-        'give host:port, such as 127.0.0.1:7400',
-      );
-  });
+  addresses.forEach((address, i) => checkAddress(`controlPlanes[${i}]`, address));
   return addresses;
+};
+
+const checkAddress = (field: string, address: string): void => {
+  if (!/^\S+:\d{1,5}$/.test(address))
+    throw invalid(field, `"${printable(String(address))}" is no address`, 'give host:port, such as 127.0.0.1:7400');
 };
