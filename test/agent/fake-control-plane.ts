@@ -40,6 +40,9 @@ export class FakeControlPlane {
       session: streaming((call: SessionCall) => this.session(call)) as never,
       report: unary((request: Wire.ReportRequest__Output) => this.report(request)),
       changeInSync: unary((request: Wire.ChangeInSyncRequest__Output) => this.change(request)),
+      changeInSyncMany: unary((request: Wire.ChangeInSyncManyRequest__Output) => ({
+        answers: request.changes.map((change) => this.answer(change)),
+      })),
     } as never);
     this.address = `127.0.0.1:${await this.server.listen({ host: '127.0.0.1', port })}`;
     return this;
@@ -103,6 +106,17 @@ export class FakeControlPlane {
       } else if (request.keepAlive) call.write({ kept: { activeAddress: this.address } });
     });
     call.on('end', () => call.end());
+  }
+
+  private answer(request: Wire.ChangeInSyncRequest__Output): Wire.ChangeInSyncAnswer {
+    try {
+      const { record } = this.change(request);
+      return { record: record ?? null, errorCode: '', errorMessage: '' };
+    } catch (error) {
+      const { code, message, info } = CadastreError.from(error);
+      const newer = (info as { record?: PartitionRecord } | undefined)?.record;
+      return { errorCode: code, errorMessage: message, ...(newer && { record: encodeRecord(newer) }) };
+    }
   }
 
   private change(request: Wire.ChangeInSyncRequest__Output): Wire.ChangeInSyncReply {

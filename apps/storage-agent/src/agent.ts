@@ -25,7 +25,7 @@ import { FollowerStreams } from './follower-streams.js';
 import { Forwarder } from './forwarder.js';
 import { Gate } from './gate.js';
 import { identityOfData, readIdentity } from './identity.js';
-import { changeInSync } from './in-sync-changes.js';
+import { InSyncChanges } from './in-sync-changes.js';
 import { KvService } from './kv-service.js';
 import { LeaderLinks } from './leader-links.js';
 import { livenessHandlers } from './liveness-service.js';
@@ -71,6 +71,7 @@ class StorageAgent implements Agent {
   private readonly server: RpcServer;
   private readonly replicas: ReplicaSet;
   private readonly broken: BrokenLinks;
+  private readonly inSyncChanges: InSyncChanges;
   private readonly links: LeaderLinks;
   private readonly followers: FollowerStreams;
   private readonly fills: Fills;
@@ -103,6 +104,7 @@ class StorageAgent implements Agent {
     const replica = (key: string) => this.replicas.get(key);
     const replicas = () => this.replicas.all();
     const common = { node: this.id, engine: this.engine, clock, random, logger };
+    this.inSyncChanges = new InSyncChanges({ node: this.id, controlPlane: this.controlPlane, clock });
     this.replicas = new ReplicaSet({ ...common, mapOf, around: this.surroundings() });
     this.broken = new BrokenLinks({ ...common, controlPlane: this.controlPlane });
     const onLink = (node: string, up: boolean) => this.broken.onLink(node, up);
@@ -218,7 +220,7 @@ class StorageAgent implements Agent {
   }
 
   private tick(): void {
-    this.replicas.tick();
+    this.replicas.tick(this.followers.heard());
     this.links.tick();
   }
 
@@ -251,14 +253,9 @@ class StorageAgent implements Agent {
       toLeader: (replica, word) => this.links.send(replica, word),
       toFollower: (replica, word) => this.followers.send(replica, word),
       stream: (replica, node) => this.followers.offer(replica, node),
-      changeInSync: (replica, action) =>
-        changeInSync(
-          this.controlPlane,
-          this.id,
-          replica.id,
-          action,
-          this.watch.get(replica.id.keyspace)?.spec.minInSync ?? 1,
-        ),
+      changeInSync: (replica, action) => this.inSyncChanges.ask(replica.id, action),
+      minInSync: (keyspace) => this.watch.get(keyspace)?.spec.minInSync ?? 1,
+      pending: (replica, pending) => this.replicas.pending(replica, pending),
       fill: (replica, from, anew) => this.fills.start(replica, from, anew),
       stopFill: (replica) => this.fills.stop(replica),
       onFatal: (error) => this.fatal(error),

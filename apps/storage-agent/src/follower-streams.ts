@@ -21,6 +21,7 @@ class FollowerStream {
   private full = false;
   private scheduled = false;
   open = true;
+  heardAt: number;
 
   constructor(
     readonly node: string,
@@ -29,6 +30,7 @@ class FollowerStream {
     /** The log could not be read; the follower begins again on a new stream. */
     private readonly onBroken: (error: unknown) => void,
   ) {
+    this.heardAt = clock.monotonicMs();
     call.on('drain', () => {
       this.full = false;
       this.schedule();
@@ -131,6 +133,8 @@ export class FollowerStreams {
     call.on('close', end);
     call.on('end', end);
     call.on('data', (message: Wire.FollowerMessage__Output) => {
+      // A beat shows a process and no disk: only what took work counts as a sign of life here.
+      if (stream && !message.beat) stream.heardAt = this.options.clock.monotonicMs();
       if (message.hello) stream = this.begin(message.hello.node, call);
       else if (!stream)
         call.emit('error', { code: 3, details: invalid('hello', 'is missing', 'begin the stream with hello').message });
@@ -149,6 +153,11 @@ export class FollowerStreams {
     if (word.type === 'send-truncate') stream?.write({ truncate: { ...head, seq: word.seq } });
     else if (word.type === 'send-need-snapshot') stream?.write({ needSnapshot: head });
     else stream?.write({ refused: { ...head, reason: word.reason } });
+  }
+
+  /** When each node that is connected last acknowledged or asked for anything. */
+  heard(): ReadonlyMap<string, number> {
+    return new Map([...this.byNode.values()].map(({ node, heardAt }) => [node, heardAt]));
   }
 
   stop(): void {

@@ -23,6 +23,8 @@ export interface LeaderLinksOptions {
 }
 
 const IDLE_TICKS = 20;
+/** In ticks: what the leader takes for silence is many times longer. */
+const BEAT_TICKS = 3;
 
 /** The stream to one node that leads, or may come to lead, partitions which this node has. */
 class LeaderLink {
@@ -57,6 +59,10 @@ class LeaderLink {
       this.flushing = false;
       this.flushAcks();
     });
+  }
+
+  beat(): void {
+    this.stream?.write({ beat: {} });
   }
 
   private flushAcks(): void {
@@ -157,6 +163,7 @@ export class LeaderLinks {
   private readonly byLeader = new Map<string, LeaderLink>();
   private partners: ReadonlySet<string> = new Set();
   private stale = true;
+  private ticks = 0;
 
   constructor(private readonly options: LeaderLinksOptions) {}
 
@@ -192,12 +199,14 @@ export class LeaderLinks {
 
   /** A stream to every node that may come to lead what is here, before it does: a hand-over then waits for no connection. */
   tick(): void {
+    this.ticks += 1;
     if (this.stale) this.partners = this.findPartners();
     this.stale = false;
     for (const node of this.partners) if (!this.byLeader.has(node) && this.options.peerOf(node)) this.open(node);
     for (const [leader, link] of this.byLeader) {
       link.idleTicks = this.partners.has(leader) ? 0 : link.idleTicks + 1;
       if (link.idleTicks === 0) link.checkAddress();
+      if (this.ticks % BEAT_TICKS === 0) link.beat();
       // Between two epochs nothing is shared for a moment.
       if (link.idleTicks > IDLE_TICKS) {
         this.byLeader.delete(leader);

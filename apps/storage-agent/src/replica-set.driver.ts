@@ -2,12 +2,16 @@ import type { CopyState, KeyspaceMap, PartitionRecord } from '@cadastre/core';
 import { compareGenerations, replicaOn } from '@cadastre/core';
 import type { Generation } from '@cadastre/core';
 import type { PartitionId, StorageEngine } from '@cadastre/engine';
-import type { Logger } from '@cadastre/runtime';
+import type { Clock, Logger } from '@cadastre/runtime';
 import { keyOf, type PartitionKey } from './partition-key.js';
 import { ReplicaDriver, type ReplicaSurroundings } from './replica.driver.js';
 
+/** A tick that is later than this shows that the process stood still; the others are not to blame for it. */
+const LATE_TICK_MS = 300;
+
 export interface ReplicaSetOptions {
   readonly node: string;
+  readonly clock: Clock;
   readonly engine: StorageEngine;
   readonly logger: Logger;
   readonly around: ReplicaSurroundings;
@@ -20,6 +24,8 @@ export interface ReplicaSetOptions {
  */
 export class ReplicaSet {
   private readonly byKey = new Map<PartitionKey, ReplicaDriver>();
+  private readonly due = new Set<ReplicaDriver>();
+  private lastTick: number | undefined;
   /** Copies that the map does not give this node. */
   private readonly strays = new Map<PartitionKey, PartitionId>();
   /** Until the node is known to the cluster, or has a map of its own from before, a record cannot be told from a mistake. */
@@ -63,8 +69,17 @@ export class ReplicaSet {
       if (!this.options.mapOf(id.keyspace)) this.setAside(id, undefined);
   }
 
-  tick(): void {
-    for (const replica of this.byKey.values()) replica.dispatch({ type: 'tick' });
+  pending(replica: ReplicaDriver, pending: boolean): void {
+    if (pending) this.due.add(replica);
+    else this.due.delete(replica);
+  }
+
+  /** Only those that wait for something: ten thousand partitions at rest cost nothing. `heardAt`: see the machine's event. */
+  tick(heardAt: ReadonlyMap<string, number>): void {
+    const now = this.options.clock.monotonicMs();
+    const pausedMs = this.lastTick === undefined ? 0 : Math.max(0, now - this.lastTick - LATE_TICK_MS);
+    this.lastTick = now;
+    for (const replica of [...this.due]) replica.dispatch({ type: 'tick', heardAt, pausedMs });
   }
 
   /** Golden rule (INV-5): only what is set aside, only when this node has applied the map without it, only when that map still says so. */

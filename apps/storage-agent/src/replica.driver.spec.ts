@@ -21,7 +21,7 @@ describe('ReplicaDriver', () => {
     await engine.create(id);
     const first = newRecord(0, ['a', 'b']);
     const shrunk = shrinkInSync(first, 'b');
-    const answer: ChangeAnswer = { outcome: 'refused', record: { record: shrunk, minInSync } };
+    const answer: ChangeAnswer = { outcome: 'refused', record: shrunk };
     const toFollower = jest.fn<ReplicaSurroundings['toFollower']>();
     const stream = jest.fn<ReplicaSurroundings['stream']>();
     let asked = false;
@@ -39,6 +39,8 @@ describe('ReplicaDriver', () => {
         asked = true;
         return new Promise((resolve) => (answerNow = resolve));
       },
+      minInSync: () => minInSync,
+      pending: () => undefined,
       fill: () => undefined,
       stopFill: () => undefined,
       onFatal: (error) => {

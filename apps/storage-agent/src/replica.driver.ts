@@ -41,6 +41,9 @@ export interface ReplicaSurroundings {
   /** `replica.machine.pull(node)` has something. */
   stream(replica: ReplicaDriver, node: string): void;
   changeInSync(replica: ReplicaDriver, action: ChangeAction): Promise<ChangeAnswer>;
+  minInSync(keyspace: string): number;
+  /** Whether it has something that ticks are needed for. */
+  pending(replica: ReplicaDriver, pending: boolean): void;
   fill(replica: ReplicaDriver, from: string, anew: boolean): void;
   stopFill(replica: ReplicaDriver): void;
   onFatal(error: Error): void;
@@ -121,6 +124,7 @@ export class ReplicaDriver {
     for (let event = this.queue.shift(); event; event = this.queue.shift()) {
       for (const action of this.machine.onEvent(event, this.around.clock.monotonicMs())) this.perform(action);
     }
+    this.around.pending(this, this.machine.pending && !this.closed);
     if (before !== this.machine.phase || epoch !== this.machine.record?.epoch) this.changed();
   }
 
@@ -181,6 +185,7 @@ export class ReplicaDriver {
   close(record: PartitionRecord | undefined): void {
     if (record) this.dispatch({ type: 'record', record, minInSync: 1 });
     this.closed = true;
+    this.around.pending(this, false);
     this.around.stopFill(this);
     // Which of them are in the log, and whether others have them, is not known any more.
     for (const resolve of this.calls.values()) resolve({ kind: 'not-leader', appended: true });
@@ -281,8 +286,8 @@ export class ReplicaDriver {
   private async changeInSync(action: ChangeAction): Promise<void> {
     const { record, outcome } = await this.around.changeInSync(this, action);
     // At the same epoch the map may have told of a learner since: only what is newer for certain is taken from an answer.
-    if (record && record.record.epoch > (this.machine.record?.epoch ?? 0))
-      this.dispatch({ type: 'record', record: record.record, minInSync: record.minInSync });
+    if (record && record.epoch > (this.machine.record?.epoch ?? 0))
+      this.dispatch({ type: 'record', record, minInSync: this.around.minInSync(this.id.keyspace) });
     this.dispatch({ type: 'change-answered', id: action.id, outcome });
   }
 

@@ -409,6 +409,30 @@ describe('what is refused', () => {
 });
 
 describe('the in-sync set', () => {
+  // Plan: leaders of every partition ask at once, two of them twice; all are answered, most in one generation; a wrong one fails alone.
+  it('changes many partitions in one transaction', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const { map } = cp.register.state.keyspaces.get('orders')!;
+    const ask = (partition: number, epoch: number) =>
+      cp.controller.changeInSync({
+        node: leaderOf(map.record(partition))!,
+        keyspace: 'orders',
+        partition,
+        epoch,
+        add: [],
+        remove: [followerOf(cp, partition)],
+        reason: 'test',
+      });
+    const asked = Array.from({ length: map.partitions }, (_, p) => ask(p, p === 1 ? 77 : map.record(p).epoch));
+    const answers = await Promise.allSettled([...asked, ask(0, map.record(0).epoch)]);
+    expect(answers.map(({ status }) => status).filter((status) => status === 'rejected')).toHaveLength(1);
+    expect(answers[1]).toMatchObject({ status: 'rejected', reason: { code: 'NOT_OWNER' } });
+    const generations = answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value.generation.number] : []));
+    expect(new Set(generations).size).toBe(1);
+  });
+
   // Plan: a leader asks to take in a copy whose node is gone; the copy is not taken in, and the epoch rises so that the leader may stop waiting.
   it('answers a joiner that is gone with a newer epoch', async () => {
     world = new World();

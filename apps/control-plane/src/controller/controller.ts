@@ -1,20 +1,12 @@
-import type { DetectorOptions, Generation, PartitionRecord } from '@cadastre/core';
-import { CadastreError, growInSync, inSyncOf, leaderOf, nextGeneration, replicaOn, shrinkInSync } from '@cadastre/core';
+import type { DetectorOptions } from '@cadastre/core';
+import { CadastreError } from '@cadastre/core';
 import { type Clock, type Logger, type NewId, type Random, delay, randomId } from '@cadastre/runtime';
-import type { Mandate, Part, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
-import {
-  compare,
-  controllerCodec,
-  Election,
-  join,
-  keys,
-  partitionsPart,
-  requireKeyspace,
-  settingsOf,
-} from '@cadastre/store';
+import type { Mandate, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
+import { controllerCodec, Election, keys, settingsOf } from '@cadastre/store';
 import { Executor } from './executor.js';
 import { EtcdLeader } from './etcd-leader.driver.js';
 import { Failover } from './failover.driver.js';
+import { type InSyncAnswer, InSyncChanges } from './in-sync-changes.js';
 import { LeaderReturnDriver } from './leader-return.driver.js';
 import type { Observed } from './observed.js';
 import { PurgeBook } from './purge-book.js';
@@ -23,7 +15,6 @@ import type { Prober } from './prober.js';
 import type { AgentReport, ChangeInSyncCommand } from './reports.js';
 import { RepairDriver } from './repair.driver.js';
 import { Suspicions } from './suspicions.driver.js';
-import { isConnected } from './world.js';
 
 export interface ControllerOptions {
   readonly store: Store;
@@ -64,6 +55,7 @@ export class Controller implements ControllerPort {
   private readonly election: Election;
   private readonly executor: Executor;
   private readonly purges: PurgeBook;
+  private readonly inSyncChanges: InSyncChanges;
   private reign: Reign | undefined;
   private kicked: (() => void) | undefined;
   private kickedAlready = false;
@@ -84,6 +76,7 @@ export class Controller implements ControllerPort {
       onDeposed: (reason) => this.onDeposed(reason),
     });
     this.purges = new PurgeBook(observed, clock);
+    this.inSyncChanges = new InSyncChanges(options);
     this.executor = new Executor({
       register,
       observed,
@@ -142,25 +135,10 @@ export class Controller implements ControllerPort {
     return this.purges.grants(this.options.register.state, report);
   }
 
-  async changeInSync(command: ChangeInSyncCommand): Promise<{ record: PartitionRecord; generation: Generation }> {
-    const { register, logger } = this.options;
+  async changeInSync(command: ChangeInSyncCommand): Promise<InSyncAnswer> {
     const mandate = this.requireMandate();
-    const session = sessionOf(register.state, command.node);
     for (const node of command.remove) this.suspect(command.node, [{ node, why: command.reason }]);
-    const committed = await register.commit((state) => {
-      const { record, generation } = decideInSync(state, command);
-      if (!record) return { compare: [], ops: [], result: { record: current(state, command), generation } };
-      const part = join(sameSession(state, command.node, session), partitionsPart(state, command.keyspace, [record]));
-      return { ...part, result: { record, generation: nextGeneration(generation) } };
-    }, mandate.fence);
-    logger.info('in-sync set changed', {
-      keyspace: command.keyspace,
-      partition: command.partition,
-      epoch: committed.result.record.epoch,
-      inSync: inSyncOf(committed.result.record),
-      because: command.reason,
-    });
-    return committed.result;
+    return this.inSyncChanges.ask(command, mandate);
   }
 
   private requireMandate(): Mandate {
@@ -248,67 +226,6 @@ export class Controller implements ControllerPort {
     }
   }
 }
-
-const sessionOf = (state: RegisterState, node: string) => state.sessions.get(node)?.leaseId;
-
-/**
- * A leader that was started anew leads on under its old epoch and knows nothing of what it had asked for: it acknowledges writes without
- * the joiner. What it asked for in its life before must not take effect any more (INV-3).
- */
-const sameSession = (state: RegisterState, node: string, session: ReturnType<typeof sessionOf>): Part => {
-  if (sessionOf(state, node) !== session)
-    throw new CadastreError('FAILED_PRECONDITION', `${node} has begun another session since it asked`, {
-      field: 'node',
-      remedy: 'ask again',
-    });
-  const key = keys.session(node);
-  return { compare: [session === undefined ? compare.absent(key) : compare.lease(key, session)], ops: [] };
-};
-
-const current = (state: RegisterState, { keyspace, partition }: ChangeInSyncCommand): PartitionRecord => {
-  const { map } = requireKeyspace(state, keyspace);
-  if (partition >= map.partitions)
-    throw new CadastreError('NOT_FOUND', `${keyspace} has ${map.partitions} partitions`, {
-      field: 'partition',
-      remedy: 'use a number below that',
-    });
-  return map.record(partition);
-};
-
-/**
- * The leader's wish against the record as it is. A wish made under an older epoch is refused with the newer record, except when it is
- * fulfilled already: then the answer is the record, so that asking twice does no harm.
- */
-const decideInSync = (
-  state: RegisterState,
-  command: ChangeInSyncCommand,
-): { record: PartitionRecord | undefined; generation: Generation } => {
-  const { map } = requireKeyspace(state, command.keyspace);
-  const record = current(state, command);
-  const inSync = new Set(inSyncOf(record));
-  const add = command.add.map((a) => a.node).filter((n) => !inSync.has(n));
-  const remove = command.remove.filter((n) => inSync.has(n));
-  const stillLeads = leaderOf(record) === command.node;
-  if (stillLeads && add.length === 0 && remove.length === 0) return { record: undefined, generation: map.generation };
-  if (!stillLeads || record.epoch !== command.epoch) {
-    throw new CadastreError(
-      'NOT_OWNER',
-      `${command.keyspace}/${command.partition} is at epoch ${record.epoch} under ${leaderOf(record) ?? 'nobody'}`,
-      {
-        remedy: 'act on the record that comes with this error',
-        info: { keyspace: command.keyspace, record, generation: map.generation },
-      },
-    );
-  }
-  let next = record;
-  // A joiner that is gone: the leader waits for its acknowledgement until a newer epoch tells it not to.
-  const refused = add.some((node) => !isConnected(state, node));
-  for (const node of refused ? [] : add) next = replicaOn(next, node) ? growInSync(next, node) : next;
-  for (const node of remove) next = shrinkInSync(next, node);
-  return next === record && !refused
-    ? { record: undefined, generation: map.generation }
-    : { record: { ...next, epoch: record.epoch + 1 }, generation: map.generation };
-};
 
 /** A second process under a node's id, or the node with wiped data: its word must not count as that node's (INV-5). */
 const refuseStranger = (state: RegisterState, { node, incarnation }: AgentReport): void => {

@@ -1,8 +1,8 @@
 import { CadastreError } from '@cadastre/core';
-import type { Wire } from '@cadastre/contracts';
+import type { OwnerInfo, Wire } from '@cadastre/contracts';
 import { encodeRecord, streaming, unary } from '@cadastre/contracts';
 import type { ControllerPort } from '../controller/ports.js';
-import { decodeChangeInSync, decodeReport, decodeSuspect } from './report.codec.js';
+import { decodeChangeInSync, decodeChanges, decodeReport, decodeSuspect } from './report.codec.js';
 import type { SessionCall, SessionStreamOptions } from './session-stream.js';
 import { SessionStream } from './session-stream.js';
 
@@ -33,6 +33,20 @@ export class SessionStreams {
   }
 }
 
+/** Each change has its own outcome; what concerns them all (no mandate) is the call's. */
+const answerOf = async (
+  controller: ControllerPort,
+  command: Parameters<ControllerPort['changeInSync']>[0],
+): Promise<Wire.ChangeInSyncAnswer> => {
+  try {
+    return { record: encodeRecord((await controller.changeInSync(command)).record), errorCode: '', errorMessage: '' };
+  } catch (error) {
+    const { code, message, info } = CadastreError.from(error);
+    const newer = (info as OwnerInfo | undefined)?.record;
+    return { errorCode: code, errorMessage: message, ...(newer && { record: encodeRecord(newer) }) };
+  }
+};
+
 export const agentHandlers = (options: AgentHandlerOptions) => ({
   Session: streaming((call: SessionCall) => options.streams.serve(call)),
   Report: unary<Wire.ReportRequest__Output, Wire.ReportReply>((request) => ({
@@ -42,6 +56,11 @@ export const agentHandlers = (options: AgentHandlerOptions) => ({
   ChangeInSync: unary<Wire.ChangeInSyncRequest__Output, Wire.ChangeInSyncReply>(async (request) => {
     const { record, generation } = await options.controller.changeInSync(decodeChangeInSync(request));
     return { record: encodeRecord(record), generation };
+  }),
+  ChangeInSyncMany: unary<Wire.ChangeInSyncManyRequest__Output, Wire.ChangeInSyncManyReply>(async ({ changes }) => {
+    const commands = decodeChanges(changes);
+    if (!options.controller.active && commands[0]) await options.controller.changeInSync(commands[0]);
+    return { answers: await Promise.all(commands.map((command) => answerOf(options.controller, command))) };
   }),
   Suspect: unary<Wire.SuspectRequest__Output, Wire.SuspectReply>((request) => {
     const { node, suspicions } = decodeSuspect(request);

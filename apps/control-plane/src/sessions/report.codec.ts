@@ -81,6 +81,15 @@ export const decodeChangeInSync = (wire: Wire.ChangeInSyncRequest__Output): Chan
   };
 };
 
+const CHANGES_MAX = 512;
+
+/** @throws CadastreError INVALID_ARGUMENT naming the field */
+export const decodeChanges = (changes: readonly Wire.ChangeInSyncRequest__Output[]): ChangeInSyncCommand[] => {
+  if (changes.length > CHANGES_MAX)
+    throw invalid('changes', `has ${changes.length}`, 'ask in several calls', `${CHANGES_MAX}`);
+  return changes.map(decodeChangeInSync);
+};
+
 const SUSPICIONS_MAX = 1_000;
 
 export interface SuspectCommand {

@@ -55,6 +55,11 @@ export class FollowerRole {
     if (up && this.core.state === 'active') this.ask(now);
   }
 
+  get pending(): boolean {
+    if (this.core.state !== 'active') return false;
+    return (!this.attached && this.trouble === undefined) || this.core.trimDue;
+  }
+
   tick(now: number): void {
     if (this.core.state !== 'active') return;
     if (!this.attached && now - this.askedAt >= this.core.options.refollowMs) this.ask(now);

@@ -30,6 +30,8 @@ interface Peer {
   copyFloor: number | undefined;
   /** When it was last told that it is not attached. */
   nudgedAt: number;
+  /** It said that it cannot go on with its copy. */
+  cannot: boolean;
 }
 
 interface Change {
@@ -40,7 +42,6 @@ interface Change {
 }
 
 type FollowEvent = Extract<ReplicaEvent, { type: 'follow' }>;
-const BIG_GAP_MS = 1000;
 /** Calls that wait for one entry: retries whose callers are gone must not pile up. */
 const CALLS_AN_ENTRY = 8;
 
@@ -70,7 +71,6 @@ export class LeaderRole {
   private peers = new Map<string, Peer>();
   private change: Change | undefined;
   private changes = 0;
-  private lastTick: number;
 
   constructor(
     private readonly core: ReplicaCore,
@@ -83,7 +83,6 @@ export class LeaderRole {
     this.base = record.epoch;
     this.commitSeq = core.appliedSeq;
     this.sealSeq = core.log.lastSeq;
-    this.lastTick = now;
     this.update(record, minInSync, now);
     this.advance(now);
   }
@@ -142,7 +141,7 @@ export class LeaderRole {
     this.core.act({ type: 'send-refused', to: peer.node, epoch: this.epoch, reason: 'follow first' });
   }
 
-  write({ token, requestId, ops }: Extract<ReplicaEvent, { type: 'write' }>): void {
+  write({ token, requestId, ops }: Extract<ReplicaEvent, { type: 'write' }>, now: number): void {
     if (this.phase !== 'serving' || this.fenced) return this.core.reply(token, { kind: 'not-leader' });
     const known = this.core.recent.find(requestId);
     const tooFew = this.tooFew();
@@ -153,7 +152,7 @@ export class LeaderRole {
     const uncommitted = this.core.log.lastSeq - this.commitSeq;
     if (uncommitted >= Math.min(this.core.options.uncommittedMax, this.core.entriesMax()))
       return this.core.reply(token, { kind: 'busy', uncommitted });
-    this.wait(this.append(requestId, ops), token);
+    this.wait(this.append(requestId, ops, now), token);
     return undefined;
   }
 
@@ -175,6 +174,7 @@ export class LeaderRole {
     this.detach(peer);
     peer.acked = Math.min(peer.acked, event.lastSeq); // what it does not have any more does not count
     const verdict = this.compareLogs(event);
+    peer.cannot = verdict === 'need-snapshot';
     if (verdict === 'need-snapshot')
       return this.core.act({ type: 'send-need-snapshot', to: peer.node, epoch: this.epoch });
     if (verdict !== 'equal')
@@ -233,6 +233,8 @@ export class LeaderRole {
 
   unfollow(event: Extract<ReplicaEvent, { type: 'unfollow' }>, now: number): void {
     this.fencedBy = Math.max(this.fencedBy, event.epoch);
+    const peer = this.peers.get(event.from);
+    if (peer) peer.cannot = true;
     this.gone(event.from, now);
   }
 
@@ -275,24 +277,27 @@ export class LeaderRole {
     return peer.inSync ? this.core.log.lastSeq : this.core.durableSeq;
   }
 
-  tick(now: number): void {
-    this.forgiveOwnPause(now);
+  get pending(): boolean {
+    if (this.phase === 'sealing' || this.change || this.core.trimDue) return true;
     for (const peer of this.peers.values()) {
+      if (peer.join || (peer.inSync ? !peer.attached : peer.attached)) return true;
+      if (peer.inSync && peer.acked < this.core.log.lastSeq) return true;
+    }
+    return false;
+  }
+
+  tick(now: number, { heardAt, pausedMs = 0 }: Extract<ReplicaEvent, { type: 'tick' }>): void {
+    for (const peer of this.peers.values()) {
+      // When this process stood still, the followers are not to blame.
+      peer.owesSince = Math.min(now, peer.owesSince + pausedMs);
       if (peer.attached && peer.acked >= this.core.log.lastSeq) peer.owesSince = now;
-      if (!peer.attached && now - peer.nudgedAt >= this.core.options.refollowMs) this.nudge(peer, now);
+      if (peer.inSync && !peer.attached && now - peer.nudgedAt >= this.core.options.refollowMs) this.nudge(peer, now);
       this.giveUpJoin(peer, now);
       this.startJoin(peer, now);
     }
     this.trim();
     if (this.change && this.change.retryAt <= now) this.sendChange();
-    if (!this.change) this.nextChange(now);
-  }
-
-  /** When this process stood still, the followers are not to blame. */
-  private forgiveOwnPause(now: number): void {
-    const gap = now - this.lastTick;
-    this.lastTick = now;
-    if (gap > BIG_GAP_MS) for (const peer of this.peers.values()) peer.owesSince = Math.min(now, peer.owesSince + gap);
+    if (!this.change) this.nextChange(now, heardAt);
   }
 
   changeAnswered({ id, outcome }: Extract<ReplicaEvent, { type: 'change-answered' }>, now: number): void {
@@ -347,26 +352,26 @@ export class LeaderRole {
     const { join } = peer;
     if (join?.stage === 'catching' && peer.acked >= join.from) {
       peer.join = { stage: 'marking' };
-      this.append('', []); // the mark travels with entries, so that their acknowledgement answers it
+      this.append('', [], now); // the mark travels with entries, so that their acknowledgement answers it
     } else if (join?.stage === 'comparing' && peer.acked >= join.barrier) {
       peer.join = { stage: 'asking', mark: join.mark };
-      if (!this.change) this.nextChange(now);
+      if (!this.change) this.askToJoin();
     }
   }
 
-  private nextChange(now: number): void {
+  private nextChange(now: number, heardAt?: ReadonlyMap<string, number>): void {
     if (this.fenced) return undefined;
-    const late = [...this.peers.values()].filter(
-      (p) =>
-        p.inSync &&
-        now - p.owesSince > this.core.options.inSyncTimeoutMs &&
-        (!p.attached || p.acked < this.core.log.lastSeq),
-    );
+    const late = [...this.peers.values()].filter((peer) => peer.inSync && this.isLate(peer, now, heardAt));
     if (late.length > 0)
       return this.propose({
         remove: late.map((p) => p.node),
         reason: `no acknowledgement for ${this.core.options.inSyncTimeoutMs} ms`,
       });
+    return this.askToJoin();
+  }
+
+  private askToJoin(): void {
+    if (this.fenced) return undefined;
     for (const peer of this.peers.values()) {
       if (peer.join?.stage === 'asking')
         return this.propose({
@@ -376,6 +381,17 @@ export class LeaderRole {
         });
     }
     return undefined;
+  }
+
+  /** Judged by its node: one that is heard of is busy with other partitions, unless it said that it cannot go on with this one. */
+  private isLate(peer: Peer, now: number, heardAt: ReadonlyMap<string, number> | undefined): boolean {
+    if (peer.attached && peer.acked >= this.core.log.lastSeq) return false;
+    const { inSyncTimeoutMs, busyTimeoutMs } = this.core.options;
+    const owes = now - peer.owesSince;
+    if (owes <= inSyncTimeoutMs) return false;
+    const heard = heardAt?.get(peer.node);
+    const alive = heard !== undefined && now - heard <= inSyncTimeoutMs;
+    return !alive || peer.cannot || owes > Math.max(inSyncTimeoutMs, busyTimeoutMs);
   }
 
   private propose(what: Pick<Change['action'], 'add' | 'remove' | 'reason'>): void {
@@ -408,7 +424,9 @@ export class LeaderRole {
       this.core.reply(tokens.shift()!, { kind: 'busy', uncommitted: tokens.length, appended: true });
   }
 
-  private append(requestId: string, ops: Extract<ReplicaEvent, { type: 'write' }>['ops']): number {
+  private append(requestId: string, ops: Extract<ReplicaEvent, { type: 'write' }>['ops'], now: number): number {
+    for (const peer of this.peers.values())
+      if (peer.attached && peer.acked >= this.core.log.lastSeq) peer.owesSince = now;
     const seq = this.core.append([{ epoch: this.epoch, seq: this.core.log.lastSeq + 1, requestId, ops }]);
     for (const peer of this.peers.values()) if (peer.inSync) this.offer(peer);
     return seq;
@@ -477,4 +495,5 @@ const newPeer = (node: string, inSync: boolean, now: number): Peer => ({
   joinNotBefore: 0,
   copyFloor: undefined,
   nudgedAt: now,
+  cannot: false,
 });

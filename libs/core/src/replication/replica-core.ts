@@ -92,6 +92,11 @@ export class ReplicaCore {
     this.act({ type: 'trim', beforeSeq: before });
   }
 
+  get trimDue(): boolean {
+    const { log, options } = this;
+    return log.lastSeq - log.firstSeq > Math.min(options.keepEntries * 1.25 + 64, this.entriesMax());
+  }
+
   /** Entries that the log may hold at most, from their running mean size. */
   entriesMax(): number {
     return Math.max(256, Math.floor(this.options.keepBytes / this.entryBytes));

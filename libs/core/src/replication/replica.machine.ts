@@ -21,7 +21,7 @@ type Follow = Extract<ReplicaEvent, { type: 'follow' }>;
 /**
  * One replica of one partition: primary-backup replication with the configuration kept elsewhere (PacificA, Microsoft Research
  * TR-2008-25). Pure and deterministic: no clock, no I/O; a driver performs the actions in order and feeds what comes of them.
- * Feed a `tick` at least every 250 ms.
+ * Feed a `tick` at least every 250 ms while it is `pending`.
  */
 export class ReplicaMachine {
   private readonly core: ReplicaCore;
@@ -74,6 +74,11 @@ export class ReplicaMachine {
     return this.role?.kind === 'follower' ? this.role.leader : undefined;
   }
 
+  /** Waits for something that only a tick can find out. */
+  get pending(): boolean {
+    return this.role?.pending ?? false;
+  }
+
   onEvent(event: ReplicaEvent, now: number): ReplicaAction[] {
     this.handle(event, now);
     return this.core.take();
@@ -111,10 +116,10 @@ export class ReplicaMachine {
       case 'follow':
         return this.onFollow(event, now);
       case 'tick':
-        return this.role?.tick(now);
+        return this.role?.tick(now, event);
       case 'write':
         return this.role?.kind === 'leader'
-          ? this.role.write(event)
+          ? this.role.write(event, now)
           : this.core.reply(event.token, { kind: 'not-leader' });
       case 'ack':
       case 'unfollow':

@@ -137,10 +137,44 @@ describe('a leader', () => {
   it('does not blame a follower for its own standstill', () => {
     const bench = serving();
     bench.feed(write);
-    bench.now = 50;
-    bench.feed({ type: 'tick' });
     bench.now = 60_000;
-    expect(typesOf(bench.feed({ type: 'tick' }))).not.toContain('change-in-sync');
+    expect(typesOf(bench.feed({ type: 'tick', pausedMs: 59_900 }))).not.toContain('change-in-sync');
+  });
+
+  it('judges silence by the node: one that is heard of is busy, one that is not is late, one that cannot go on is late', () => {
+    const removed = (heardAt: number | undefined, before?: ReplicaEvent): boolean => {
+      const bench = serving();
+      bench.feed(write);
+      if (before) bench.feed(before);
+      bench.now = 400;
+      const heard = new Map(heardAt === undefined ? [] : [['b', heardAt]]);
+      return typesOf(bench.feed({ type: 'tick', heardAt: heard })).includes('change-in-sync');
+    };
+    expect(removed(390)).toBe(false);
+    expect(removed(50)).toBe(true);
+    expect(removed(undefined)).toBe(true);
+    expect(removed(390, { type: 'unfollow', from: 'b', epoch: 1 })).toBe(true);
+  });
+
+  it('asks for ticks only while it waits for something', () => {
+    const bench = new Bench('a');
+    bench.record(record);
+    expect(bench.machine.pending).toBe(true);
+    bench.follow('b', 1);
+    bench.ack('b', 1, 0);
+    expect(bench.machine.pending).toBe(false);
+    bench.feed(write);
+    expect(bench.machine.pending).toBe(true);
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    bench.ack('b', 1, 1);
+    expect(bench.machine.pending).toBe(false);
+    bench.feed({ type: 'follower-gone', from: 'b' });
+    expect(bench.machine.pending).toBe(true);
+    const follower = new Bench('b');
+    follower.record(record);
+    expect(follower.machine.pending).toBe(true);
+    follower.feed({ type: 'entries', from: 'a', epoch: 1, entries: [], commitSeq: 0 });
+    expect(follower.machine.pending).toBe(false);
   });
 
   it('answers what it has in flight when it leads no more, and what a follower with a newer epoch knows stops it', () => {

@@ -24,8 +24,10 @@ export interface ContentMark {
 export type CopyState = 'active' | 'filling' | 'absent';
 
 export interface ReplicationOptions {
-  /** An in-sync follower that owes an acknowledgement, or whose stream is gone, for this long is proposed for removal. */
+  /** An in-sync follower that owes an acknowledgement, or whose stream is gone, for this long is proposed for removal if its node is silent too. */
   readonly inSyncTimeoutMs: number;
+  /** The same for a follower whose node is heard of: it is busy, and to throw it out would only make more work. */
+  readonly busyTimeoutMs: number;
   /** A replica that lags by at most so many entries may begin to join the in-sync set. */
   readonly joinLagEntries: number;
   /** A Follow without an answer is sent again after this. */
@@ -41,6 +43,7 @@ export interface ReplicationOptions {
 
 export const REPLICATION_DEFAULTS: ReplicationOptions = {
   inSyncTimeoutMs: 3000,
+  busyTimeoutMs: 30_000,
   joinLagEntries: 64,
   refollowMs: 500,
   changeRetryMs: 250,
@@ -106,7 +109,13 @@ export type ReplicaEvent =
   | { readonly type: 'filled'; readonly seq: number; readonly epoch: number }
   | { readonly type: 'compared'; readonly equal: boolean }
   | { readonly type: 'change-answered'; readonly id: number; readonly outcome: ChangeOutcome }
-  | { readonly type: 'tick' };
+  | {
+      readonly type: 'tick';
+      /** When each connected node last acknowledged anything, of any partition; whoever is not in it is not connected. Without it each partition judges alone. */
+      readonly heardAt?: ReadonlyMap<string, number>;
+      /** For so long this process stood still before the tick. */
+      readonly pausedMs?: number;
+    };
 
 export type WriteOutcome =
   | { readonly kind: 'done'; readonly epoch: number; readonly seq: number }
