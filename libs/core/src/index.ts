@@ -31,6 +31,7 @@ export * from './planning/plan-lifecycle.js';
 export * from './planning/only-moves.js';
 export * from './planning/plan.js';
 export { proposePlan } from './planning/propose.js';
+export * from './planning/explain/index.js';
 export * from './planning/rehearsal/index.js';
 export * from './planning/simulate/index.js';
 export * from './planning/stale.js';
