@@ -1,5 +1,7 @@
+import type { Policy } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
+import { encodePolicy } from '@cadastre/contracts';
 import type { ActOnPlan, OperationsPort } from '../../apps/control-plane/src/operations/ports.js';
 
 const GIB = 1024 ** 3;
@@ -74,6 +76,7 @@ const moves = (running: boolean): Wire.PlanMove[] =>
 
 /** A small cluster with one plan, so that the page can be looked at without one. Acts change the plan's state, as the real verbs do. */
 export class FakeOperations implements OperationsPort {
+  private readonly policies = new Map<string, Policy>();
   readonly acts: (ActOnPlan | { readonly action: 'propose' | 'drain'; readonly actor: string; readonly id: string })[] =
     [];
   plan: Wire.Plan | undefined;
@@ -118,6 +121,20 @@ export class FakeOperations implements OperationsPort {
         bytes: Math.round(36 * 1.37 * GIB),
         lowerBoundMoves: 36,
         boundBecause: 'n7 must receive 36 replicas to reach its share',
+        lowerBoundBytes: Math.round(36 * 1.37 * GIB),
+        because: ['n7 is 36 replicas below its share', 'each replica that a node gains is one move'],
+        ratio: 1,
+        imbalanceBefore: 1,
+        imbalanceAfter: 0.004,
+        violationsBefore: 0,
+        violationsAfter: 0,
+        scores: [
+          { name: 'replicas', before: 1, after: 0.004 },
+          { name: 'leaders', before: 1, after: 0.01 },
+        ],
+        estimateLowMs: 410_000,
+        estimateMs: 790_000,
+        estimateHighMs: 1_640_000,
       },
       movesTotal: 42,
       movesDone: 0,
@@ -196,6 +213,19 @@ export class FakeOperations implements OperationsPort {
   }
   changeSettings(): Promise<Wire.Settings> {
     return Promise.resolve(this.settings());
+  }
+  getPolicy(of: string): Wire.PolicyReply {
+    return { keyspace: of, policy: encodePolicy(this.policies.get(of) ?? {}) };
+  }
+  async setPolicy(of: string, policy: Policy): Promise<Wire.PolicyReply> {
+    this.policies.set(of, policy);
+    return this.getPolicy(of);
+  }
+  why(of: string, partition: number, on: string): Wire.WhyReply {
+    const decided = { rule: 'state', value: 'draining', limit: 'up' };
+    const text = `${on} is draining: its copies leave, and none come`;
+    const checks = [{ ...decided, verdict: 'fail', text }];
+    return { keyspace: of, partition, node: on, role: 'none', verdict: 'cannot', ...decided, because: text, checks };
   }
   status(): Wire.StatusReply {
     return {

@@ -54,6 +54,22 @@ describe('REST', () => {
       field: 'spread[0]',
     },
     {
+      story: 'a policy with a misspelt field',
+      path: '/api/v1/keyspaces/orders/policy',
+      body: { actor: 'a', policy: { spread: [{ label: 'zone', maxPerDomian: 1 }] } },
+      status: 400,
+      code: 'INVALID_ARGUMENT',
+      field: 'policy.spread[0].maxPerDomian',
+    },
+    {
+      story: 'a policy of the cluster that contradicts itself',
+      path: '/api/v1/policy',
+      body: { actor: 'a', policy: { spread: [{ label: 'zone', maxPerDomain: 1, minPerDomain: { a: 2 } }] } },
+      status: 400,
+      code: 'INVALID_ARGUMENT',
+      field: 'policy.spread[0].minPerDomain.a',
+    },
+    {
       story: 'an unknown plan',
       path: '/api/v1/plans/ffff/pause',
       body: { actor: 'a' },
@@ -150,11 +166,26 @@ describe('REST', () => {
     for (const route of ROUTES) {
       expect(document.paths[route.path]).toHaveProperty(route.method);
       if (route.method !== 'get' || route.replyType) continue;
-      const reply = await fetch(server.url + route.path.replace('{name}', 'orders').replace('{id}', 'latest'));
+      const places: Record<string, string> = { name: 'orders', id: 'latest', partition: '7', node: 'n1' };
+      const reply = await fetch(server.url + route.path.replace(/\{(\w+)\}/g, (_, name: string) => places[name]!));
       expect([route.path, reply.status]).toEqual([route.path, 200]);
       expect(() => route.reply.parse(undefined)).toThrow();
       route.reply.parse(await reply.json());
     }
+  });
+
+  it('keeps a policy as it was given', async () => {
+    // Keys of a residency rule as text and as bytes; read back the same.
+    const policy = {
+      required: [{ label: 'disk', op: 'in', values: ['ssd'] }],
+      residency: [
+        { partitions: { kind: 'keys', start: 'eu/', endHex: 'ff00' }, nodes: [{ label: 'region', op: 'exists' }] },
+      ],
+    };
+    const reply = await post('/api/v1/keyspaces/orders/policy', { actor: 'a', policy });
+    expect([reply.status, await reply.json()]).toMatchObject([200, { keyspace: 'orders', policy }]);
+    const read = await fetch(`${server.url}/api/v1/keyspaces/orders/policy`);
+    expect(await read.json()).toMatchObject({ policy });
   });
 
   it('pages through partitions', async () => {

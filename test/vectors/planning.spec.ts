@@ -84,7 +84,7 @@ const racksOnTheWay = (vector: Vector, before: SimulationResult | undefined, res
   for (const move of result.steps.flat()) {
     const row = rows.get(move.partition)!;
     if (move.kind !== 'leader') {
-      row.add(move.to);
+      if (move.to !== '') row.add(move.to);
       row.delete(move.from);
     }
     seen.push(new Set([...row].map((node) => rackOf.get(node))).size);

@@ -39,6 +39,11 @@ export class OperatorCalls {
   changeSettings = (request: Wire.ChangeSettingsRequest) =>
     this.change<Wire.ChangeSettingsRequest, Wire.Settings__Output>((p) => p.operator.ChangeSettings, request);
   status = () => this.read<Wire.StatusRequest, Wire.StatusReply__Output>((p) => p.operator.Status, {});
+  getPolicy = (keyspace: string) =>
+    this.read<Wire.GetPolicyRequest, Wire.PolicyReply__Output>((p) => p.operator.GetPolicy, { keyspace });
+  setPolicy = (request: Wire.SetPolicyRequest) =>
+    this.change<Wire.SetPolicyRequest, Wire.PolicyReply__Output>((p) => p.operator.SetPolicy, request);
+  why = (request: Wire.WhyRequest) => this.read<Wire.WhyRequest, Wire.WhyReply__Output>((p) => p.operator.Why, request);
   locate = (request: Wire.LocateRequest) =>
     this.read<Wire.LocateRequest, Wire.LocateReply__Output>((p) => p.map.Locate, request);
 

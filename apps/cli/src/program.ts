@@ -8,6 +8,7 @@ import { addKvCommands } from './commands/kv.js';
 import { addLocateCommand } from './commands/locate.js';
 import { addNodeCommands } from './commands/node.js';
 import { addPlanCommands } from './commands/plan.js';
+import { addClusterPolicyCommand } from './commands/policy.js';
 import { addSchemeCommands } from './commands/scheme.js';
 import { addSettingsCommands } from './commands/settings.js';
 import { addUpCommand } from './commands/up.js';
@@ -24,6 +25,7 @@ const REGISTER = [
   addKeyspaceCommands,
   addNodeCommands,
   addPlanCommands,
+  addClusterPolicyCommand,
   addKvCommands,
   addSchemeCommands,
   addSettingsCommands,

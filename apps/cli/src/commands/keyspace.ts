@@ -4,6 +4,7 @@ import {
   describeScheme,
   invalid,
   type KeyspaceSpec,
+  type Policy,
   type Scheme,
   SLOT_HASHES,
   type SlotHash,
@@ -16,6 +17,7 @@ import { schemeOfFlags } from '../schemes/preset-options.js';
 import { checkCount } from '../supervisor/topology.js';
 import type { Session } from './context.js';
 import { act } from './context.js';
+import { addPolicyCommand, readPolicyFile } from './policy.js';
 
 interface CreateOptions {
   readonly scheme: string;
@@ -23,9 +25,10 @@ interface CreateOptions {
   readonly hash: string;
   readonly hashTags?: boolean;
   readonly splitPoints?: string;
-  readonly rf: string;
+  readonly rf?: string;
   readonly minInSync?: string;
   readonly spread?: string[];
+  readonly policy?: string;
 }
 
 const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), ...value.split(',')];
@@ -43,21 +46,25 @@ export const addKeyspaceCommands = (program: Command, session: Session): void =>
     .option('--hash <name>', SLOT_HASHES.join(' or '), 'murmur3')
     .option('--hash-tags', 'hash only what stands between { and }, as Redis Cluster does')
     .option('--split-points <a,b,c>', 'of range: where partitions begin')
-    .option('--rf <n>', 'copies of each partition', '3')
+    .option('--rf <n>', 'copies of each partition; 3 unless given')
     .option('--min-in-sync <n>', 'copies that a write needs; by default a majority')
     .option(
       '--spread <label=n>',
       'at most n copies in one zone, rack, ...; a preference with :soft; or none. Default: zone=1,rack=1:soft',
       collect,
-    );
-  act<CreateOptions>(session, create, async ({ out, operator, actor }, [name], options) => {
-    const spec = checkKeyspaceSpec(specOf(name!, options));
+    )
+    .option('--policy <file>', 'where copies may lie, as JSON (see docs/planning.md), or - for standard input');
+  act<CreateOptions>(session, create, async ({ io, out, operator, actor }, [name], options) => {
+    const policy = options.policy === undefined ? undefined : await readPolicyFile(io, options.policy, '--policy');
+    const { replicationFactor: _rf, minInSync: _min, ...rest } = policy ?? {};
+    const spec = checkKeyspaceSpec({ ...specOf(name!, options, policy), ...(policy && { policy: rest }) });
     const made = await operator().createKeyspace({ spec: encodeSpec(spec), actor });
     out.result(
       made,
       () => `keyspace ${name} was made: ${count(made.partitions)} partitions, ${spec.replicationFactor} copies each\n`,
     );
   });
+  addPolicyCommand(keyspace, session);
   act(session, keyspace.command('list').description('all keyspaces'), async ({ out, operator }) => {
     const { keyspaces } = await operator().listKeyspaces();
     out.result(keyspaces, () =>
@@ -75,16 +82,18 @@ export const addKeyspaceCommands = (program: Command, session: Session): void =>
   });
 };
 
-export const specOf = (name: string, options: CreateOptions): KeyspaceSpec => {
-  const rf = checkCount('--rf', options.rf, 1, 16);
-  const minInSync =
-    options.minInSync === undefined ? Math.floor(rf / 2) + 1 : checkCount('--min-in-sync', options.minInSync, 1, rf);
+/** What flags leave open the policy decides, and the usual where it says nothing. */
+export const specOf = (name: string, options: CreateOptions, policy: Policy = {}): KeyspaceSpec => {
+  const rf = checkCount('--rf', options.rf ?? String(policy.replicationFactor ?? 3), 1, 16);
+  const majority = String(policy.minInSync ?? Math.floor(rf / 2) + 1);
+  const minInSync = checkCount('--min-in-sync', options.minInSync ?? majority, 1, rf);
+  const spread = options.spread ?? (policy.spread ? ['none'] : ['zone=1', 'rack=1:soft']);
   return {
     name,
     scheme: schemeOf(options),
     replicationFactor: rf,
     minInSync,
-    spread: spreadsOf(options.spread ?? ['zone=1', 'rack=1:soft']),
+    spread: spreadsOf(spread),
   };
 };
 

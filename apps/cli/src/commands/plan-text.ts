@@ -44,6 +44,9 @@ export const planSummary = (plan: Plan): string => {
         : '-',
     ],
     ['lower bound', cost ? boundText(cost) : '-'],
+    ...(cost?.because ?? []).slice(0, BECAUSE_SHOWN).map((line, i) => [i === 0 ? 'because' : '', line] as const),
+    ...(cost ? scoresText(cost) : []),
+    ...(plan.rehearsal ? ([['risk', plan.rehearsal.summary]] as const) : []),
     [
       'done',
       `${count(plan.movesDone)} of ${count(plan.moves.length)}${plan.movesFailed > 0 ? `, ${count(plan.movesFailed)} failed` : ''}`,
@@ -54,12 +57,39 @@ export const planSummary = (plan: Plan): string => {
   return plan.nodes.length === 0 ? lines : `${lines}\n${nodesTable(plan.nodes)}`;
 };
 
+const BECAUSE_SHOWN = 5;
+
+const figure = (value: number): string => String(Math.round(value * 1_000) / 1_000);
+
+const scoresText = (cost: Wire.PlanCost__Output): (readonly [string, string])[] => [
+  ...(cost.scores.length > 0
+    ? [['scores', cost.scores.map((s) => `${s.name} ${figure(s.before)} -> ${figure(s.after)}`).join(', ')] as const]
+    : []),
+  ...(cost.violationsBefore > 0 || cost.violationsAfter > 0
+    ? [['violations', change(cost.violationsBefore, cost.violationsAfter)] as const]
+    : []),
+  ...(cost.estimateMs > 0
+    ? [
+        [
+          'estimate',
+          `${duration(cost.estimateMs)}, between ${duration(cost.estimateLowMs)} and ${duration(cost.estimateHighMs)}`,
+        ] as const,
+      ]
+    : []),
+];
+
 const boundText = (cost: Wire.PlanCost__Output): string => {
   const minimal =
     cost.replicaMoves === cost.lowerBoundMoves
       ? 'this plan is minimal'
       : `this plan has ${count(cost.replicaMoves - cost.lowerBoundMoves)} more`;
   return `${plural(cost.lowerBoundMoves, 'replica move')}: ${minimal}${cost.boundBecause ? ` (${cost.boundBecause})` : ''}`;
+};
+
+/** Why nothing is to be done, and how it stands. */
+export const nothingText = ({ nothingBecause, scores }: Wire.ProposePlanReply__Output): string => {
+  const standing = scores.map((s) => `${s.name} ${figure(s.before)}`).join(', ');
+  return `nothing to do: ${nothingBecause}${standing === '' ? '' : ` (${standing})`}\n`;
 };
 
 const nodesTable = (nodes: readonly Wire.NodeChange__Output[]): string =>
@@ -76,7 +106,7 @@ export const movesTable = (moves: readonly Move[]): string =>
     { title: 'PARTITION', value: (m) => `${m.keyspace}/${m.partition}` },
     { title: 'KIND', value: (m) => m.kind },
     { title: 'FROM', value: (m) => m.from || '-' },
-    { title: 'TO', value: (m) => m.to },
+    { title: 'TO', value: (m) => m.to || '-' },
     { title: 'BYTES', align: 'right', value: (m) => bytes(m.bytes) },
     { title: 'PHASE', value: (m) => m.phase },
     { title: 'REASON', value: (m) => (m.note ? `${m.reason}; ${m.note}` : m.reason) },
@@ -94,7 +124,7 @@ export const progressText = (plan: Plan, nowMs: number): string => {
   if (busy.length === 0) return head;
   const rows = table(busy.slice(0, SHOWN), [
     { title: 'PARTITION', value: (m) => `${m.keyspace}/${m.partition}` },
-    { title: 'MOVE', value: (m) => `${m.from || 'new'} -> ${m.to}` },
+    { title: 'MOVE', value: (m) => `${m.from || 'new'} -> ${m.to || 'gone'}` },
     { title: 'PHASE', value: (m) => m.phase },
     {
       title: 'FOR',

@@ -5,8 +5,10 @@ import type { Wire } from '@cadastre/contracts';
 import { EXIT, type ExitCode } from '../io.js';
 import type { Context, Session } from './context.js';
 import { act } from './context.js';
+import { addExportCommand } from './plan-export.js';
+import { addWhyCommand } from './plan-why.js';
 import { addSimulateCommand } from './plan-simulate.js';
-import { isOpen, movesTable, planSummary, planTable, progressText } from './plan-text.js';
+import { isOpen, movesTable, nothingText, planSummary, planTable, progressText } from './plan-text.js';
 
 interface ApproveOptions {
   readonly digest?: string;
@@ -33,7 +35,7 @@ export const addPlanCommands = (program: Command, session: Session): void => {
       const reply = await operator().proposePlan({ keyspaces: keyspace, actor, reason });
       const made = reply.plan;
       const next = made && `\nto carry it out: cadastre plan approve ${shortId(made.id)}\n`;
-      out.result(reply, () => (made ? planSummary(made) + next : `nothing to do: ${reply.nothingBecause}\n`));
+      out.result(reply, () => (made ? planSummary(made) + next : nothingText(reply)));
       return made ? EXIT.pending : EXIT.ok;
     },
   );
@@ -65,6 +67,8 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     watchPlan(context, id!),
   );
   addSimulateCommand(plan, session);
+  addExportCommand(plan, session);
+  addWhyCommand(plan, session);
 };
 
 const shortId = (id: string): string => (id.length > 12 ? id.slice(0, 12) : id);

@@ -24,6 +24,7 @@ export class FakeOperator {
   readonly asked: { verb: string; request: Record<string, unknown> }[] = [];
   /** Thrown by the next call instead of an answer. */
   refuse: CadastreError | undefined;
+  readonly policies = new Map<string, Wire.Policy>();
   plan: Wire.Plan = {};
   nodes: Wire.Node[] = [];
   watched: Wire.Plan[] = [];
@@ -46,6 +47,21 @@ export class FakeOperator {
       ProposePlan: this.on('propose', () =>
         this.plan.id ? { plan: this.plan } : { nothingBecause: 'all is balanced' },
       ),
+      GetPolicy: this.on<Wire.GetPolicyRequest__Output>('getPolicy', (r) => this.policy(r.keyspace)),
+      SetPolicy: this.on<Wire.SetPolicyRequest__Output>('setPolicy', (r) => {
+        this.policies.set(r.keyspace, r.policy!);
+        return this.policy(r.keyspace);
+      }),
+      Why: this.on<Wire.WhyRequest__Output>('why', (r) => ({
+        ...r,
+        role: 'none',
+        verdict: 'cannot',
+        rule: 'spread[0]',
+        value: '2',
+        limit: '1',
+        because: 'zone a is full',
+        checks: [{ rule: 'spread[0]', verdict: 'fail', value: '2', limit: '1', text: 'zone a is full' }],
+      })),
       ListPlans: this.on('listPlans', () => ({ plans: this.plan.id ? [this.plan] : [] })),
       GetPlan: this.on('getPlan', () => this.plan),
       ActOnPlan: this.on<Wire.ActOnPlanRequest__Output>('act', (r) => ({
@@ -129,6 +145,10 @@ export class FakeOperator {
     return this.keyspace(spec!.name);
   }
 
+  private policy(keyspace: string): Wire.PolicyReply {
+    return { keyspace, policy: this.policies.get(keyspace) ?? {}, replicationFactor: 3, minInSync: 2, spread: [] };
+  }
+
   private keyspace(name: string): Wire.Keyspace {
     const spec = this.keyspaces.get(name);
     if (!spec)
@@ -139,6 +159,7 @@ export class FakeOperator {
       generation: encodeGeneration(map.generation),
       partitions: map.partitions,
       records: map.records().map(encodeRecord),
+      partitionBytes: map.records().map((r) => 10 * r.partition),
     };
   }
 

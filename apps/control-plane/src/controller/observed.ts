@@ -64,4 +64,13 @@ export class Observed {
       most = Math.max(most, seen.replicas.get(at(keyspace, partition))?.bytes ?? 0);
     return most;
   }
+
+  /** Bytes of all partitions of a keyspace, each the most that any of its holders reports: one pass over the reports. */
+  sizesOf(keyspace: string, partitions: number): Float64Array {
+    const sizes = new Float64Array(partitions);
+    for (const { replicas } of this.nodes.values())
+      for (const r of replicas.values())
+        if (r.keyspace === keyspace && r.bytes > (sizes[r.partition] ?? Infinity)) sizes[r.partition] = r.bytes;
+    return sizes;
+  }
 }

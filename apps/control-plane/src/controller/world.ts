@@ -15,4 +15,7 @@ export const nodeState = (state: RegisterState, node: string): NodeState => {
 };
 
 export const plannerNodes = (state: RegisterState): PlannerNode[] =>
-  [...state.nodes.values()].map((n) => ({ entry: n.value.entry, state: nodeState(state, n.value.entry.id) }));
+  [...state.nodes.values()].map(({ value }) => ({
+    entry: { ...value.entry, capacity: value.capacity },
+    state: nodeState(state, value.entry.id),
+  }));

@@ -1,17 +1,19 @@
-import type { KeyspaceSpec, PlanBody, PlanState } from '@cadastre/core';
+import type { KeyspaceSpec, PlanBody, PlanState, Policy } from '@cadastre/core';
 import {
   CadastreError,
   canonicalPlanBytes,
   checkKeyspaceSpec,
-  checkSatisfiable,
   checkStale,
   createPartitioner,
   invalid,
   LIMITS,
+  partitionCount,
   placeKeyspace,
+  policyJson,
   printable,
   proposePlan,
   transition,
+  why,
 } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { type Clock, type NewId, randomId, sha256Hex } from '@cadastre/runtime';
@@ -31,9 +33,12 @@ import {
 import { plannerNodes } from '../controller/world.js';
 import type { Observed } from '../controller/observed.js';
 import { healthOf } from './health.js';
+import { planInputOf } from './plan-input.js';
+import { checkPlaceable, policyPart, policyView, specWith } from './policies.js';
 import type { Act, ActOnPlan, OperationsPort } from './ports.js';
 import type { SettingsChange } from './settings.js';
 import { changeSettings, settingsView } from './settings.js';
+import { rehearsalView } from './rehearsal-view.js';
 import { countsByNode, hasEnded, keyspaceView, nodeView, planView } from './views.js';
 
 export interface OperationsOptions {
@@ -69,14 +74,14 @@ export class Operations implements OperationsPort {
     return this.options.register.state;
   }
 
-  async createKeyspace(spec: KeyspaceSpec, act: Act): Promise<Wire.Keyspace> {
+  async createKeyspace(given: KeyspaceSpec, act: Act): Promise<Wire.Keyspace> {
     const actor = requireActor(act);
-    checkKeyspaceSpec(spec);
+    const spec = given.policy ? specWith(given, given.policy) : checkKeyspaceSpec(given);
     const { store, register, clock } = this.options;
     const nodes = plannerNodes(this.state);
-    checkSatisfiable(spec, nodes);
+    checkPlaceable(this.state, spec, partitionCount(spec.scheme));
     if (this.state.keyspaces.has(spec.name)) keyspacePart(this.state, spec, '', 0, 0);
-    const records = placeKeyspace(spec, nodes);
+    const records = placeKeyspace(spec, nodes, this.state.cluster?.value.policy);
     const id = this.newId(6);
     await writeSegments(store, id, records, SEGMENT);
     const partitions = createPartitioner(spec.scheme).partitions;
@@ -98,13 +103,15 @@ export class Operations implements OperationsPort {
   }
 
   getKeyspace(name: string, withPartitions: boolean): Wire.Keyspace {
-    return keyspaceView(requireKeyspace(this.state, name), withPartitions);
+    const keyspace = requireKeyspace(this.state, name);
+    const { partitions } = keyspace.map;
+    return keyspaceView(keyspace, withPartitions ? this.options.observed.sizesOf(name, partitions) : undefined);
   }
 
   listKeyspaces(): Wire.Keyspace[] {
     return [...this.state.keyspaces.values()]
       .sort((a, b) => (a.record.spec.name < b.record.spec.name ? -1 : 1))
-      .map((k) => keyspaceView(k, false));
+      .map((k) => keyspaceView(k, undefined));
   }
 
   listNodes(): Wire.Node[] {
@@ -146,12 +153,16 @@ export class Operations implements OperationsPort {
     const actor = requireActor(act);
     const { register } = this.options;
     const id = `p${this.newId(4)}`;
+    let scores: Wire.PlanScore[] = [];
     const committed = await register.commit((state) => {
       const names = keyspaces.length > 0 ? keyspaces : [...state.keyspaces.keys()];
       for (const name of names) requireKeyspace(state, name);
       refuseWhileBusy(state, names);
       const proposal = this.plan(state, names);
-      if (proposal.kind === 'nothing') return { compare: [], ops: [], result: proposal.because };
+      if (proposal.kind === 'nothing') {
+        scores = proposal.scores.map((score) => ({ ...score }));
+        return { compare: [], ops: [], result: proposal.because };
+      }
       const body: PlanBody = {
         ...proposal.plan,
         proposer: actor,
@@ -176,25 +187,17 @@ export class Operations implements OperationsPort {
         },
       };
     });
-    if (committed.result !== '') return { nothingBecause: committed.result };
+    if (committed.result !== '') return { nothingBecause: committed.result, scores };
     return { plan: this.getPlan(id), nothingBecause: '' };
   }
 
   private plan(state: RegisterState, names: readonly string[]) {
-    const limits = this.options.moveLimits;
-    return proposePlan({
-      keyspaces: names.map((name) => {
-        const { map } = requireKeyspace(state, name);
-        return {
-          spec: map.spec,
-          generation: map.generation,
-          records: map.records(),
-          bytesOf: (p: number) => this.options.observed.bytesOf(name, p),
-        };
-      }),
-      nodes: plannerNodes(state),
-      ...(limits && { limits }),
-    });
+    return proposePlan(this.planInput(state, names));
+  }
+
+  private planInput(state: RegisterState, names: readonly string[]) {
+    const { observed, clock, moveLimits } = this.options;
+    return planInputOf(state, observed, names, Math.round(clock.wallMs()), moveLimits);
   }
 
   private newHead(id: string, body: PlanBody, actor: string): Omit<PlanHead, 'bodyChunks'> {
@@ -228,7 +231,40 @@ export class Operations implements OperationsPort {
   }
 
   getPlan(id: string): Wire.Plan {
-    return planView(this.findPlan(id), this.options.observed, true);
+    const plan = this.findPlan(id);
+    return { ...planView(plan, this.options.observed, true), rehearsal: rehearsalView(this.state, plan) };
+  }
+
+  getPolicy(keyspace: string): Wire.PolicyReply {
+    return policyView(this.state, keyspace);
+  }
+
+  async setPolicy(keyspace: string, policy: Policy, act: Act): Promise<Wire.PolicyReply> {
+    const actor = requireActor(act);
+    await this.options.register.commit((state) => {
+      const changed = policyPart(state, keyspace, policy);
+      const part = join(changed, this.supersede(state, changed.keyspaces, 'a change of policy'));
+      const before = keyspace === '' ? state.cluster?.value.policy : state.keyspaces.get(keyspace)?.map.spec.policy;
+      return {
+        ...part,
+        result: undefined,
+        audit: {
+          actor,
+          verb: 'set-policy',
+          subject: keyspace === '' ? 'cluster' : `keyspace/${keyspace}`,
+          reason: printable(act.reason ?? '', LIMITS.reasonCharsMax),
+          before: JSON.stringify(policyJson(before ?? {})),
+          after: JSON.stringify(policyJson(policy)),
+        },
+      };
+    });
+    return this.getPolicy(keyspace);
+  }
+
+  why(keyspace: string, partition: number, node: string): Wire.WhyReply {
+    requireKeyspace(this.state, keyspace);
+    const found = why(this.planInput(this.state, [...this.state.keyspaces.keys()]), keyspace, partition, node);
+    return { ...found, checks: found.checks.map((c) => ({ ...c })) };
   }
 
   private findPlan(id: string): PlanView {

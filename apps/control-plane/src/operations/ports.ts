@@ -1,4 +1,4 @@
-import type { KeyspaceSpec } from '@cadastre/core';
+import type { KeyspaceSpec, Policy } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { SettingsChange } from './settings.js';
 
@@ -30,4 +30,9 @@ export interface OperationsPort {
   settings(): Wire.Settings;
   changeSettings(change: SettingsChange, act: Act): Promise<Wire.Settings>;
   status(): Wire.StatusReply;
+  /** Of the cluster where the name is empty. */
+  getPolicy(keyspace: string): Wire.PolicyReply;
+  /** @throws CadastreError INVALID_ARGUMENT, UNSATISFIABLE with the smallest conflicting set, FAILED_PRECONDITION while a plan runs */
+  setPolicy(keyspace: string, policy: Policy, act: Act): Promise<Wire.PolicyReply>;
+  why(keyspace: string, partition: number, node: string): Wire.WhyReply;
 }

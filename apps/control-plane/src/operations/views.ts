@@ -55,7 +55,8 @@ const summarise = (map: KeyspaceMap): MapSummary => {
 };
 
 /** Messages of operator.proto from the mirrored state. No decision is taken here. */
-export const keyspaceView = ({ map }: KeyspaceView, withPartitions: boolean): Wire.Keyspace => {
+/** @param sizes bytes by partition; with them all partitions are in the view */
+export const keyspaceView = ({ map }: KeyspaceView, sizes: Float64Array | undefined): Wire.Keyspace => {
   const { underReplicated, withoutLeader, moving } = summaryOf(map);
   return {
     spec: encodeSpec(map.spec),
@@ -64,7 +65,8 @@ export const keyspaceView = ({ map }: KeyspaceView, withPartitions: boolean): Wi
     underReplicated,
     withoutLeader,
     moving,
-    records: withPartitions ? map.records().map(encodeRecord) : [],
+    records: sizes ? map.records().map(encodeRecord) : [],
+    partitionBytes: sizes ? Array.from(sizes) : [],
   };
 };
 
@@ -103,6 +105,7 @@ export const nodeView = (
     leaders,
     bytes,
     records,
+    capacity: { ...record.capacity },
     allowedActions: record.adminState === 'draining' ? ['undrain'] : ['drain'],
   };
 };

@@ -1,5 +1,6 @@
+import { invalid } from '@cadastre/core';
 import type { Wire, WritableCall } from '@cadastre/contracts';
-import { decodeSpec, streaming, unary } from '@cadastre/contracts';
+import { decodePolicy, decodeSpec, streaming, unary } from '@cadastre/contracts';
 import type { Act, OperationsPort } from '../operations/ports.js';
 import type { SettingsChange } from '../operations/settings.js';
 import type { PlanWatches } from './plan-watches.js';
@@ -47,5 +48,11 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
   ChangeSettings: unary<Wire.ChangeSettingsRequest__Output, Wire.Settings>((r) =>
     operations.changeSettings(settingsChangeOf(r), actOf(r)),
   ),
+  GetPolicy: unary<Wire.GetPolicyRequest__Output, Wire.PolicyReply>((r) => operations.getPolicy(r.keyspace)),
+  SetPolicy: unary<Wire.SetPolicyRequest__Output, Wire.PolicyReply>((r) => {
+    if (!r.policy) throw invalid('policy', 'is missing', 'give the policy that is to hold');
+    return operations.setPolicy(r.keyspace, decodePolicy(r.policy), actOf(r));
+  }),
+  Why: unary<Wire.WhyRequest__Output, Wire.WhyReply>((r) => operations.why(r.keyspace, r.partition, r.node)),
   Status: unary<Wire.StatusRequest__Output, Wire.StatusReply>(() => operations.status()),
 });

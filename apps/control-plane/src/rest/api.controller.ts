@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { CadastreError, printable } from '@cadastre/core';
+import { CadastreError, Field, printable, readPolicy } from '@cadastre/core';
 import type { z } from 'zod';
 import type { Act, OperationsPort } from '../operations/ports.js';
 import { check, CheckPipe } from './check-body.js';
 import type { EventStream } from './event-stream.js';
 import { openApiDocument } from './openapi.js';
+import { policyReplyJson, scoreJson, whyJson } from './planning.codec.js';
 import * as schemas from './schemas.js';
 import { EVENTS, OPERATIONS } from './tokens.js';
 import {
@@ -61,6 +62,42 @@ export class ApiController {
     return partitionPageJson(this.operations.getKeyspace(name, true), query.from, query.limit);
   }
 
+  @Get('keyspaces/:name/partitions/:partition/why/:node')
+  why(
+    @Param('name') keyspace: string,
+    @Param(new CheckPipe(schemas.PartitionParam)) { partition }: Output<typeof schemas.PartitionParam>,
+    @Param('node') node: string,
+  ) {
+    return whyJson(this.operations.why(keyspace, partition, node));
+  }
+
+  @Get('keyspaces/:name/policy')
+  getPolicy(@Param('name') name: string) {
+    return policyReplyJson(this.operations.getPolicy(name));
+  }
+
+  @Post('keyspaces/:name/policy')
+  @HttpCode(200)
+  async setPolicy(
+    @Param('name') name: string,
+    @Body(new CheckPipe(schemas.PolicyRequest)) body: Output<typeof schemas.PolicyRequest>,
+  ) {
+    const policy = readPolicy(new Field(body.policy, 'policy'));
+    return policyReplyJson(await this.operations.setPolicy(name, policy, actOf(body)));
+  }
+
+  @Get('policy')
+  getClusterPolicy() {
+    return policyReplyJson(this.operations.getPolicy(''));
+  }
+
+  @Post('policy')
+  @HttpCode(200)
+  async setClusterPolicy(@Body(new CheckPipe(schemas.PolicyRequest)) body: Output<typeof schemas.PolicyRequest>) {
+    const policy = readPolicy(new Field(body.policy, 'policy'));
+    return policyReplyJson(await this.operations.setPolicy('', policy, actOf(body)));
+  }
+
   @Post('keyspaces')
   async createKeyspace(
     @Body(new CheckPipe(schemas.CreateKeyspaceRequest)) body: Output<typeof schemas.CreateKeyspaceRequest>,
@@ -102,8 +139,8 @@ export class ApiController {
   @Post('plans')
   @HttpCode(200)
   async proposePlan(@Body(new CheckPipe(schemas.ProposeRequest)) body: Output<typeof schemas.ProposeRequest>) {
-    const { plan, nothingBecause = '' } = await this.operations.proposePlan(body.keyspaces, actOf(body));
-    return { plan: plan ? planJson(plan) : null, nothingBecause };
+    const { plan, nothingBecause = '', scores = [] } = await this.operations.proposePlan(body.keyspaces, actOf(body));
+    return { plan: plan ? planJson(plan) : null, nothingBecause, scores: scores.map(scoreJson) };
   }
 
   @Get('plans/:id')

@@ -1,4 +1,4 @@
-import { LIMITS, RANGE_HASHES, RING_HASHES, SLOT_HASHES } from '@cadastre/core';
+import { CHECK_VERDICTS, LIMITS, RANGE_HASHES, RING_HASHES, SLOT_HASHES, WHY_VERDICTS } from '@cadastre/core';
 import { z } from 'zod';
 
 /** The one source of what REST takes and gives: requests are checked against these, OpenAPI is printed from them. */
@@ -101,6 +101,13 @@ export const SpreadConstraint = z
   .strictObject({ label: z.string().min(1).max(127), maxPerDomain: z.int().min(1), hard: z.boolean() })
   .meta({ id: 'SpreadConstraint', description: 'At most so many replicas of a partition share a value of the label.' });
 
+/** Read by the one reader of policies in libs/core, which names the path of what is wrong. */
+export const Policy = z.record(z.string(), z.unknown()).meta({
+  id: 'Policy',
+  description:
+    'replicationFactor, minInSync, spread, required, forbidden, leaderPreferences, watermarks, balance, copysets, residency, tenants, pins, ranges; see docs/planning.md.',
+});
+
 export const KeyspaceSpec = z
   .strictObject({
     name,
@@ -108,6 +115,7 @@ export const KeyspaceSpec = z
     replicationFactor: z.int().min(1).max(LIMITS.replicationFactorMax),
     minInSync: z.int().min(1).max(LIMITS.replicationFactorMax),
     spread: z.array(SpreadConstraint).max(16).default([]),
+    policy: Policy.optional(),
   })
   .meta({ id: 'KeyspaceSpec' });
 
@@ -156,6 +164,7 @@ export const Node = z
     leaders: count,
     bytes: count,
     records: count,
+    capacity: z.record(z.string(), z.number()).meta({ description: 'By dimension; not limited where not named.' }),
     allowedActions: z.array(z.string()),
   })
   .meta({ id: 'Node' });
@@ -184,6 +193,10 @@ export const NodeChange = z
   .strictObject({ node: name, replicasBefore: count, replicasAfter: count, leadersBefore: count, leadersAfter: count })
   .meta({ id: 'NodeChange' });
 
+export const Score = z
+  .strictObject({ name: z.string(), before: z.number(), after: z.number() })
+  .meta({ id: 'Score', description: 'A figure that the plan changes; lower is better.' });
+
 export const Cost = z
   .strictObject({
     replicaMoves: count,
@@ -191,8 +204,52 @@ export const Cost = z
     bytes: count,
     lowerBoundMoves: count.meta({ description: 'No plan that reaches the same balance moves fewer replicas.' }),
     boundBecause: z.string(),
+    lowerBoundBytes: count,
+    because: z.array(z.string()).meta({ description: 'Which nodes and domains must shed or take how much.' }),
+    ratio: z.number().meta({ description: 'Moves over their lower bound.' }),
+    imbalanceBefore: z.number().meta({ description: 'Largest deviation of a node from its share: 0.05 is 5 %.' }),
+    imbalanceAfter: z.number(),
+    violationsBefore: count,
+    violationsAfter: count,
+    scores: z.array(Score),
+    estimateLowMs: z.number(),
+    estimateMs: z.number(),
+    estimateHighMs: z.number(),
   })
   .meta({ id: 'Cost' });
+
+const loss = z.strictObject({ domain: z.string(), partitions: count });
+
+export const DomainRisk = z
+  .strictObject({
+    label: z.string(),
+    unavailable: loss,
+    dataLoss: loss,
+    domainsUnavailable: count,
+    domainsDataLoss: count,
+  })
+  .meta({ id: 'DomainRisk', description: 'What the loss of one node, rack, zone, ... would stop or lose at most.' });
+
+export const RehearsalPoint = z
+  .strictObject({
+    step: count,
+    unavailable: count.meta({ description: 'Partitions, with nothing more lost.' }),
+    dataLoss: count,
+    risks: z.array(DomainRisk),
+  })
+  .meta({ id: 'RehearsalPoint' });
+
+export const Rehearsal = z
+  .strictObject({
+    before: RehearsalPoint,
+    during: z.array(RehearsalPoint).meta({ description: 'Steps after which the figures differ.' }),
+    after: RehearsalPoint,
+    steps: count,
+    verdict: z.enum(['lowers', 'keeps', 'raises']),
+    raisedOnTheWay: z.boolean(),
+    summary: z.string(),
+  })
+  .meta({ id: 'Rehearsal', description: 'Of the moves that are left, on the map as it is.' });
 
 export const Plan = z
   .strictObject({
@@ -213,6 +270,7 @@ export const Plan = z
     allowedActions: z.array(z.string()),
     events: z.array(z.strictObject({ atMs: count, actor: z.string(), what: z.string() })),
     note: z.string(),
+    rehearsal: Rehearsal.nullable().meta({ description: 'Only of one open plan that is read by its id.' }),
   })
   .meta({ id: 'Plan' });
 
@@ -266,7 +324,11 @@ export const ProposeRequest = z
   .strictObject({ actor, reason, keyspaces: z.array(name).max(1_000).default([]).meta({ description: 'None: all.' }) })
   .meta({ id: 'ProposeRequest' });
 export const ProposeReply = z
-  .strictObject({ plan: Plan.nullable(), nothingBecause: z.string().meta({ description: 'Why there is no plan.' }) })
+  .strictObject({
+    plan: Plan.nullable(),
+    nothingBecause: z.string().meta({ description: 'Why there is no plan.' }),
+    scores: z.array(Score),
+  })
   .meta({ id: 'ProposeReply' });
 export const ActRequest = z.strictObject({ actor, reason }).meta({ id: 'ActRequest' });
 export const ApproveRequest = z
@@ -276,6 +338,45 @@ export const ApproveRequest = z
     digest: z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hex digits that the plan shows'),
   })
   .meta({ id: 'ApproveRequest' });
+export const PolicyRequest = z.strictObject({ actor, reason, policy: Policy }).meta({ id: 'PolicyRequest' });
+export const PolicyReply = z
+  .strictObject({
+    keyspace: z.string().meta({ description: 'Empty: of the cluster.' }),
+    policy: Policy,
+    replicationFactor: count,
+    minInSync: count,
+    spread: z.array(SpreadConstraint),
+  })
+  .meta({ id: 'PolicyReply' });
+export const Why = z
+  .strictObject({
+    keyspace: name,
+    partition: count,
+    node: z.string(),
+    role: z.enum(['leader', 'follower', 'learner', 'none']),
+    verdict: z.enum(WHY_VERDICTS),
+    rule: z.string().meta({ description: 'The constraint or goal that decided, or plan.' }),
+    value: z.string(),
+    limit: z.string(),
+    because: z.string(),
+    checks: z.array(
+      z.strictObject({
+        rule: z.string(),
+        verdict: z.enum(CHECK_VERDICTS),
+        value: z.string(),
+        limit: z.string(),
+        text: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'Why' });
+export const PartitionParam = z.object({
+  partition: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(LIMITS.partitionsMax - 1),
+});
 export const PageQuery = z.strictObject({
   from: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(10_000).default(1_000),

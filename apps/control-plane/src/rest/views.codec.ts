@@ -1,8 +1,10 @@
 import type { KeyspaceSpec } from '@cadastre/core';
+import { Field, readPolicy } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { z } from 'zod';
 import { schemeJson, schemeOf } from './scheme.codec.js';
 import type * as schemas from './schemas.js';
+import { policyOf, rehearsalJson, scoreJson } from './planning.codec.js';
 import type { KeyspaceJson, NodeJson, PartitionPageJson, PlanJson, StatusJson } from './schemas.js';
 
 /** Messages of operator.proto as JSON for people: lower-case words, no 64-bit strings, every field there. */
@@ -22,6 +24,7 @@ export const specOf = (json: z.output<typeof schemas.KeyspaceSpec>): KeyspaceSpe
   replicationFactor: json.replicationFactor,
   minInSync: json.minInSync,
   spread: json.spread,
+  ...(json.policy && { policy: readPolicy(new Field(json.policy, 'policy')) }),
 });
 
 export const keyspaceJson = (wire: Wire.Keyspace): KeyspaceJson => ({
@@ -35,6 +38,7 @@ export const keyspaceJson = (wire: Wire.Keyspace): KeyspaceJson => ({
       maxPerDomain: number(s.maxPerDomain),
       hard: s.hard ?? false,
     })),
+    ...(wire.spec?.policy && { policy: policyOf(wire.spec.policy) }),
   },
   generation: generationJson(wire.generation),
   partitions: number(wire.partitions),
@@ -78,6 +82,7 @@ export const nodeJson = (wire: Wire.Node): NodeJson => ({
   leaders: number(wire.leaders),
   bytes: number(wire.bytes),
   records: number(wire.records),
+  capacity: Object.fromEntries(Object.entries(wire.capacity ?? {}).map(([name, amount]) => [name, number(amount)])),
   allowedActions: wire.allowedActions ?? [],
 });
 
@@ -131,12 +136,24 @@ export const planJson = (wire: Wire.Plan): PlanJson => ({
     bytes: number(wire.cost?.bytes),
     lowerBoundMoves: number(wire.cost?.lowerBoundMoves),
     boundBecause: text(wire.cost?.boundBecause),
+    lowerBoundBytes: number(wire.cost?.lowerBoundBytes),
+    because: wire.cost?.because ?? [],
+    ratio: number(wire.cost?.ratio),
+    imbalanceBefore: number(wire.cost?.imbalanceBefore),
+    imbalanceAfter: number(wire.cost?.imbalanceAfter),
+    violationsBefore: number(wire.cost?.violationsBefore),
+    violationsAfter: number(wire.cost?.violationsAfter),
+    scores: (wire.cost?.scores ?? []).map(scoreJson),
+    estimateLowMs: number(wire.cost?.estimateLowMs),
+    estimateMs: number(wire.cost?.estimateMs),
+    estimateHighMs: number(wire.cost?.estimateHighMs),
   },
   movesDone: number(wire.movesDone),
   movesFailed: number(wire.movesFailed),
   allowedActions: wire.allowedActions ?? [],
   events: (wire.events ?? []).map((e) => ({ atMs: number(e.atMs), actor: text(e.actor), what: text(e.what) })),
   note: text(wire.note),
+  rehearsal: wire.rehearsal ? rehearsalJson(wire.rehearsal) : null,
 });
 
 export const statusJson = (wire: Wire.StatusReply): StatusJson => ({

@@ -62,21 +62,16 @@ const encodeSet = (set: PartitionSet): Wire.PartitionSet => {
   }
 };
 
+/** By the field that is there, so that it reads what was just put together as well as what came over the wire. */
 const decodeSet = (wire: Wire.PartitionSet__Output | null | undefined): PartitionSet => {
-  switch (wire?.kind) {
-    case 'all':
-      return { kind: 'all' };
-    case 'range':
-      return { kind: 'range', first: wire.range!.first, last: wire.range!.last };
-    case 'keys': {
-      const { start, end } = wire.keys!;
-      return { kind: 'keys', start: new Uint8Array(start), ...(end.length > 0 && { end: new Uint8Array(end) }) };
-    }
-    case 'entry':
-      return { kind: 'entry', label: wire.entry! };
-    default:
-      throw damaged('policy.partitions', 'names no set of partitions');
+  if (wire?.range) return { kind: 'range', first: wire.range.first, last: wire.range.last };
+  if (wire?.keys) {
+    const { start, end } = wire.keys;
+    return { kind: 'keys', start: new Uint8Array(start), ...(end.length > 0 && { end: new Uint8Array(end) }) };
   }
+  if (wire?.all) return { kind: 'all' };
+  if (typeof wire?.entry === 'string') return { kind: 'entry', label: wire.entry };
+  throw damaged('policy.partitions', 'names no set of partitions');
 };
 
 const encodeBalance = (balance: BalanceRule): Wire.BalanceRule => ({

@@ -210,6 +210,23 @@ export class KeyspaceMap implements MapColumns {
     return next;
   }
 
+  /** The same map under another policy; the scheme is the same. */
+  withSpec(spec: KeyspaceSpec): KeyspaceMap {
+    return new KeyspaceMap(
+      spec,
+      this.generation,
+      this.nodes,
+      this.nodeIndex,
+      this.partitions,
+      this.stride,
+      this.epochs,
+      this.replicaNodes,
+      this.replicaFlags,
+      this.partitioner,
+      this.leaders,
+    );
+  }
+
   private copy(
     generation: Generation,
     records: readonly PartitionRecord[],

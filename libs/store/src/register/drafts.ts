@@ -1,4 +1,4 @@
-import type { Generation, KeyspaceSpec, PartitionRecord, PlanBody } from '@cadastre/core';
+import type { Generation, KeyspaceSpec, PartitionRecord, PlanBody, Policy } from '@cadastre/core';
 import { CadastreError, checkRecord, nextGeneration } from '@cadastre/core';
 import { keys, SEGMENT } from '../keys.js';
 import { compare, op } from '../ops.js';
@@ -194,6 +194,38 @@ export const owedPart = (state: RegisterState, node: string, owed: OwedLeads): P
   return {
     compare: [unchangedOrAbsent(key, known)],
     ops: [Object.keys(left).length > 0 ? op.put(key, owedCodec.encode(left)) : op.delete(key)],
+  };
+};
+
+/**
+ * Another spec of a keyspace: the policy, and what it says of copies. Raises the generation, so that every reader is sent the map anew.
+ * The scheme stays: changing it moves keys.
+ */
+export const keyspaceSpecPart = (
+  state: RegisterState,
+  spec: KeyspaceSpec,
+): Part & { readonly generation: Generation } => {
+  const { record, map, headRevision } = requireKeyspace(state, spec.name);
+  const generation = nextGeneration(map.generation);
+  return {
+    compare: [compare.modRevision(keys.mapHead(record.id), headRevision)],
+    ops: [
+      op.put(
+        keys.keyspace(spec.name),
+        keyspaceCodec.encode({ ...record, spec: { ...spec, scheme: record.spec.scheme } }),
+      ),
+      op.put(keys.mapHead(record.id), headCodec.encode(generation)),
+    ],
+    generation,
+  };
+};
+
+export const clusterPolicyPart = (state: RegisterState, policy: Policy): Part => {
+  const { cluster } = state;
+  if (!cluster) throw new CadastreError('UNAVAILABLE', 'the register has no name yet', { remedy: 'try again' });
+  return {
+    compare: [compare.modRevision(keys.cluster, cluster.revision)],
+    ops: [op.put(keys.cluster, clusterCodec.encode({ ...cluster.value, policy }))],
   };
 };
 

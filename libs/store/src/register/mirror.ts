@@ -412,16 +412,16 @@ class StateBuilder {
     const { records, revisions } = this.segments(record, before);
     if (!records) return before;
     try {
-      const map =
-        before && before.record.id === record.id && !this.whole
-          ? before.map.withDelta({
-              keyspace: name,
-              from: before.map.generation,
-              to: generation,
-              records,
-              nodes: this.changedNodes(state),
-            })
-          : KeyspaceMap.fromRecords(record.spec, generation, records, nodeEntries(state));
+      const known = before && before.record.id === record.id && !this.whole ? before.map : undefined;
+      const map = known
+        ? (record === before?.record ? known : known.withSpec(record.spec)).withDelta({
+            keyspace: name,
+            from: known.generation,
+            to: generation,
+            records,
+            nodes: this.changedNodes(state),
+          })
+        : KeyspaceMap.fromRecords(record.spec, generation, records, nodeEntries(state));
       return { record, map, headRevision: headKv.modRevision, segmentRevisions: revisions };
     } catch (error) {
       this.logger.error('a map cannot be read; the last good one stays in use', {
@@ -456,7 +456,8 @@ class StateBuilder {
 
   /** What readers of the map are told: only records that really differ. Undefined when they need the whole. */
   private delta(before: KeyspaceView | undefined, after: KeyspaceView): MapDelta | undefined {
-    if (!before || this.whole || before.record.id !== after.record.id) return undefined;
+    // A spec travels in snapshots alone.
+    if (!before || this.whole || before.record !== after.record) return undefined;
     const from = before.map.generation;
     const to = after.map.generation;
     const records: PartitionRecord[] = [];

@@ -5,13 +5,16 @@ import type {
   NodeEntry,
   PartitionRecord,
   PlanBody,
+  Policy,
   PlanState,
 } from '@cadastre/core';
 import {
   decodeNode,
+  decodePolicy,
   decodeRecord,
   decodeSpec,
   encodeNode,
+  encodePolicy,
   encodeRecord,
   encodeSpec,
   messageCodec,
@@ -25,6 +28,8 @@ export interface ClusterRecord {
   readonly clusterId: string;
   /** Of the register: rises when it is restored from a backup. */
   readonly incarnation: number;
+  /** Inherited by every keyspace. */
+  readonly policy?: Policy;
 }
 
 export interface KeyspaceRecord {
@@ -161,7 +166,14 @@ export interface RecordCodec<T> {
   decode(bytes: Uint8Array): T;
 }
 
-export const clusterCodec: RecordCodec<ClusterRecord> = wire.cluster;
+export const clusterCodec: RecordCodec<ClusterRecord> = {
+  encode: ({ clusterId, incarnation, policy }) =>
+    wire.cluster.encode({ clusterId, incarnation, policy: policy ? encodePolicy(policy) : null }),
+  decode: (bytes) => {
+    const { clusterId, incarnation, policy } = wire.cluster.decode(bytes);
+    return { clusterId, incarnation, ...(policy && { policy: decodePolicy(policy) }) };
+  },
+};
 
 export const keyspaceCodec: RecordCodec<KeyspaceRecord> = {
   encode: (r) => wire.keyspace.encode({ ...r, spec: encodeSpec(r.spec) }),

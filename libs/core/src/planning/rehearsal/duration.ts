@@ -50,7 +50,7 @@ export const estimateDuration = (
     const links = new Links();
     for (; i < moves.length && moves[i]!.step === step; i += 1) {
       const move = moves[i]!;
-      if (move.kind === 'leader') continue;
+      if (move.kind === 'leader' || move.kind === 'remove') continue;
       if (move.bytes === 0) unknownSizes += 1;
       links.add(senderOf(move), move.to, move.bytes);
       whole.add(senderOf(move), move.to, move.bytes);

@@ -27,11 +27,10 @@ export const afterMoves = (keyspace: StandingKeyspace, moves: readonly PlanMove[
   for (const move of moves) {
     if (move.keyspace !== keyspace.spec.name) continue;
     const row = replicas[move.partition]!;
-    if (move.kind !== 'leader') {
-      const at = row.indexOf(move.from);
-      if (at >= 0) row[at] = move.to;
-      else row.push(move.to);
-    }
+    const at = move.kind === 'leader' ? -1 : row.indexOf(move.from);
+    if (move.kind === 'remove' && at >= 0) row.splice(at, 1);
+    else if (move.kind === 'replica' && at >= 0) row[at] = move.to;
+    else if (move.kind === 'add') row.push(move.to);
     lead(row, move.leaderAfter);
   }
   return { ...keyspace, replicas };

@@ -1,5 +1,6 @@
 import { compareStrings } from '../../bytes.js';
 import { CadastreError } from '../../errors.js';
+import { printable } from '../../limits.js';
 import { Field } from '../../fields.js';
 import type { KeyspaceSpec, SpreadConstraint } from '../../map/records.js';
 import { leaderOf, votersOf } from '../../map/records.js';
@@ -10,6 +11,7 @@ import { checkPolicySatisfiable } from '../../policy/check-satisfiable.js';
 import { checkPolicy } from '../../policy/check-policy.js';
 import { readPolicy } from '../../policy/read-policy.js';
 import type { Policy } from '../../policy/policy.js';
+import { why } from '../explain/why.js';
 import { canonicalPlanBytes } from '../canonical.js';
 import type { PlanDraft, PlanInput, PlanKeyspace, PlanOptions, PlanScore, Proposal } from '../plan.js';
 import { proposePlan } from '../propose.js';
@@ -56,6 +58,39 @@ export const simulate = (document: unknown, options: SimulateOptions): Simulatio
   return input.isScenario ? { results, total: totalOf(results) } : results[0]!;
 };
 
+/** Which pair is asked about; a partition by its id in the document. */
+export interface Question {
+  readonly keyspace: string;
+  readonly partition: string;
+  readonly node: string;
+}
+
+/**
+ * Why a partition of the document is on a node, or is not, or will be; of a scenario its first set of nodes.
+ * @throws CadastreError as `simulate` does, and NOT_FOUND for what the document does not have
+ */
+export const explainDocument = (document: unknown, question: Question, plan: PlanOptions = {}) => {
+  const input = readSimulatedInput(document);
+  const clusterPolicy = input.policy.isThere ? readPolicy(input.policy) : undefined;
+  const nodes = plannerNodesOf(input.nodeSets[0]!);
+  const options: SimulateOptions = { plan, digestOf: () => '', nowMs: () => 0 };
+  const { keyspaces } = begin(input, { options, clusterPolicy });
+  const given = keyspaces.find((k) => k.spec.name === question.keyspace)?.given;
+  const row = given ? given.partitions.findIndex((p) => String(p.id) === question.partition) : 0;
+  if (row < 0)
+    throw new CadastreError('NOT_FOUND', `${question.keyspace} has no partition "${printable(question.partition)}"`, {
+      field: 'partition',
+      remedy: 'use an id of the document',
+    });
+  const world: PlanInput = {
+    ...plan,
+    keyspaces: keyspaces.map(planKeyspaceOf),
+    nodes,
+    ...(clusterPolicy && { clusterPolicy }),
+  };
+  return { ...why(world, question.keyspace, row, question.node), partition: given!.partitions[row]!.id };
+};
+
 interface Simulation {
   readonly options: SimulateOptions;
   readonly clusterPolicy: Policy | undefined;
@@ -84,7 +119,7 @@ const begin = (input: SimulatedInput, world: Simulation): { keyspaces: StandingK
     try {
       if (given.partitions.length > 0) checkAll(spec, given, given.isBuilt ? nodes : nodes.map(asUp), world);
       if (!given.isBuilt) return { given, spec, replicas: given.partitions.map((p) => p.replicas) };
-      const records = placeKeyspace(spec, nodes);
+      const records = placeKeyspace(spec, nodes, world.clusterPolicy);
       built += records.length * spec.replicationFactor;
       const replicas = records.map((r) => leaderFirst(votersOf(r), leaderOf(r)));
       return { given, spec, replicas };
@@ -101,8 +136,8 @@ const checkAll = (
   nodes: readonly PlannerNode[],
   world: Simulation,
 ): void => {
-  checkSatisfiable(spec, nodes);
   checkPolicySatisfiable(spec, given.partitions.length, nodes, world.clusterPolicy);
+  checkSatisfiable(spec, nodes, world.clusterPolicy);
 };
 
 /** What cannot be met with every node up can never be met. */
