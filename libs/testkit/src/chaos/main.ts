@@ -9,7 +9,7 @@ import type { ChaosOptions } from './options.js';
 import { parseChaosOptions, USAGE } from './options.js';
 import { historyNow, Recorder } from './recorder.js';
 import { SCENARIOS } from './scenarios.js';
-import { readAll, settle } from './settle.js';
+import { checkAudit, readAll, settle } from './settle.js';
 import type { Summary } from './summary.js';
 import { printSummary, summarise } from './summary.js';
 import { World } from './world.js';
@@ -57,6 +57,7 @@ const run = async (options: ChaosOptions, dir: string): Promise<{ summary: Summa
     violations.push(...(await scenario.run(world, { seed: options.seed, lengthMs: options.minutes * 60_000 })));
     tell('faults are over: waiting until all is well');
     violations.push(...(await settle(world)));
+    violations.push(...(await checkAudit(world)));
     await world.stopClients(options.requestTimeoutMs + 10_000);
     loadMs = historyNow() - began;
     const used = await readHistory(dir);

@@ -1,6 +1,8 @@
 import { CadastreClient } from '@cadastre/client';
 import { CadastreError, compareGenerations, formatGeneration, inSyncOf, leaderOf } from '@cadastre/core';
 import type { PartitionRecord } from '@cadastre/core';
+import { sha256Hex } from '@cadastre/runtime';
+import { auditCodec, auditHeadCodec, keys, ROOT } from '@cadastre/store';
 import type { Violation } from '../checkers/index.js';
 import { historyNow } from './recorder.js';
 import type { World } from './world.js';
@@ -87,15 +89,43 @@ const doAgentsAgree = async (world: World): Promise<boolean> => {
   return true;
 };
 
+/** The audit log is whole and each entry names the one before by its hash (INV-10). */
+export const checkAudit = async (world: World): Promise<Violation[]> => {
+  const { kvs } = await world.store.range(`${ROOT}audit/`);
+  const entries = kvs.filter((kv) => kv.key !== keys.auditHead);
+  const head = kvs.find((kv) => kv.key === keys.auditHead);
+  let hash = '';
+  let number = 0;
+  for (const { value } of entries) {
+    const entry = auditCodec.decode(value);
+    number += 1;
+    if (entry.number !== number || entry.previousHash !== hash) {
+      const what = `entry ${entry.number} follows ${number - 1} and names ${entry.previousHash} where ${hash} is`;
+      return [{ rule: 'INV-10', at: historyNow(), subject: 'audit log', what }];
+    }
+    hash = sha256Hex(value);
+  }
+  const told = head ? auditHeadCodec.decode(head.value) : { number: 0, hash: '' };
+  if (told.number === number && told.hash === hash) return [];
+  return [
+    {
+      rule: 'INV-10',
+      at: historyNow(),
+      subject: 'audit log',
+      what: `its head says ${told.number}, there are ${number}`,
+    },
+  ];
+};
+
 /** Reads every key that was ever used, and writes down what it finds: the end of each key's history. */
-export const readAll = async (world: World, keys: Iterable<string>): Promise<void> => {
+export const readAll = async (world: World, used: Iterable<string>): Promise<void> => {
   const controlPlanes = world.controlPlanes.map((name) => {
     const { host } = world.serviceOf(name);
     return `${host.ip}:${host.ports['grpc']}`;
   });
   const client = await CadastreClient.connect({ controlPlanes, name: 'final', requestTimeoutMs: READ_MS });
   const keyspace = client.keyspace(KEYSPACE.name);
-  const left = [...keys];
+  const left = [...used];
   const read = async (reader: number): Promise<void> => {
     const who = `final.${reader}`;
     let op = 0;

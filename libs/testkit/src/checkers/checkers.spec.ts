@@ -137,6 +137,7 @@ describe('checkers of the map and of placement', () => {
       [plan(2, 'proposed'), plan(3, 'approved', { approver: 'ann', digest: 'other' })],
       ['INV-7'],
     ],
+    ['a plan that is completed before its moves', [...goodMove().slice(0, 6), plan(9, 'completed')], ['INV-7']],
     ['a move after its plan has ended', [...goodMove().slice(0, 8), map(12, 6, 'n4 n2 n3 n1+', 4)], ['INV-6']],
     [
       'nothing where failures and not the move left too few',

@@ -103,8 +103,22 @@ export class PlacementChecker implements StreamChecker {
     if (!RUNNING.has(seen.state) && seen.state !== 'proposed' && RUNNING.has(event.state)) {
       report(`runs again: ${seen.state}, then ${event.state}`);
     }
+    if (event.state === 'completed' && seen.state !== 'completed') this.done(seen, report);
     seen.state = event.state;
     return found;
+  }
+
+  /** What was approved is what the map has now, copy for copy (leadership may have moved on since). */
+  private done(plan: PlanSeen, report: (what: string) => void): void {
+    for (const { index, kind, keyspace, partition, from, to } of plan.moves) {
+      const record = this.parts.get(`${keyspace}/${partition}`)?.record;
+      if (!record || kind === 'leader') continue;
+      const hasTarget = replicaOn(record, to)?.role !== 'learner' && replicaOn(record, to) !== undefined;
+      if (hasTarget && !replicaOn(record, from)) continue;
+      report(
+        `is completed, and move ${index} of ${keyspace}/${partition} from ${from || 'nowhere'} to ${to} is not done`,
+      );
+    }
   }
 
   private change(event: MapEvent): readonly Violation[] {
