@@ -40,20 +40,18 @@ try {
   });
   const writer = client.keyspace(KEYSPACE).bulkWriter();
   await Promise.all(keys.map((key) => writer.write({ type: 'put', key, value })));
-  const router = await child('router', 'apps/router/dist/main.js', [
-    '--control-plane',
-    cluster.controlPlaneAddresses().join(','),
-  ]);
-  const echo = await child('echo', 'test/bench/support/echo-server.mjs', []);
-  await run(waysTo(client, router, echo));
+  await cluster.startRouter('r1');
+  const echo = await startEcho();
+  await run(waysTo(client, cluster.addressOf('r1'), echo));
 } finally {
   links.close();
   await Promise.all(children.map((each) => each.end('SIGTERM')));
   await cluster.stop();
 }
 
-async function child(name, script, args) {
-  const server = await ServerProcess.start({ name, script: join(import.meta.dirname, '..', '..', script), args });
+async function startEcho() {
+  const script = join(import.meta.dirname, 'support', 'echo-server.mjs');
+  const server = await ServerProcess.start({ name: 'echo', script, args: [] });
   children.push(server);
   return server.listening['address'];
 }

@@ -31,6 +31,7 @@ export class TestCluster {
   readonly dir = mkdtempSync(join(tmpdir(), 'cadastre-cluster-'));
   readonly controlPlanes = new Map<string, ServerProcess>();
   readonly agents = new Map<string, ServerProcess>();
+  readonly routers = new Map<string, ServerProcess>();
   private readonly peers = new Map<string, Peer>();
   private readonly clients: CadastreClient[] = [];
   private readonly addresses = new Map<string, string>();
@@ -83,6 +84,16 @@ export class TestCluster {
     const args = this.agentArgs(i, { data, listen });
     const server = await ServerProcess.start({ name: id, script: script('storage-agent'), args });
     this.agents.set(id, server);
+    this.addresses.set(id, server.listening['address']!);
+    return server;
+  }
+
+  /** A router of this cluster, `more` after its own flags. */
+  async startRouter(id: string, ...more: string[]): Promise<ServerProcess> {
+    const listen = this.addresses.get(id) ?? '127.0.0.1:0';
+    const args = ['--id', id, '--listen', listen, '--control-plane', this.controlPlaneAddresses().join(','), ...more];
+    const server = await ServerProcess.start({ name: id, script: script('router'), args });
+    this.routers.set(id, server);
     this.addresses.set(id, server.listening['address']!);
     return server;
   }
@@ -261,7 +272,7 @@ export class TestCluster {
   }
 
   logs(lines = 15): string {
-    return [...this.controlPlanes.values(), ...this.agents.values()]
+    return [...this.controlPlanes.values(), ...this.agents.values(), ...this.routers.values()]
       .map((p) => `--- ${p.name}${p.running ? '' : ' (ended)'}\n${p.log(lines)}`)
       .join('\n');
   }
@@ -269,7 +280,7 @@ export class TestCluster {
   async stop(): Promise<void> {
     await Promise.all(this.clients.map((c) => c.close()));
     for (const peer of this.peers.values()) peer.close();
-    await Promise.all([...this.agents.values()].map((a) => a.end('SIGKILL')));
+    await Promise.all([...this.routers.values(), ...this.agents.values()].map((a) => a.end('SIGKILL')));
     await Promise.all([...this.controlPlanes.values()].map((c) => c.end('SIGKILL')));
     await this.etcd.stop();
     rmSync(this.dir, { recursive: true, force: true });
