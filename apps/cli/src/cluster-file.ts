@@ -18,6 +18,14 @@ export interface ClusterFile {
   };
   readonly controlPlanes: readonly ControlPlaneEntry[];
   readonly agents: readonly AgentEntry[];
+  /** Absent in files of before there were any. */
+  readonly routers?: readonly RouterEntry[];
+}
+
+export interface RouterEntry {
+  readonly id: string;
+  readonly address: string;
+  readonly pid?: number | undefined;
 }
 
 export interface ControlPlaneEntry {

@@ -19,6 +19,7 @@ interface UpOptions {
   readonly zones: string;
   readonly racks: string;
   readonly controlPlanes: string;
+  readonly routers: string;
   readonly data: string;
   readonly etcdEndpoints?: string;
   readonly ephemeral?: boolean;
@@ -34,6 +35,7 @@ export const addUpCommand = (program: Command, session: Session): void => {
     .option('--zones <n>', 'zones they are spread over', '3')
     .option('--racks <n>', 'racks a zone', '2')
     .option('--control-planes <n>', 'control-plane replicas', '2')
+    .option('--routers <n>', 'routers, for programs without the smart client', '1')
     .option('--data <folder>', 'where all its data, logs and state lie', '.cadastre')
     .option('--etcd-endpoints <urls>', 'use this etcd instead of one of our own (or CADASTRE_ETCD_ENDPOINTS)')
     .option('--ephemeral', 'a new cluster on free ports that leaves nothing behind');
@@ -93,6 +95,7 @@ const clusterOptions = (
       racksPerZone: checkCount('--racks', options.racks, 1, 64),
     },
     controlPlanes: checkCount('--control-planes', options.controlPlanes, 1, 9),
+    routers: checkCount('--routers', options.routers, 0, 9),
     etcdEndpoints: endpoints
       ? endpoints.split(',').map((e) => (e.includes('://') ? e.trim() : `http://${e.trim()}`))
       : undefined,
@@ -126,6 +129,9 @@ const welcome = (state: ClusterFile, folder: string): string => {
     ['control planes', state.controlPlanes.map((c) => c.grpc).join('  ')],
     ['etcd', `${state.etcd.endpoints.join('  ')}${state.etcd.version ? `  (${state.etcd.version})` : ''}`],
     ['agents', `${state.agents.length} in ${zones} zones: ${state.agents.map((a) => a.id).join(' ')}`],
+    ...((state.routers?.length ?? 0) > 0
+      ? [['routers', state.routers!.map((r) => r.address).join('  ')] as [string, string]]
+      : []),
     ['data and logs', folder],
   ]);
   return `\nthe cluster is up\n\n${lines}\ntry next, in another terminal:\n${NEXT.map((line) => `  ${line}\n`).join('')}\nCtrl-C ends it; its data stays\n`;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CadastreError, compareStrings } from '@cadastre/core';
 import type { Clock, Random } from '@cadastre/runtime';
 import { delay } from '@cadastre/runtime';
-import type { AgentEntry, ClusterFile, ControlPlaneEntry } from '../cluster-file.js';
+import type { AgentEntry, ClusterFile, ControlPlaneEntry, RouterEntry } from '../cluster-file.js';
 import { readClusterFile, writeClusterFile } from '../cluster-file.js';
 import type { AgentRequest } from './control-socket.js';
 import { socketPath } from './control-socket.js';
@@ -25,6 +25,7 @@ export interface LocalClusterOptions {
   readonly agents: number | undefined;
   readonly topology: Topology;
   readonly controlPlanes: number;
+  readonly routers: number;
   /** Instead of an etcd of our own. */
   readonly etcdEndpoints: readonly string[] | undefined;
   /** Any free ports, for tests that run beside each other. */
@@ -39,9 +40,9 @@ export interface LocalClusterOptions {
   readonly readyTimeoutMs?: number;
 }
 
-const DEFAULT_PORTS = { grpc: 7400, http: 7480, agent: 7501, etcdClient: 2379, etcdPeer: 2380 };
+const DEFAULT_PORTS = { grpc: 7400, router: 7450, http: 7480, agent: 7501, etcdClient: 2379, etcdPeer: 2380 };
 const AGENTS_OF_A_NEW_CLUSTER = 6;
-const GRACE_MS = { agent: 3_000, controlPlane: 2_500, etcd: 2_500 };
+const GRACE_MS = { router: 2_500, agent: 3_000, controlPlane: 2_500, etcd: 2_500 };
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
 
@@ -56,6 +57,7 @@ export class LocalCluster {
   private readonly ports: PortChooser;
   private readonly agents = new Map<string, RunningAgent>();
   private readonly controlPlanes: { entry: ControlPlaneEntry; child: ManagedChild }[] = [];
+  private readonly routers: { entry: RouterEntry; child: ManagedChild }[] = [];
   private etcd: { child: ManagedChild; ports: EtcdPorts; version: string } | undefined;
   private etcdEndpoints: readonly string[] = [];
   private watchdog: ChildProcess | undefined;
@@ -87,6 +89,7 @@ export class LocalCluster {
     await this.startEtcd(before);
     await this.startControlPlanes(before);
     await this.startAgents(before);
+    await this.startRouters(before);
     this.started = true;
     this.save();
     await this.saving;
@@ -101,7 +104,8 @@ export class LocalCluster {
   }
 
   private async end(): Promise<void> {
-    // Control planes first: nobody is to fail over from agents that are meant to stop, so that the next start finds all as it was.
+    await Promise.all(this.routers.map(({ child }) => child.stop(GRACE_MS.router)));
+    // Control planes before agents: nobody is to fail over from agents that are meant to stop, so that the next start finds all as it was.
     await Promise.all(this.controlPlanes.map(({ child }) => child.stop(GRACE_MS.controlPlane)));
     await Promise.all([...this.agents.values()].map(({ child }) => child.stop(GRACE_MS.agent)));
     await this.etcd?.child.stop(GRACE_MS.etcd);
@@ -124,6 +128,7 @@ export class LocalCluster {
       agents: [...this.agents.values()]
         .map(({ entry, child }) => ({ ...entry, pid: child.pid }))
         .sort((a, b) => compareStrings(a.id, b.id)),
+      routers: this.routers.map(({ entry, child }) => ({ ...entry, pid: child.pid })),
     };
   }
 
@@ -288,6 +293,26 @@ export class LocalCluster {
     return agent;
   }
 
+  private async startRouters(before: ClusterFile | undefined): Promise<void> {
+    const folder = join(this.options.folder, 'routers');
+    mkdirSync(folder, { recursive: true });
+    const controlPlanes = this.controlPlanes.map(({ entry }) => entry.grpc).join(',');
+    for (let i = 0; i < this.options.routers; i += 1) {
+      const id = `router${i + 1}`;
+      const known = before?.routers?.find((r) => r.id === id);
+      const listen = `127.0.0.1:${await this.choose(known && portOf(known.address), DEFAULT_PORTS.router + i)}`;
+      const files = ['--cache-file', join(folder, `${id}.map`)];
+      const args = ['--id', id, '--listen', listen, '--control-plane', controlPlanes, ...files];
+      this.routers.push({ entry: { id, address: listen }, child: this.child(id, this.options.programs.router, args) });
+    }
+    await Promise.all(
+      this.routers.map(async (router) => {
+        const ready = await this.begin(router.child);
+        if (typeof ready['address'] === 'string') router.entry = { ...router.entry, address: ready['address'] };
+      }),
+    );
+  }
+
   private child(
     name: string,
     program: { command: string; args: readonly string[] },
@@ -324,7 +349,7 @@ export class LocalCluster {
   }
 
   private anyRunning(): boolean {
-    const children = [...this.agents.values(), ...this.controlPlanes].map(({ child }) => child);
+    const children = [...this.agents.values(), ...this.controlPlanes, ...this.routers].map(({ child }) => child);
     return children.some((c) => c.running) || this.etcd?.child.running === true;
   }
 

@@ -18,6 +18,7 @@ export interface Programs {
   findEtcd(log: (line: string) => void): Promise<FoundEtcd>;
   readonly controlPlane: Program;
   readonly storageAgent: Program;
+  readonly router: Program;
   readonly watchdog: string;
 }
 
@@ -33,5 +34,6 @@ export const checkoutPrograms = (): Programs => ({
   },
   controlPlane: { command: process.execPath, args: [join(root, 'apps/control-plane/dist/main.js')] },
   storageAgent: { command: process.execPath, args: [join(root, 'apps/storage-agent/dist/main.js')] },
+  router: { command: process.execPath, args: [join(root, 'apps/router/dist/main.js')] },
   watchdog: fileURLToPath(new URL('watchdog.js', import.meta.url)),
 });

@@ -91,6 +91,7 @@ describe('supervisor', () => {
       findEtcd: () => Promise.reject(new Error('not wanted')),
       controlPlane: program,
       storageAgent: program,
+      router: program,
       watchdog: join(folder, 'idle.mjs'),
     };
     const made = new LocalCluster({
@@ -98,6 +99,7 @@ describe('supervisor', () => {
       agents: 3,
       topology: { zones: 3, racksPerZone: 2 },
       controlPlanes: 1,
+      routers: 1,
       etcdEndpoints: ['http://127.0.0.1:2379'],
       anyPorts: true,
       programs,
@@ -228,14 +230,14 @@ describe('supervisor', () => {
     expect(second.state().agents.map((a) => a.pid !== undefined)).toEqual([true, true, false, true]);
   });
 
-  it('ends control planes before agents, and leaves no process behind', async () => {
+  it('ends routers, then control planes, then agents, and leaves no process behind', async () => {
     // Plan: each child notes its SIGTERM; the control plane is the first (it would fail over from agents that stop), and no pid lives on.
     const order = join(folder, 'order');
     const one = cluster();
     const state: ClusterFile = await one.start();
     await one.stop();
-    expect(readFileSync(order, 'utf8').trim().split('\n')[0]).toBe('cp1');
-    for (const { pid } of [...state.agents, ...state.controlPlanes]) expect(isAlive(pid!)).toBe(false);
+    expect(readFileSync(order, 'utf8').trim().split('\n').slice(0, 2)).toEqual(['router1', 'cp1']);
+    for (const { pid } of [...state.agents, ...state.controlPlanes, ...state.routers!]) expect(isAlive(pid!)).toBe(false);
   });
 
   it('says so when the cluster is not ready in time', async () => {
