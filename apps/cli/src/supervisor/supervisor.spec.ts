@@ -237,7 +237,8 @@ describe('supervisor', () => {
     const state: ClusterFile = await one.start();
     await one.stop();
     expect(readFileSync(order, 'utf8').trim().split('\n').slice(0, 2)).toEqual(['router1', 'cp1']);
-    for (const { pid } of [...state.agents, ...state.controlPlanes, ...state.routers!]) expect(isAlive(pid!)).toBe(false);
+    for (const { pid } of [...state.agents, ...state.controlPlanes, ...state.routers!])
+      expect(isAlive(pid!)).toBe(false);
   });
 
   it('says so when the cluster is not ready in time', async () => {
