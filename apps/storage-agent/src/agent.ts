@@ -38,6 +38,7 @@ import { ReplicaSet } from './replica-set.driver.js';
 import { Reporter } from './reporter.driver.js';
 import { Session } from './session.driver.js';
 import { sendSnapshot } from './snapshot-source.js';
+import { PauseWatchdog } from './pause-watchdog.driver.js';
 import type { TransferRates } from './byte-rate.js';
 import { ByteRate } from './byte-rate.js';
 import { BrokenLinks } from './broken-links.driver.js';
@@ -76,6 +77,7 @@ class StorageAgent implements Agent {
   private readonly followers: FollowerStreams;
   private readonly fills: Fills;
   private readonly rates: TransferRates;
+  private readonly watchdog: PauseWatchdog;
   private readonly gate: Gate;
   private readonly kv: KvSurface;
   private readonly toOthers: LinkPool;
@@ -112,6 +114,7 @@ class StorageAgent implements Agent {
     this.followers = new FollowerStreams({ clock, logger, replica, replicas, onLink });
     this.rates = { out: new ByteRate(clock), in: new ByteRate(clock) };
     this.fills = new Fills({ ...common, peerOf, in: this.rates.in });
+    this.watchdog = new PauseWatchdog({ clock, logger, replicas, ask: () => this.watch.askAnew() });
     this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
     this.toOthers = new LinkPool({
       transport,
@@ -220,6 +223,7 @@ class StorageAgent implements Agent {
   }
 
   private tick(): void {
+    this.watchdog.look();
     this.replicas.tick(this.followers.heard());
     this.links.tick();
   }

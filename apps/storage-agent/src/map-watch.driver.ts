@@ -91,6 +91,16 @@ export class MapWatch {
     this.listenForSilence(stream);
   }
 
+  /** Asks the next replica for the map as it is: when what is held may be old, only the register knows. */
+  askAnew(): void {
+    const { stream } = this;
+    if (!stream || this.stopped) return; // it is being asked already
+    this.stream = undefined;
+    this.silence?.cancel();
+    stream.cancel();
+    this.connect();
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
     this.silence?.cancel();

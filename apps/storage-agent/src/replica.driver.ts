@@ -55,6 +55,8 @@ export class ReplicaDriver {
   readonly machine: ReplicaMachine;
   private readonly queue: ReplicaEvent[] = [];
   private readonly calls = new Map<number, (outcome: WriteOutcome) => void>();
+  /** Of writes under way, the oldest first. */
+  private readonly sentAt = new Map<number, number>();
   private readonly waiters = new Set<() => void>();
   private nextToken = 1;
   private busy = false;
@@ -147,12 +149,20 @@ export class ReplicaDriver {
       const token = this.nextToken;
       this.nextToken += 1;
       const sentAt = this.around.clock.monotonicMs();
+      this.sentAt.set(token, sentAt);
       this.calls.set(token, (outcome) => {
+        this.sentAt.delete(token);
         this.measure(sentAt);
         resolve(outcome);
       });
       return this.dispatch({ type: 'write', token, requestId, ops });
     });
+  }
+
+  /** For how long writes have stood still here: while this node is named leader and not ready, or the oldest write waits. */
+  pausedMs(now: number): number {
+    const [oldest] = this.sentAt.values();
+    return now - Math.min(this.leadAskedAt ?? now, oldest ?? now);
   }
 
   private measure(sentAt: number): void {
@@ -190,6 +200,7 @@ export class ReplicaDriver {
     // Which of them are in the log, and whether others have them, is not known any more.
     for (const resolve of this.calls.values()) resolve({ kind: 'not-leader', appended: true });
     this.calls.clear();
+    this.sentAt.clear();
     for (const wake of [...this.waiters]) wake();
   }
 

@@ -78,10 +78,13 @@ export class TestCluster {
   }
 
   /** Agent i stands in zone (i - 1) mod zones, in rack ((i - 1) / zones) mod racks of that zone. */
-  async startAgent(i: number, { data = join(this.dir, `n${i}`) }: { data?: string } = {}): Promise<ServerProcess> {
+  async startAgent(
+    i: number,
+    { data = join(this.dir, `n${i}`), more = [] }: { data?: string; more?: readonly string[] } = {},
+  ): Promise<ServerProcess> {
     const id = `n${i}`;
     const listen = this.addresses.get(id) ?? '127.0.0.1:0';
-    const args = this.agentArgs(i, { data, listen });
+    const args = [...this.agentArgs(i, { data, listen }), ...more];
     const server = await ServerProcess.start({ name: id, script: script('storage-agent'), args });
     this.agents.set(id, server);
     this.addresses.set(id, server.listening['address']!);
@@ -206,6 +209,17 @@ export class TestCluster {
         p.operator,
         p.operator.ListNodes,
         {},
+        { deadlineMs: DEADLINE_MS },
+      ),
+    );
+  }
+
+  changeSettings(change: Wire.ChangeSettingsRequest): Promise<Wire.Settings__Output> {
+    return this.operator((p) =>
+      callUnary<Wire.ChangeSettingsRequest, Wire.Settings__Output>(
+        p.operator,
+        p.operator.ChangeSettings,
+        { ...change, actor: 'test', reason: 'a test' },
         { deadlineMs: DEADLINE_MS },
       ),
     );
