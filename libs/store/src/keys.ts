@@ -39,9 +39,11 @@ export const keys = {
   session: (id: string): string => `${ROOT}sessions/${id}`,
   departure: (id: string): string => `${ROOT}departures/${id}`,
   plans: `${ROOT}plans/`,
+  plan: (id: string): string => `${ROOT}plans/${id}/`,
   planHead: (id: string): string => `${ROOT}plans/${id}/head`,
   planBody: (id: string, chunk: number): string => `${ROOT}plans/${id}/body/${pad(chunk, 4)}`,
   moves: `${ROOT}moves/`,
+  movesOf: (plan: string): string => `${ROOT}moves/${plan}/`,
   move: (plan: string, index: number): string => `${ROOT}moves/${plan}/${pad(index, 6)}`,
   settings: `${ROOT}settings`,
   freeze: `${ROOT}freeze`,
@@ -49,6 +51,8 @@ export const keys = {
   floor: (keyspace: string): string => `${ROOT}floors/${keyspace}`,
   controllers: `${ROOT}controllers`,
   writer: (id: string): string => `${ROOT}writers/${id}`,
+  /** Entries in their order, without the head. */
+  auditEntries: `${ROOT}audit/0`,
   auditHead: `${ROOT}audit/head`,
   audit: (number: number): string => `${ROOT}audit/${pad(number, 20)}`,
 } as const;

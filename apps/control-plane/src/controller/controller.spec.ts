@@ -56,6 +56,7 @@ class ReplicaUnderTest {
     readonly id: string,
     database: MemoryDatabase,
     settleMs = 10_000,
+    keep: { auditKeep?: number; plansKeep?: number } = {},
   ) {
     this.store = new MemoryStore({ database });
     this.mirror = new RegisterMirror(this.store, silentLogger, {
@@ -72,6 +73,7 @@ class ReplicaUnderTest {
       identity: { id, address: `${id}:1`, httpAddress: `${id}:2` },
       electionTtlMs: 2_000,
       targetGraceMs: 50,
+      ...keep,
       prober: { probe: (_through, { node }) => Promise.resolve(this.probe(node)) },
       detector: { settleMs, gatherMs: 30, probeEveryMs: 20, silenceMs: 300 },
     });
@@ -181,8 +183,10 @@ class World {
   readonly replicas: ReplicaUnderTest[] = [];
   readonly agents = new ObedientAgents(() => this.replicas);
 
+  keep = {};
+
   async replica(id: string, settleMs?: number): Promise<ReplicaUnderTest> {
-    const replica = await new ReplicaUnderTest(id, this.database, settleMs).start();
+    const replica = await new ReplicaUnderTest(id, this.database, settleMs, this.keep).start();
     this.replicas.push(replica);
     return replica;
   }
@@ -696,6 +700,44 @@ describe('the audit', () => {
     expect(entries.at(-1)).toMatchObject({ actor: 'anna', verb: 'drain', subject: 'node/n1', reason: 'disk' });
     const { sha256Hex } = await import('@cadastre/runtime');
     kvs.slice(1).forEach((_, i) => expect(entries[i + 1]!.previousHash).toBe(sha256Hex(kvs[i]!.value)));
+  });
+
+  // Plan: many acts before a controller with a small allowance begins; the oldest entries go, the rest is one chain up to the newest.
+  it('keeps the newest entries, and a chain', async () => {
+    world = new World();
+    const early = await world.begin();
+    for (let i = 0; i < 20; i += 1) await early.operations.drainNode('n1', i % 2 === 1, act);
+    early.cut = true;
+    await early.controller.stop();
+    world.keep = { auditKeep: 5 };
+    const cp = await world.replica('cp2', 0);
+    await until('cp2 active', () => cp.controller.active);
+    const entries = async () => (await cp.store.range(keys.auditEntries)).kvs;
+    let kvs = await entries();
+    for (let i = 0; i < 400 && kvs.length > 6; i += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      kvs = await entries();
+    }
+    expect(kvs.length).toBeLessThanOrEqual(6);
+    const decoded = kvs.map((kv) => auditCodec.decode(kv.value));
+    expect(decoded.at(-1)!.number).toBe(cp.register.state.auditHead!.value.number);
+    const { sha256Hex } = await import('@cadastre/runtime');
+    kvs.slice(1).forEach((_, k) => expect(decoded[k + 1]!.previousHash).toBe(sha256Hex(kvs[k]!.value)));
+  });
+
+  // Plan: a leader takes a copy out of the in-sync set; the log names who asked, why, and what changed.
+  it('names changes of in-sync sets', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const [node, follower] = [leaderOf(recordOf(cp, 0))!, followerOf(cp, 0)];
+    const command = { node, keyspace: 'orders', partition: 0, epoch: 1, add: [], remove: [follower], reason: 'silent' };
+    await cp.controller.changeInSync(command);
+    const entries = (await cp.store.range(keys.auditEntries)).kvs.map((kv) => auditCodec.decode(kv.value));
+    const entry = entries.find((e) => e.verb === 'change-in-sync')!;
+    expect(entry).toMatchObject({ subject: 'keyspace/orders', reason: `${node}: silent` });
+    expect(entry.before).toContain(follower);
+    expect(entry.after).not.toContain(follower);
   });
 });
 

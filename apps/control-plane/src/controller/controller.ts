@@ -13,6 +13,7 @@ import { PurgeBook } from './purge-book.js';
 import type { ControllerPort, PurgeGrant, TransferPace } from './ports.js';
 import type { Prober } from './prober.js';
 import type { AgentReport, ChangeInSyncCommand } from './reports.js';
+import { Pruner } from './pruner.driver.js';
 import { RepairDriver } from './repair.driver.js';
 import { Suspicions } from './suspicions.driver.js';
 
@@ -32,6 +33,9 @@ export interface ControllerOptions {
   readonly detector?: Partial<DetectorOptions>;
   /** For how long a move's target may be away before the move is given up. */
   readonly targetGraceMs?: number;
+  /** Entries of the audit log, and ended plans, that stay in the register. */
+  readonly auditKeep?: number;
+  readonly plansKeep?: number;
   readonly moveLimits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
 }
 
@@ -45,6 +49,7 @@ interface Reign {
   readonly leaderReturn: LeaderReturnDriver;
   readonly etcdLeader: EtcdLeader;
   readonly repair: RepairDriver;
+  readonly pruner: Pruner;
 }
 
 /**
@@ -167,7 +172,16 @@ export class Controller implements ControllerPort {
     const etcdLeader = new EtcdLeader(store, clock);
     const { newId = randomId, moveLimits } = this.options;
     const repair = new RepairDriver({ register, observed, clock, logger, newId, ...(moveLimits && { moveLimits }) });
-    this.reign = { mandate, suspicions, failover, leaderReturn, etcdLeader, repair };
+    const { auditKeep, plansKeep } = this.options;
+    const pruner = new Pruner({
+      store,
+      register,
+      clock,
+      logger,
+      ...(auditKeep !== undefined && { auditKeep }),
+      ...(plansKeep !== undefined && { plansKeep }),
+    });
+    this.reign = { mandate, suspicions, failover, leaderReturn, etcdLeader, repair, pruner };
     logger.info('active: this replica plans, executes and fails over', { term: String(mandate.term) });
     this.kick();
   }
@@ -208,11 +222,12 @@ export class Controller implements ControllerPort {
     this.kickedAlready = false;
     if (!reign) return;
     try {
-      const { mandate, failover, leaderReturn, repair, suspicions } = reign;
+      const { mandate, failover, leaderReturn, repair, pruner, suspicions } = reign;
       await failover.round();
       const frozen = this.frozen !== undefined;
       if (!frozen) await repair.round(mandate.fence);
       await this.executor.round(mandate.fence, frozen);
+      await pruner.round(mandate.fence);
       if (!frozen) await leaderReturn.round(mandate.fence, failover.lastAt, suspicions.doubted());
     } catch (error) {
       const { code, message } = CadastreError.from(error);

@@ -105,7 +105,20 @@ export class InSyncChanges {
         }
       }
       if (records.length === 0) return { compare: [], ops: [], result: decided };
-      return { ...join(...sessions, partitionsPart(state, keyspace, records)), result: decided };
+      const map = partitionsPart(state, keyspace, records);
+      return {
+        ...join(...sessions, map),
+        result: decided,
+        audit: {
+          actor: 'cadastre',
+          verb: 'change-in-sync',
+          subject: `keyspace/${keyspace}`,
+          reason: reasonsOf(decided),
+          before: listOf(records.map((r) => requireKeyspace(state, keyspace).map.record(r.partition))),
+          after: listOf(records),
+          generation: [{ keyspace, generation: map.generation }],
+        },
+      };
     }, batch[0]!.mandate.fence);
     for (const decided of committed.result) this.answer(decided);
   }
@@ -124,6 +137,21 @@ export class InSyncChanges {
     return resolve(decided.answer);
   }
 }
+
+/** What an entry of the audit log names one by one; the map's history has the rest. */
+const NAMED = 20;
+
+const listOf = (records: readonly PartitionRecord[]): string =>
+  records
+    .slice(0, NAMED)
+    .map((r) => `${r.partition} at epoch ${r.epoch}: ${inSyncOf(r).join(', ')}`)
+    .join('; ') + (records.length > NAMED ? `; and ${records.length - NAMED} more` : '');
+
+const reasonsOf = (decided: readonly Decided[]): string => {
+  const reasons = new Set<string>();
+  for (const { asked } of decided) reasons.add(`${asked.command.node}: ${asked.command.reason}`);
+  return [...reasons].slice(0, NAMED).join('; ');
+};
 
 type Session = ReturnType<typeof sessionOf>;
 
