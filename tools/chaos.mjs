@@ -17,7 +17,7 @@ if (!process.argv.includes('--no-build')) {
   }
 }
 
-const isolated = canIsolate();
+const isolated = !args.includes('--loopback') && canIsolate();
 // The history of half an hour is held in memory while it is judged.
 const node = [process.execPath, '--max-old-space-size=8192', join(root, 'libs', 'testkit', 'dist', 'chaos', 'main.js')];
 const [command, ...rest] = [...(isolated ? OWN_NAMESPACES : []), ...node, ...args];

@@ -272,6 +272,22 @@ export const REGISTER_FAULTS: readonly Kind[] = [
     },
   },
   {
+    kind: 'clock-jump',
+    weight: 2,
+    make: (world, random) => {
+      const target = pick(random, [...world.controlPlanes, ...world.agents]);
+      const seconds = pick(random, [-600, -5, 5, 600]);
+      const holdMs = 4_000 + hold(random, 8_000);
+      if (!world.hasFakeClock) return Promise.resolve(undefined);
+      return Promise.resolve({
+        target: `${target} by ${seconds} s`,
+        holdMs,
+        begin: async () => world.jumpClock(target, seconds),
+        end: async () => world.jumpClock(target, 0),
+      });
+    },
+  },
+  {
     kind: 'compaction',
     weight: 2,
     make: (world) =>

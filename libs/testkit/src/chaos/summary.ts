@@ -1,5 +1,5 @@
-import type { HistoryReport, Violation } from '../checkers/index.js';
-import { describeViolation } from '../checkers/index.js';
+import type { HistoryReport, Violation, Window } from '../checkers/index.js';
+import { describeViolation, groupBy } from '../checkers/index.js';
 import type { ChaosOptions } from './options.js';
 
 export interface Summary {
@@ -23,6 +23,12 @@ export interface Summary {
     readonly p99Ms: number;
     readonly maxMs: number;
     readonly worst: string;
+    /** Of each partition that had any, milliseconds in all and the longest, the worst first. */
+    readonly partitions: readonly {
+      readonly partition: string;
+      readonly totalMs: number;
+      readonly longestMs: number;
+    }[];
   };
   readonly lostWrites: number;
   readonly nonLinearizableKeys: number;
@@ -67,6 +73,7 @@ export const summarise = ({ options, network, report, violations, loadMs, faults
       p99Ms: at(0.99),
       maxMs: Math.round(worst?.ms ?? 0),
       worst: worst ? `${worst.partition} at ${worst.from.toFixed(0)}` : '',
+      partitions: perPartition(report.windows),
     },
     lostWrites: count('lost-write'),
     nonLinearizableKeys: count('linearizable', 'undecided'),
@@ -75,6 +82,15 @@ export const summarise = ({ options, network, report, violations, loadMs, faults
     verdict: violations.length === 0 ? 'pass' : 'FAIL',
   };
 };
+
+const perPartition = (windows: readonly Window[]): Summary['windows']['partitions'] =>
+  [...groupBy(windows, (w) => w.partition)]
+    .map(([partition, ofIt]) => ({
+      partition,
+      totalMs: Math.round(ofIt.reduce((sum, w) => sum + w.ms, 0)),
+      longestMs: Math.round(Math.max(...ofIt.map((w) => w.ms))),
+    }))
+    .sort((a, b) => b.totalMs - a.totalMs);
 
 export const printSummary = (summary: Summary, violations: readonly Violation[]): string => {
   const faults = Object.entries(summary.faults)
@@ -87,6 +103,9 @@ export const printSummary = (summary: Summary, violations: readonly Violation[])
     `faults        ${faults || 'none'}`,
     `moves         ${summary.moves} in ${summary.plans} plans, ${summary.unapprovedMoves} unapproved`,
     `unavailable   ${windows.count} windows over 500 ms: p50 ${windows.p50Ms} ms, p99 ${windows.p99Ms} ms, longest ${windows.maxMs} ms ${windows.worst && `(${windows.worst})`}`,
+    ...windows.partitions
+      .slice(0, 5)
+      .map((p) => `  ${p.partition.padEnd(12)}${p.totalMs} ms in all, longest ${p.longestMs} ms`),
     `lost writes   ${summary.lostWrites}; keys not linearizable: ${summary.nonLinearizableKeys}`,
     `verdict       ${summary.verdict}${summary.violations > 0 ? `: ${summary.violations} violations` : ''}`,
     ...violations.slice(0, 20).map((v) => `  ${describeViolation(v)}`),

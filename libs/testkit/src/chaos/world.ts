@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Generation, KeyspaceSpec } from '@cadastre/core';
@@ -15,6 +15,9 @@ import { RegisterObserver } from './register-observer.js';
 const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
 const script = (app: string): string => join(REPOSITORY, 'apps', app, 'dist', 'main.js');
 const CLIENT = fileURLToPath(new URL('./client-main.js', import.meta.url));
+const FAKETIME = ['x86_64', 'aarch64']
+  .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
+  .find((path) => existsSync(path));
 const ZONES = 3;
 const REFUSED = /is connected already|is registered with incarnation|still counts on/;
 /** Of the agent whose disk can be filled. */
@@ -185,6 +188,16 @@ export class World {
     return join(this.options.dir, name);
   }
 
+  /** Can clocks of processes be made to jump here? Only with libfaketime (Debian: faketime). */
+  get hasFakeClock(): boolean {
+    return FAKETIME !== undefined;
+  }
+
+  /** What the process takes for the date is so many seconds off; its monotonic clock is not touched. */
+  jumpClock(name: string, seconds: number): void {
+    writeFileSync(this.clockOf(name), `${seconds < 0 ? '' : '+'}${seconds}\n`);
+  }
+
   /** The agent whose data lies on a small file system of its own; undefined where none can be mounted. */
   get smallDisk(): string | undefined {
     return this.network.kind === 'namespaces' ? this.agents.at(-1) : undefined;
@@ -259,13 +272,35 @@ export class World {
     ]);
   }
 
+  private clockOf(name: string): string {
+    return join(this.options.dir, `${name}.clock`);
+  }
+
+  private clockEnv(name: string): Record<string, string> {
+    if (FAKETIME === undefined || !this.services.has(name)) return {};
+    if (!existsSync(this.clockOf(name))) this.jumpClock(name, 0);
+    return {
+      LD_PRELOAD: FAKETIME,
+      FAKETIME_TIMESTAMP_FILE: this.clockOf(name),
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      FAKETIME_CACHE_DURATION: '1',
+    };
+  }
+
   private run(host: Host, path: string, args: readonly string[]): Promise<ServerProcess> {
     const log = createWriteStream(join(this.options.dir, 'logs', `${host.name}.log`), { flags: 'a' });
     const onLine = (line: string) => {
       log.write(`${line}\n`);
       this.hear(host.name, line);
     };
-    return ServerProcess.start({ name: host.name, script: path, args, prefix: host.prefix, onLine });
+    return ServerProcess.start({
+      name: host.name,
+      script: path,
+      args,
+      prefix: host.prefix,
+      env: this.clockEnv(host.name),
+      onLine,
+    });
   }
 
   /** What agents say in their logs and no client can see. */
