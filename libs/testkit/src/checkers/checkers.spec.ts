@@ -152,6 +152,20 @@ describe('checkers of the map and of placement', () => {
     ['two copies in one zone', [...goodMove().slice(0, 5), map(7, 4, 'n1 n4 n2', 3)], ['INV-6', 'INV-8']],
     ['a purge of what the map counts on', [{ type: 'purged', at: 11, ...replica } as HistoryEvent], ['INV-5']],
     [
+      'nothing where a copy fell behind after the purge was granted',
+      [...goodMove().slice(0, 8), map(9, 6, 'n4 n2 n3-', 5), { type: 'purged', at: 10, ...replica } as HistoryEvent],
+      [],
+    ],
+    [
+      'a purge long after copies fell behind',
+      [
+        ...goodMove().slice(0, 8),
+        map(9, 6, 'n4 n2 n3-', 5),
+        { type: 'purged', at: 99_000, ...replica } as HistoryEvent,
+      ],
+      ['INV-5'],
+    ],
+    [
       'a purge before a holder acts on the map',
       [
         ...goodMove().slice(0, 8),

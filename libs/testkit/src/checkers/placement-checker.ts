@@ -13,6 +13,8 @@ interface PlanSeen {
 
 interface Part {
   record: PartitionRecord;
+  /** When it last had as many whole copies as wanted. */
+  wholeUntil: number;
   /** Generation that took each node out. */
   readonly left: Map<string, Generation>;
   /** Moves that began, for thrash: plan and move to times begun. */
@@ -28,6 +30,8 @@ export interface PlacementOptions {
   readonly policyVerbs?: readonly string[];
   /** How often one move may begin anew after its target was lost. */
   readonly restartsPerMove?: number;
+  /** How old a grant to purge may be when it is acted on: an agent may have been paused in between. */
+  readonly grantMs?: number;
 }
 
 /** Who may move data: a copy comes and goes only as an approved plan says, and a source's data goes last (INV-5, INV-6, INV-7, INV-11). */
@@ -39,22 +43,24 @@ export class PlacementChecker implements StreamChecker {
   private readonly applied = new Map<string, Generation>();
   private readonly policyVerbs: ReadonlySet<string>;
   private readonly restartsPerMove: number;
+  private readonly grantMs: number;
   private faults = 0;
   /** By partition. */
   private readonly leaderChanges = new Map<string, number>();
   /** Copies that began to move, each once. */
   moves = 0;
 
-  constructor({ policyVerbs = ['repair'], restartsPerMove = 8 }: PlacementOptions = {}) {
+  constructor({ policyVerbs = ['repair'], restartsPerMove = 8, grantMs = 30_000 }: PlacementOptions = {}) {
     this.policyVerbs = new Set(policyVerbs);
     this.restartsPerMove = restartsPerMove;
+    this.grantMs = grantMs;
   }
 
   observe(event: HistoryEvent): readonly Violation[] {
     switch (event.type) {
       case 'keyspace':
         this.wanted.set(event.spec.name, event.spec.replicationFactor);
-        for (const record of event.records) this.take(event.spec.name, record);
+        for (const record of event.records) this.take(event.spec.name, record, event.at);
         return NONE;
       case 'map':
         return this.change(event);
@@ -73,10 +79,13 @@ export class PlacementChecker implements StreamChecker {
     }
   }
 
-  private take(keyspace: string, record: PartitionRecord): Part {
+  private take(keyspace: string, record: PartitionRecord, at: number): Part {
     const key = `${keyspace}/${record.partition}`;
     let part = this.parts.get(key);
-    if (!part) this.parts.set(key, (part = { record, left: new Map(), begun: new Map() }));
+    if (!part) this.parts.set(key, (part = { record, wholeUntil: -Infinity, left: new Map(), begun: new Map() }));
+    const wanted = this.wanted.get(keyspace) ?? 1;
+    // Whole until this change, or from it on.
+    if (inSyncOf(part.record).length >= wanted || inSyncOf(record).length >= wanted) part.wholeUntil = at;
     part.record = record;
     return part;
   }
@@ -126,7 +135,7 @@ export class PlacementChecker implements StreamChecker {
     for (const record of event.records) {
       const key = `${event.keyspace}/${record.partition}`;
       const before = this.parts.get(key)?.record;
-      const part = this.take(event.keyspace, record);
+      const part = this.take(event.keyspace, record, event.at);
       if (!before) continue;
       const report = (rule: string, what: string) => found.push({ rule, at: event.at, subject: key, what });
       if (leaderOf(before) !== leaderOf(record)) this.leaderChange(key, report);
@@ -206,7 +215,13 @@ export class PlacementChecker implements StreamChecker {
     if (!left) return NONE;
     const holders = inSyncOf(part.record);
     const wanted = this.wanted.get(event.keyspace) ?? 1;
-    if (holders.length < wanted) return violation(`only ${holders.length} of ${wanted} whole copies are elsewhere`);
+    // It was granted on an earlier map: a copy may have fallen behind since, but not long ago, and not all of them.
+    const missingMs = holders.length < wanted ? event.at - part.wholeUntil : 0;
+    if (holders.length === 0 || missingMs > this.grantMs) {
+      return violation(
+        `only ${holders.length} of ${wanted} whole copies are elsewhere, for ${missingMs.toFixed(0)} ms`,
+      );
+    }
     for (const node of [event.node, ...holders]) {
       const acts = this.applied.get(`${node}\n${event.keyspace}`);
       if (acts && compareGenerations(acts, left) < 0) {
