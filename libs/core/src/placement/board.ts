@@ -17,6 +17,7 @@ export interface Budget {
 
 /** What a partition takes of a budget. */
 export interface Weighing {
+  readonly name: string;
   readonly budget: Budget;
   readonly sizes: Float64Array;
 }
@@ -41,6 +42,8 @@ export class Board {
   readonly pinned = new Map<number, readonly number[]>();
   /** 1 where planning for balance leaves a partition alone. */
   readonly still: Uint8Array;
+  /** Copies move for balance now, so that nodes above their low watermark take none. */
+  balancing = false;
   /** 1 where planning can do nothing at all. */
   readonly absent: Uint8Array;
 
@@ -163,7 +166,7 @@ export class Board {
 
   private hasRoom(p: number, node: number): boolean {
     for (const { budget, sizes } of this.weighings)
-      if (budget.used[node]! + sizes[p]! > budget.high[node]!) return false;
+      if (budget.used[node]! + sizes[p]! > (this.balancing ? budget.low : budget.high)[node]!) return false;
     return true;
   }
 

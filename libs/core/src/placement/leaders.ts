@@ -1,8 +1,6 @@
 import { NOWHERE } from './board.js';
 import type { Domains, Group } from './domains.js';
 import { eachMixed, mix } from './mix.js';
-import type { Movers } from './paths.js';
-import { even } from './paths.js';
 import type { Aims } from './shares.js';
 import { fairShares, wholeAims } from './shares.js';
 
@@ -67,7 +65,7 @@ export const balanceLeaders = (nodes: number, weight: Float64Array, leads: Leade
     list.lead(p, best);
   });
   transferDirectly(list, aims);
-  even(moversOf(list), aims);
+  evenLeaders(list, aims);
   return aims;
 };
 
@@ -147,17 +145,97 @@ const transferDirectly = (list: LeaderLists, { lo, hi, want }: Aims): void => {
   }
 };
 
-const moversOf = (list: LeaderLists): Movers => ({
-  size: list.nodes,
-  count: list.count,
-  apply: (hop) => list.lead(hop.item, hop.to),
-  expand: (node, cost, unseen, _sinks, visit) => {
-    if (cost === 0) return;
-    const { candidates, stride } = list.leads;
-    for (let p = list.head[node]!; p >= 0; p = list.next[p]!)
-      for (let k = p * stride; k < (p + 1) * stride && candidates[k]! >= 0; k += 1) {
-        const to = candidates[k]!;
-        if (unseen.has(to) && visit(to, p, NOWHERE)) return;
+/**
+ * Brings every count into [lo, hi] along shortest chains of transfers, as `even` does for copies. Sources are taken one by one, first
+ * those that one transfer helps, then two: distances to a sink only grow, so that no source is looked at twice for the same length.
+ */
+const evenLeaders = (list: LeaderLists, { lo, hi }: Aims): void => {
+  const { count } = list;
+  const search = new ChainSearch(list);
+  search.run(
+    (n) => count[n]! > hi[n]!,
+    (n) => count[n]! < lo[n]!,
+  );
+  search.run(
+    (n) => count[n]! > hi[n]!,
+    (n) => count[n]! < hi[n]!,
+  );
+  search.run(
+    (n) => count[n]! > lo[n]!,
+    (n) => count[n]! < lo[n]!,
+  );
+};
+
+type Test = (node: number) => boolean;
+
+class ChainSearch {
+  private readonly queue: Int32Array;
+  private readonly stamp: Int32Array;
+  private readonly from: Int32Array;
+  private readonly item: Int32Array;
+  private round = 0;
+  /** Whether the last search ended at its depth and not for want of nodes. */
+  private cut = false;
+
+  constructor(private readonly list: LeaderLists) {
+    const { nodes } = list;
+    this.queue = new Int32Array(nodes);
+    this.stamp = new Int32Array(nodes);
+    this.from = new Int32Array(nodes);
+    this.item = new Int32Array(nodes);
+  }
+
+  run(isSource: Test, isSink: Test): void {
+    const { nodes } = this.list;
+    const all = Array.from({ length: nodes }, (_, n) => n);
+    let sources = all.filter((n) => isSource(n) && !isSink(n));
+    for (let depth = 1; sources.length > 0 && all.some(isSink); depth += 1) {
+      const next: number[] = [];
+      for (const source of sources) {
+        let sink = 0;
+        while (sink >= 0 && isSource(source)) {
+          sink = this.search(source, depth, isSink);
+          if (sink >= 0) this.apply(source, sink);
+        }
+        if (isSource(source) && this.cut) next.push(source);
       }
-  },
-});
+      sources = next;
+    }
+  }
+
+  private search(source: number, depth: number, isSink: Test): number {
+    const { list, queue, stamp } = this;
+    const { candidates, stride } = list.leads;
+    this.round += 1;
+    stamp[source] = this.round;
+    queue[0] = source;
+    let end = 1;
+    let at = 0;
+    for (let level = 0; level < depth; level += 1) {
+      const last = end;
+      for (; at < last; at += 1) {
+        const node = queue[at]!;
+        for (let p = list.head[node]!; p >= 0; p = list.next[p]!)
+          for (let k = p * stride; k < (p + 1) * stride && candidates[k]! >= 0; k += 1) {
+            const to = candidates[k]!;
+            if (stamp[to] === this.round) continue;
+            stamp[to] = this.round;
+            this.from[to] = node;
+            this.item[to] = p;
+            if (isSink(to)) return to;
+            queue[end++] = to;
+          }
+      }
+      if (at === end) {
+        this.cut = false;
+        return NOWHERE;
+      }
+    }
+    this.cut = true;
+    return NOWHERE;
+  }
+
+  private apply(source: number, sink: number): void {
+    for (let node = sink; node !== source; node = this.from[node]!) this.list.lead(this.item[node]!, node);
+  }
+}

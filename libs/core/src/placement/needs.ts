@@ -15,10 +15,14 @@ export class Needs {
   private readonly need: Int32Array;
   private readonly bag: Int32Array;
   private left: number;
+  /** Nodes that lack a copy. */
+  openCount: number;
   /** Copies that were placed without being drawn: that many entries of the node are void. */
   private readonly void: Int32Array;
   private readonly dice: Dice;
   private readonly tight: readonly Tight[];
+  /** Among many nodes a pair shares little anyway, and each look costs more. */
+  private readonly choices: number;
 
   constructor(
     private readonly board: Board,
@@ -29,6 +33,7 @@ export class Needs {
   ) {
     this.need = Int32Array.from(want, (w, n) => Math.max(0, w - board.count[n]!));
     this.left = this.need.reduce((a, b) => a + b, 0);
+    this.openCount = this.need.reduce((open, need) => open + Number(need > 0), 0);
     this.bag = new Int32Array(this.left);
     let at = 0;
     this.need.forEach((need, node) => {
@@ -37,14 +42,8 @@ export class Needs {
     });
     this.void = new Int32Array(want.length);
     this.dice = new Dice(seed);
+    this.choices = board.nodes > 2048 ? 2 : CHOICES;
     this.tight = fresh > 0 ? tightOf(board, this.need, fresh) : [];
-  }
-
-  /** Nodes that lack a copy. */
-  open(): number[] {
-    const open: number[] = [];
-    for (let node = 0; node < this.need.length; node += 1) if (this.need[node]! > 0) open.push(node);
-    return open;
   }
 
   get isEmpty(): boolean {
@@ -55,6 +54,7 @@ export class Needs {
   taken(node: number): void {
     if (this.need[node]! <= 0) return;
     this.need[node]! -= 1;
+    if (this.need[node] === 0) this.openCount -= 1;
     this.void[node]! += 1;
     for (const t of this.tight) if (t.group[node] === 1) t.need -= 1;
   }
@@ -72,7 +72,7 @@ export class Needs {
     let best = NOWHERE;
     let least = Infinity;
     let found = 0;
-    for (let i = 0; i < tries && found < CHOICES && this.left > 0; i += 1) {
+    for (let i = 0; i < tries && found < this.choices && this.left > 0; i += 1) {
       const node = this.draw();
       if (node < 0 || !this.board.canHold(p, node, slot)) continue;
       const score = this.score(p, node, slot);
@@ -81,6 +81,7 @@ export class Needs {
         least = score;
         best = node;
       }
+      if (score === 0) return node;
       found += 1;
     }
     return best;

@@ -3,7 +3,7 @@ import { newRecord } from '../map/changes.js';
 import type { KeyspaceSpec, PartitionRecord } from '../map/records.js';
 import { partitionCount } from '../partitioning/partitioner.js';
 import { columnsOf, nodeColumns } from '../planning/model-of.js';
-import { solveOne } from '../planning/solve.js';
+import { solveCluster } from '../planning/solve.js';
 import type { Policy } from '../policy/policy.js';
 import type { PlannerNode } from './domains.js';
 import { checkSatisfiable } from './satisfiable.js';
@@ -25,7 +25,8 @@ export const placeKeyspace = (
   const count = partitionsOf(spec);
   const empty = columnsOf({ spec, generation: { incarnation: 0, number: 0 }, records: [] }, columns, count);
   const model = { nodes: columns, keyspaces: [empty] };
-  const { board, leader } = solveOne(model, clusterPolicy === undefined ? {} : { clusterPolicy }, true);
+  const { board, leader } = solveCluster(model, clusterPolicy === undefined ? {} : { clusterPolicy }, true)
+    .solutions[0]!;
   return Array.from({ length: count }, (_, p) => {
     const held = [...board.now.subarray(p * board.stride, p * board.stride + board.size[p]!)];
     return newRecord(

@@ -67,21 +67,24 @@ const leastLoaded = (board: Board, aims: Aims, hops: readonly Hop[]): Hop =>
 const load = (board: Board, aims: Aims, node: number): number =>
   (board.count[node]! + 1) / Math.max(aims.share[node]!, 1e-9);
 
-/** Order in which a node's cells are offered to others; leaders first as far as it leads too many. */
-export type Offer = (node: number, cells: readonly number[], surplus: number) => readonly number[];
+/** Who leads, and how many of the partitions that it leads a node should shed first, of `surplus` that leave it. */
+export interface Handover {
+  readonly leader: Int32Array;
+  readonly tooMany: (node: number, surplus: number) => number;
+}
 
 /** A pair of nodes shares at most so many partitions more than its mean while there is a choice. */
 const PAIR_SLACK = 1.1;
 
 /** Moves copies from nodes above their aim to nodes below it, one copy of a partition at most; what is stuck goes along chains. */
-export const rebalance = (board: Board, aims: Aims, seed: number, offer: Offer): void => {
+export const rebalance = (board: Board, aims: Aims, seed: number, handover: Handover): void => {
   const labels = labelsOf(board);
-  shed(board, aims, seed, offer);
+  shed(board, aims, seed, handover);
   even(board.movers(false), aims, labels);
   even(board.movers(true), aims, labels);
 };
 
-const shed = (board: Board, aims: Aims, seed: number, offer: Offer): void => {
+const shed = (board: Board, aims: Aims, seed: number, handover: Handover): void => {
   const { count, nodes } = board;
   const { hi, lo, want } = aims;
   const sources: number[] = [];
@@ -90,21 +93,32 @@ const shed = (board: Board, aims: Aims, seed: number, offer: Offer): void => {
   const needs = new Needs(board, want, seed + 1);
   sources.sort((a, b) => Number(count[b]! > hi[b]!) - Number(count[a]! > hi[a]!) || a - b);
   const mean = meanPairs(board);
+  const offer = (node: number, cell: number, most: number): void => {
+    const p = Math.floor(cell / board.stride);
+    const slot = cell - p * board.stride;
+    if (board.changed(p) || board.still[p] === 1 || board.isPinned(p, node)) return;
+    const limit = most === Infinity ? Infinity : most + 1 / (want[node]! + 1);
+    const to = needs.openCount <= 12 ? needs.scan(p, slot, limit) : needs.choose(p, slot, Infinity, limit, 8);
+    if (to === NOWHERE || (count[node]! <= hi[node]! && count[to]! >= lo[to]!)) return;
+    needs.taken(to);
+    board.move(p, slot, to);
+  };
+  const walk = (node: number, most: number, least: number, takes: (p: number) => boolean): void => {
+    for (let cell = board.head[node]!; cell >= 0 && count[node]! > least && !needs.isEmpty;) {
+      const next = board.next[cell]!;
+      if (takes(Math.floor(cell / board.stride))) offer(node, cell, most);
+      cell = next;
+    }
+  };
   for (const most of [mean * PAIR_SLACK, Infinity])
     for (const node of sources) {
-      if (count[node]! <= want[node]! || needs.isEmpty) continue;
-      const few = needs.open().length <= 12;
-      for (const cell of offer(node, cellsOn(board, node), count[node]! - want[node]!)) {
-        if (count[node]! <= want[node]!) break;
-        const p = Math.floor(cell / board.stride);
-        const slot = cell - p * board.stride;
-        if (board.changed(p) || board.still[p] === 1 || board.isPinned(p, node)) continue;
-        const limit = most === Infinity ? Infinity : most + 1 / (want[node]! + 1);
-        const to = few ? needs.scan(p, slot, limit) : needs.choose(p, slot, Infinity, limit, 8);
-        if (to === NOWHERE || (count[node]! <= hi[node]! && count[to]! >= lo[to]!)) continue;
-        needs.taken(to);
-        board.move(p, slot, to);
-      }
+      const surplus = count[node]! - want[node]!;
+      if (surplus <= 0) continue;
+      const { leader, tooMany } = handover;
+      const led = tooMany(node, surplus);
+      if (led > 0) walk(node, most, count[node]! - led, (p) => leader[p] === node);
+      walk(node, most, want[node]!, (p) => leader[p] !== node);
+      if (most === Infinity) walk(node, most, want[node]!, (p) => leader[p] === node);
     }
 };
 
@@ -115,10 +129,4 @@ const meanPairs = (board: Board): number => {
     .filter((c) => c.max === 1)
     .reduce((least, c) => Math.min(least, c.names.length), Infinity);
   return (copies - 1) / Math.max(1, board.nodes * (1 - 1 / apart));
-};
-
-const cellsOn = (board: Board, node: number): number[] => {
-  const cells: number[] = [];
-  for (let cell = board.head[node]!; cell >= 0; cell = board.next[cell]!) cells.push(cell);
-  return cells;
 };

@@ -1,7 +1,7 @@
 import { boardAims } from '../placement/aims.js';
 import type { Aims } from '../placement/shares.js';
 import type { Prepared } from './prepare.js';
-import { LEAVE_CAUSES, sizesOf } from './prepare.js';
+import { sizesOf } from './prepare.js';
 
 /** No plan that ends in balance builds fewer copies, or moves fewer bytes. */
 export interface Bound {
@@ -19,10 +19,9 @@ export interface Bound {
  * Each replica that a node gains is one move, so the gains up to the nearest balanced counts are a lower bound, and so are the
  * copies that are missing. Copies that break the spread count as held: which of them leaves is free. Called before anything moves.
  */
-export const boundOf = (prepared: Prepared, aims: Aims, seed: number): Bound => {
-  const { board, leavers, leaverCauses, leaverCount, columns } = prepared;
+export const boundOf = (prepared: Prepared, aims: Aims, seed: number, byLoad: boolean): Bound => {
+  const { board, leavers, columns } = prepared;
   const have = board.count.slice();
-  const spread = LEAVE_CAUSES.indexOf('spread');
   const bytes = sizesOf(columns, 'bytes');
   let forced = 0;
   let forcedBytes = 0;
@@ -32,12 +31,16 @@ export const boundOf = (prepared: Prepared, aims: Aims, seed: number): Bound => 
     const missing = Math.max(0, board.classFor(p).copies - board.size[p]!);
     forced += missing;
     forcedBytes += missing * (bytes?.[p] ?? 0);
-    for (let k = 0; k < leaverCount[p]!; k += 1)
-      if (leaverCauses[p * board.stride + k] === spread) {
-        have[leavers[p * board.stride + k]!]! += 1;
+    if (leavers.count(p) === 0) continue;
+    for (const { node, cause } of leavers.of(p))
+      if (cause === 'spread') {
+        have[node]! += 1;
         spreadLeavers += 1;
       }
   }
+  const none = new Int32Array(board.nodes);
+  // Counts are free where loads are balanced; what loads ask for is a bound of its own.
+  if (byLoad) return { moves: forced, bytes: forcedBytes, forced, gains: none, sheds: none };
   const { want } = spreadLeavers > 0 ? boardAims(board, have, seed) : aims;
   const gains = want.map((aim, n) => Math.max(0, aim - have[n]!));
   // With copies too many, a node may come down to its aim for nothing.

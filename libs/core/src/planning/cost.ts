@@ -1,8 +1,8 @@
+import type { Balanced } from './balance.js';
 import type { ClusterModel } from './model.js';
 import { DEFAULT_BYTES_PER_SECOND } from './plan.js';
 import type { PlanCost, PlanLimits, PlanOptions, PlanScore } from './plan.js';
 import type { Ordered } from './order.js';
-import { sizesOf } from './prepare.js';
 import { bytesOfMove } from './moves.js';
 import { scoresOf } from './scores.js';
 import type { Solution } from './solve.js';
@@ -10,25 +10,27 @@ import type { Solution } from './solve.js';
 export const costOf = (
   model: ClusterModel,
   solutions: readonly Solution[],
+  { bound: loads, dimensions }: Pick<Balanced, 'bound' | 'dimensions'>,
   moves: readonly Ordered[],
   limits: PlanLimits,
   options: PlanOptions,
 ): PlanCost => {
   const built = moves.filter((m) => m.change.to >= 0 && m.change.kind !== 'leader');
   const replicaMoves = built.length;
-  const lowerBoundMoves = solutions.reduce((sum, s) => sum + s.bound.moves, 0);
+  const lowerBoundMoves = solutions.reduce((sum, s) => sum + s.bound.moves, 0) + loads.moves;
   const bytes = built.reduce((sum, m) => sum + bytesOfMove(solutions, m), 0);
   const scores = scoresOf(model, solutions);
+  const names = dimensions.length > 0 ? dimensions : ['replicas'];
   const balanced = (pick: (score: PlanScore) => number): number =>
-    scores.reduce((most, s) => (COUNTED.includes(s.name) ? most : Math.max(most, pick(s))), 0);
+    scores.reduce((most, s) => (names.includes(s.name) ? Math.max(most, pick(s)) : most), 0);
   return {
     replicaMoves,
     leaderTransfers: transfersOf(solutions, moves),
     bytes,
     lowerBoundMoves,
     boundBecause: boundReason(replicaMoves, lowerBoundMoves),
-    lowerBoundBytes: solutions.reduce((sum, s) => sum + s.bound.bytes, 0),
-    because: becauseOf(model, solutions),
+    lowerBoundBytes: solutions.reduce((sum, s) => sum + s.bound.bytes, 0) + loads.bytes,
+    because: [...becauseOf(model, solutions), ...loads.because],
     ratio: lowerBoundMoves > 0 ? replicaMoves / lowerBoundMoves : 1,
     imbalanceBefore: balanced((s) => s.before),
     imbalanceAfter: balanced((s) => s.after),
@@ -38,9 +40,6 @@ export const costOf = (
     ...estimateOf(model, solutions, moves, limits, options),
   };
 };
-
-/** Scores that are no fraction of a share. */
-const COUNTED = ['partners', 'missing', 'leaders'];
 
 const transfersOf = (solutions: readonly Solution[], moves: readonly Ordered[]): number => {
   const changed = new Set<number>();
@@ -122,6 +121,3 @@ const estimateOf = (
     estimateHighMs: Math.round(Math.max(low, steps) * 2),
   };
 };
-
-export const hasSizes = (solutions: readonly Solution[]): boolean =>
-  solutions.some((s) => sizesOf(s.columns, 'bytes') !== undefined);

@@ -1,8 +1,7 @@
 import { compareStrings } from '../bytes.js';
 import { findLack } from '../placement/satisfiable.js';
 import type { ClusterModel } from './model.js';
-import type { LeaveCause } from './prepare.js';
-import { LEAVE_CAUSES } from './prepare.js';
+import type { Leaver } from './leavers.js';
 import type { Change } from './sequence.js';
 import type { Solution } from './solve.js';
 
@@ -20,7 +19,7 @@ export const notesOf = (model: ClusterModel, solution: Solution, changes: readon
     const staying = stayingOf(solution, changes, index);
     let short = 0;
     for (let p = 0; p < board.partitions; p += 1)
-      if (board.classOf[p] === index && board.absent[p] === 0 && board.size[p]! + solution.leaverCount[p]! < wanted)
+      if (board.classOf[p] === index && board.absent[p] === 0 && board.size[p]! + solution.leavers.count(p) < wanted)
         short += 1;
     if (short === 0 && staying.length === 0) return;
     const lack = findLack(found.domains, wanted)?.message ?? 'no node is allowed by the constraints';
@@ -34,26 +33,17 @@ export const notesOf = (model: ClusterModel, solution: Solution, changes: readon
   return notes;
 };
 
-interface Staying {
-  readonly node: number;
-  readonly cause: LeaveCause;
-}
-
-const describe = (model: ClusterModel, { node, cause }: Staying): string =>
+const describe = (model: ClusterModel, { node, cause }: Leaver): string =>
   `${model.nodes.ids[node]} (${cause === 'spread' ? 'spread broken' : cause})`;
 
-const stayingOf = (
-  { board, leavers, leaverCauses, leaverCount }: Solution,
-  changes: readonly Change[],
-  index: number,
-): Staying[] => {
+const stayingOf = ({ board, leavers }: Solution, changes: readonly Change[], index: number): Leaver[] => {
   const left = new Set(changes.filter((c) => c.kind !== 'leader').map((c) => c.part * board.nodes + c.from));
-  const staying: Staying[] = [];
+  const staying: Leaver[] = [];
   for (let p = 0; p < board.partitions; p += 1) {
     if (board.classOf[p] !== index) continue;
-    for (let k = p * board.stride; k < p * board.stride + leaverCount[p]!; k += 1)
-      if (!left.has(p * board.nodes + leavers[k]!) && board.slotOf(p, leavers[k]!) < 0)
-        staying.push({ node: leavers[k]!, cause: LEAVE_CAUSES[leaverCauses[k]!]! });
+    if (leavers.count(p) === 0) continue;
+    for (const leaver of leavers.of(p))
+      if (!left.has(p * board.nodes + leaver.node) && board.slotOf(p, leaver.node) < 0) staying.push(leaver);
   }
   return staying;
 };

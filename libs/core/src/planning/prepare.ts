@@ -9,22 +9,16 @@ import { effectivePolicies } from '../policy/effective.js';
 import type { ClusterModel, KeyspaceColumns, NodeColumns } from './model.js';
 import { DOWN, DRAINING, UP } from './model.js';
 import type { PlanOptions } from './plan.js';
+import type { LeaveCause } from './leavers.js';
+import { LEAVE_CAUSES, Leavers } from './leavers.js';
 import { Tenancy } from './tenancy.js';
-
-/** Why a copy has to leave its node, the most urgent first. */
-export const LEAVE_CAUSES = ['down', 'spread', 'rule', 'draining', 'excess'] as const;
-export type LeaveCause = (typeof LEAVE_CAUSES)[number];
 
 /** A keyspace as planning sees it: what may stay is on the board, what has to leave is beside it. By position of the partition. */
 export interface Prepared {
   readonly columns: KeyspaceColumns;
   readonly classes: readonly PlacementClass[];
   readonly board: Board;
-  /** partitions x stride of the board: nodes whose copies have to leave. */
-  readonly leavers: Int32Array;
-  /** As in LEAVE_CAUSES. */
-  readonly leaverCauses: Uint8Array;
-  readonly leaverCount: Uint8Array;
+  readonly leavers: Leavers;
   /** Node, or -1. */
   readonly leaderBefore: Int32Array;
   /** Partitions without an in-sync copy on a node that runs: there is nothing to copy from. */
@@ -94,12 +88,10 @@ const prepare = (
   const { partitions } = columns;
   const stride = classes.reduce((most, c) => Math.max(most, c.policy.replicationFactor), columns.stride);
   const kept = new Int32Array(partitions * stride).fill(-1);
-  const leavers = new Int32Array(partitions * stride).fill(-1);
-  const leaverCauses = new Uint8Array(partitions * stride);
-  const leaverCount = new Uint8Array(partitions);
+  const leavers = new Leavers(partitions);
   const weighings = [...budgets].flatMap(([name, budget]): Weighing[] => {
     const sizes = sizesOf(columns, name);
-    return sizes ? [{ budget, sizes }] : [];
+    return sizes ? [{ name, budget, sizes }] : [];
   });
   const pins = pinsOf(columns, policies, model.nodes, options.now ?? 0);
   const board = new Board(model.nodes.ids.length, partitions, stride, classes, classOf, kept, weighings);
@@ -114,13 +106,7 @@ const prepare = (
     if (!keeper.hasSource(p)) {
       board.absent[p] = 1;
       dead += columns.epochs[p] === 0 ? 0 : 1;
-    } else
-      keeper.sort(p, (node, cause) => {
-        const cell = p * stride + leaverCount[p]!;
-        leavers[cell] = node;
-        leaverCauses[cell] = cause;
-        leaverCount[p]! += 1;
-      });
+    } else keeper.sort(p, (node, cause) => leavers.add(p, node, cause));
     if (columns.epochs[p] === 0) board.absent[p] = 0;
   }
   board.begin();
@@ -132,8 +118,6 @@ const prepare = (
     classes,
     board,
     leavers,
-    leaverCauses,
-    leaverCount,
     leaderBefore,
     dead,
     inSync,
@@ -230,7 +214,7 @@ class Keeper {
     return 0;
   }
 
-  sort(p: number, leave: (node: number, cause: number) => void): void {
+  sort(p: number, leave: (node: number, cause: LeaveCause) => void): void {
     const { stride, replicas } = this.columns;
     const base = p * stride;
     const { rank, order } = this;
@@ -247,14 +231,15 @@ class Keeper {
         order[j] = order[j - 1]!;
         order[j - 1] = swap;
       }
-    const late: [number, number][] = [];
+    const late: [number, LeaveCause][] = [];
     for (const k of order) {
       const node = replicas[base + k]!;
       const cause = this.causeOf(p, node);
-      if (cause < 0) this.board.keep(p, node);
+      if (cause === undefined) this.board.keep(p, node);
       else late.push([node, cause]);
     }
-    late.sort((a, b) => a[1] - b[1]);
+    if (late.length === 0) return;
+    late.sort((a, b) => LEAVE_CAUSES.indexOf(a[1]) - LEAVE_CAUSES.indexOf(b[1]));
     for (const [node, cause] of late) leave(node, cause);
   }
 
@@ -270,12 +255,12 @@ class Keeper {
     return this.columns.replicas[base + a]! < this.columns.replicas[base + b]!;
   }
 
-  /** -1 where the copy may stay. */
-  private causeOf(p: number, node: number): number {
+  /** Undefined where the copy may stay. */
+  private causeOf(p: number, node: number): LeaveCause | undefined {
     const state = this.nodes.state[node];
-    if (state === DOWN) return LEAVE_CAUSES.indexOf('down');
-    if (state === DRAINING) return LEAVE_CAUSES.indexOf('draining');
-    if (this.board.classFor(p).allowed[node] === 0) return LEAVE_CAUSES.indexOf('rule');
-    return this.board.mayKeep(p, node) ? -1 : LEAVE_CAUSES.indexOf('spread');
+    if (state === DOWN) return 'down';
+    if (state === DRAINING) return 'draining';
+    if (this.board.classFor(p).allowed[node] === 0) return 'rule';
+    return this.board.mayKeep(p, node) ? undefined : 'spread';
   }
 }

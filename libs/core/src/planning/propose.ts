@@ -1,3 +1,4 @@
+import type { Balanced } from './balance.js';
 import { costOf } from './cost.js';
 import type { ClusterModel } from './model.js';
 import { checkModel, modelOf } from './model-of.js';
@@ -16,6 +17,7 @@ import { solveCluster } from './solve.js';
 export interface ModelPlan {
   readonly model: ClusterModel;
   readonly solutions: readonly Solution[];
+  readonly loads: Balanced;
   /** In the order of the plan. */
   readonly moves: readonly Ordered[];
   readonly notes: readonly string[];
@@ -37,19 +39,20 @@ export const proposePlan = (input: PlanInput): Proposal => {
 
 export const planModel = (model: ClusterModel, options: PlanOptions = {}): ModelPlan => {
   checkModel(model);
-  const solutions = solveCluster(model, options);
+  const { solutions, loads } = solveCluster(model, options);
   const changes = solutions.map((s) => changesOf(model, s));
   const { ordered, left } = orderMoves(model, solutions, changes, options.limits ?? DEFAULT_PLAN_LIMITS);
   const notes = solutions.flatMap((s, i) => notesOf(model, s, changes[i]!));
+  notes.push(...loads.notes);
   if (left > 0) notes.push(`${left} moves wait: no order of the moves leaves room for them on the way`);
-  return { model, solutions, moves: ordered, notes };
+  return { model, solutions, loads, moves: ordered, notes };
 };
 
-export const draftOf = ({ model, solutions, moves }: ModelPlan, options: PlanOptions = {}): PlanDraft => ({
+export const draftOf = ({ model, solutions, loads, moves }: ModelPlan, options: PlanOptions = {}): PlanDraft => ({
   base: model.keyspaces.map((k) => ({ keyspace: k.name, generation: k.generation })),
   moves: moves.map((m, index) => moveOf(model, solutions, m, index)),
   nodes: nodeChanges(model, solutions, moves),
-  cost: costOf(model, solutions, moves, options.limits ?? DEFAULT_PLAN_LIMITS, options),
+  cost: costOf(model, solutions, loads, moves, options.limits ?? DEFAULT_PLAN_LIMITS, options),
 });
 
 const becauseOf = (notes: readonly string[]): string =>

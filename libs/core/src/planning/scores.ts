@@ -1,4 +1,5 @@
 import { compareStrings } from '../bytes.js';
+import { pairsOf, partnerSpread } from '../placement/partners.js';
 import type { ClusterModel } from './model.js';
 import type { PlanScore } from './plan.js';
 import { sizesOf } from './prepare.js';
@@ -27,8 +28,8 @@ export const scoresOf = (model: ClusterModel, solutions: readonly Solution[]): P
   for (const name of dimensionsOf(solutions)) scores.push(dimensionScore(model, solutions, name));
   most(
     'partners',
-    (s) => s.partnersBefore,
-    (s) => s.partnersAfter,
+    (s) => partnerSpread(pairsOf(s.board.nodes, s.columns.replicas, s.columns.stride), s.board.classes[0]!),
+    (s) => partnerSpread(s.board.pairs, s.board.classes[0]!),
   );
   scores.push({
     name: 'missing',

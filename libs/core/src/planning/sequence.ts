@@ -2,8 +2,7 @@ import type { PlacementClass } from '../placement/classes.js';
 import { arrange } from './arrange.js';
 import type { ClusterModel } from './model.js';
 import type { MoveKind } from './plan.js';
-import type { LeaveCause } from './prepare.js';
-import { LEAVE_CAUSES } from './prepare.js';
+import type { LeaveCause } from './leavers.js';
 import type { Solution } from './solve.js';
 
 /** Why a move is there; also the order in which moves begin. Copies too many go last, when all others are safe. */
@@ -62,11 +61,11 @@ export const violationsOf = (model: ClusterModel, found: PlacementClass, nodes: 
 
 /** All changes of a keyspace, by partition. */
 export const changesOf = (model: ClusterModel, solution: Solution): Change[] => {
-  const { board, leader, leaderBefore, leaverCount } = solution;
+  const { board, leader, leaderBefore, leavers } = solution;
   const changes: Change[] = [];
   for (let p = 0; p < board.partitions; p += 1) {
     const transfer = leader[p]! >= 0 && leader[p] !== leaderBefore[p];
-    if (board.absent[p] === 1 || (!board.changed(p) && leaverCount[p] === 0 && !transfer)) continue;
+    if (board.absent[p] === 1 || (!board.changed(p) && leavers.count(p) === 0 && !transfer)) continue;
     changes.push(...changesOfPartition(model, solution, p));
   }
   return changes;
@@ -112,7 +111,7 @@ export const finalNodes = ({ board }: Pick<Solution, 'board'>, part: number): nu
 
 /** The changes of one partition in an order in which no hard constraint is newly broken on the way. */
 const exchangesOf = (model: ClusterModel, solution: Solution, part: number): Exchange[] => {
-  const { board, leavers, leaverCauses, leaverCount } = solution;
+  const { board, leavers } = solution;
   const voters = votersBefore(solution, part);
   const final = finalNodes(solution, part);
   const found = board.classFor(part);
@@ -126,9 +125,7 @@ const exchangesOf = (model: ClusterModel, solution: Solution, part: number): Exc
     if (was >= 0 && was !== board.now[base + slot] && !final.includes(was))
       leaving.push({ node: was, cause: 'balance' });
   }
-  const able: Leaving[] = [];
-  for (let k = base; k < base + leaverCount[part]!; k += 1)
-    if (!final.includes(leavers[k]!)) able.push({ node: leavers[k]!, cause: LEAVE_CAUSES[leaverCauses[k]!]! });
+  const able = leavers.of(part).filter((l) => !final.includes(l.node));
   // With all its copies in their places a partition lets go of every other one; else each leaves for one that arrives.
   const full = board.size[part]! >= found.policy.replicationFactor;
   const replaced = arriving.length - leaving.length;

@@ -5,14 +5,15 @@ import { balanceLeaders } from '../placement/leaders.js';
 import { eachMixed, seedOf } from '../placement/mix.js';
 import { rebalance, settle } from '../placement/replicas.js';
 import type { Aims } from '../placement/shares.js';
+import type { Balanced } from './balance.js';
+import { balanceLoads, dimensionsOf, isLoaded } from './balance.js';
 import type { Bound } from './bound.js';
 import { boundOf } from './bound.js';
-import { partnerSpread } from '../placement/partners.js';
 import type { ClusterModel } from './model.js';
 import { DOWN } from './model.js';
 import type { PlanOptions } from './plan.js';
 import type { Prepared } from './prepare.js';
-import { LEAVE_CAUSES, prepareAll } from './prepare.js';
+import { prepareAll } from './prepare.js';
 
 /** Where everything of a keyspace should stand, before it is put into moves. Arrays run by position of the partition. */
 export interface Solution extends Prepared {
@@ -24,9 +25,6 @@ export interface Solution extends Prepared {
   readonly replicasBefore: Int32Array;
   readonly leadersBefore: Int32Array;
   readonly bound: Bound;
-  /** Busiest partner over the mean, averaged over nodes. */
-  readonly partnersBefore: number;
-  readonly partnersAfter: number;
   /** Copies that stand where a hard constraint allows none. */
   readonly violationsBefore: number;
   readonly violationsAfter: number;
@@ -36,16 +34,19 @@ export interface Solution extends Prepared {
   readonly limited: readonly string[];
 }
 
-/** Keyspaces in order of their names. */
-export const solveCluster = (model: ClusterModel, options: PlanOptions): Solution[] => {
-  const prepared = prepareAll(model, options);
-  return prepared.map((p) => finish(model, placed(model, p, false), options));
-};
+/** All keyspaces together: their loads meet on the same nodes. */
+export interface ClusterSolution {
+  /** In order of their names. */
+  readonly solutions: readonly Solution[];
+  readonly loads: Balanced;
+}
 
-/** The first and only keyspace, with `fresh` from nothing. */
-export const solveOne = (model: ClusterModel, options: PlanOptions, fresh: boolean): Solution => {
-  const [first] = prepareAll(model, options);
-  return finish(model, placed(model, first!, fresh), options);
+export const solveCluster = (model: ClusterModel, options: PlanOptions, fresh = false): ClusterSolution => {
+  const prepared = prepareAll(model, options);
+  const dimensions = dimensionsOf(prepared, options);
+  const settled = prepared.map((p) => placed(model, p, fresh, isLoaded(p, dimensions)));
+  const loads = balanceLoads(model, settled, dimensions, options);
+  return { solutions: settled.map((p) => finish(model, p)), loads };
 };
 
 interface Placed {
@@ -54,27 +55,28 @@ interface Placed {
   readonly replicasBefore: Int32Array;
   readonly leadersBefore: Int32Array;
   readonly bound: Bound;
-  readonly partnersBefore: number;
 }
 
-const placed = (model: ClusterModel, prepared: Prepared, fresh: boolean): Placed => {
+const placed = (model: ClusterModel, prepared: Prepared, fresh: boolean, byLoad: boolean): Placed => {
   const { board, columns } = prepared;
   const seed = seedOf(columns.name);
   const replicasBefore = countBefore(prepared);
   const leadersBefore = countLeaders(prepared, model.nodes.ids.length);
   const aims = boardAims(board, board.count, seed);
-  const bound = boundOf(prepared, aims, seed);
-  const partnersBefore = partnerSpread(board);
+  const bound = boundOf(prepared, aims, seed, byLoad);
   const missing = new Uint8Array(board.partitions);
   for (let p = 0; p < board.partitions; p += 1)
     if (board.absent[p] === 0) missing[p] = Math.max(0, board.classFor(p).copies - board.size[p]!);
   dropExcess(prepared, aims);
   settle(board, aims, missing, seed, fresh);
-  rebalance(board, aims, seed, leadersFirst(model, prepared, leadersBefore));
-  return { prepared, replicaAims: aims, replicasBefore, leadersBefore, bound, partnersBefore };
+  // What is balanced by load is not by counts: a node with one large partition should have few.
+  board.balancing = true;
+  if (!byLoad) rebalance(board, aims, seed, leadersFirst(model, prepared, leadersBefore));
+  board.balancing = false;
+  return { prepared, replicaAims: aims, replicasBefore, leadersBefore, bound };
 };
 
-const finish = (model: ClusterModel, done: Placed, _options: PlanOptions): Solution => {
+const finish = (model: ClusterModel, done: Placed): Solution => {
   const { prepared } = done;
   const { board, columns } = prepared;
   const { leader, candidates } = leadershipsOf(prepared, model);
@@ -85,7 +87,6 @@ const finish = (model: ClusterModel, done: Placed, _options: PlanOptions): Solut
     ...prepared,
     leader,
     leaderAims,
-    partnersAfter: partnerSpread(board),
     ...violationsOver(prepared),
     unplaced: unplacedOf(board),
   };
@@ -99,15 +100,15 @@ const unplacedOf = (board: Board): number => {
 };
 
 /** Before: what had to leave for a constraint. After: counted afresh, copy by copy, with those that could not leave. */
-const violationsOver = ({ board, leavers, leaverCauses, leaverCount }: Prepared) => {
-  const causes = [LEAVE_CAUSES.indexOf('spread'), LEAVE_CAUSES.indexOf('rule')];
+const violationsOver = ({ board, leavers }: Prepared) => {
   let before = 0;
   let after = 0;
   for (let p = 0; p < board.partitions; p += 1) {
-    const base = p * board.stride;
-    let broken = 0;
-    for (let k = base; k < base + leaverCount[p]!; k += 1)
-      if (causes.includes(leaverCauses[k]!) && board.slotOf(p, leavers[k]!) < 0) broken += 1;
+    const broken =
+      leavers.count(p) === 0
+        ? 0
+        : leavers.of(p).filter((l) => (l.cause === 'spread' || l.cause === 'rule') && board.slotOf(p, l.node) < 0)
+            .length;
     before += broken;
     if (board.absent[p] === 1) continue;
     if (board.size[p]! < board.classFor(p).policy.replicationFactor) after += broken;
@@ -130,7 +131,7 @@ const countLeaders = ({ leaderBefore }: Prepared, nodes: number): Int32Array => 
 
 /** Copies too many leave where most are over their aim; the leader's only when nothing else can, those out of sync first. */
 const dropExcess = (prepared: Prepared, aims: Aims): void => {
-  const { board, leaderBefore, inSync, leavers, leaverCauses, leaverCount } = prepared;
+  const { board, leaderBefore, inSync, leavers } = prepared;
   const { want } = aims;
   eachMixed(board.partitions, (p) => {
     while (board.absent[p] === 0 && board.size[p]! > board.classFor(p).copies) {
@@ -150,10 +151,7 @@ const dropExcess = (prepared: Prepared, aims: Aims): void => {
         }
       }
       if (best < 0) return;
-      const cell = p * board.stride + leaverCount[p]!;
-      leavers[cell] = board.now[p * board.stride + best]!;
-      leaverCauses[cell] = LEAVE_CAUSES.indexOf('excess');
-      leaverCount[p]! += 1;
+      leavers.add(p, board.now[p * board.stride + best]!, 'excess');
       const last = p * board.stride + board.size[p]! - 1;
       inSync[p * board.stride + best] = inSync[last]!;
       inSync[last] = 0;
@@ -166,13 +164,12 @@ const dropExcess = (prepared: Prepared, aims: Aims): void => {
 const leadersFirst = (model: ClusterModel, { board, leaderBefore }: Prepared, leaders: Int32Array) => {
   const { weight, state } = model.nodes;
   const total = weight.reduce((sum, w, n) => sum + (state[n] === 0 ? w : 0), 0);
-  return (node: number, cells: readonly number[], surplus: number): readonly number[] => {
-    const share = total > 0 ? (board.partitions * weight[node]!) / total : 0;
-    const tooMany = Math.min(surplus, Math.max(0, leaders[node]! - Math.ceil(share)));
-    const led: number[] = [];
-    const others: number[] = [];
-    for (const cell of cells) (leaderBefore[Math.floor(cell / board.stride)] === node ? led : others).push(cell);
-    return [...led.slice(0, tooMany), ...others, ...led.slice(tooMany)];
+  return {
+    leader: leaderBefore,
+    tooMany: (node: number, surplus: number): number => {
+      const share = total > 0 ? (board.partitions * weight[node]!) / total : 0;
+      return Math.min(surplus, Math.max(0, leaders[node]! - Math.ceil(share)));
+    },
   };
 };
 
@@ -204,8 +201,18 @@ const leadershipsOf = (prepared: Prepared, model: ClusterModel): { leader: Int32
       }
       candidates[at++] = node;
     }
-    candidates.subarray(p * stride, at).sort();
+    sortFew(candidates, p * stride, at);
     if (leader[p]! >= 0 && rank && rank[leader[p]!]! > best) leader[p] = NOWHERE;
   }
   return { leader, candidates };
+};
+
+/** Ascending, in place, without a view for each partition. */
+const sortFew = (values: Int32Array, from: number, to: number): void => {
+  for (let i = from + 1; i < to; i += 1)
+    for (let j = i; j > from && values[j]! < values[j - 1]!; j -= 1) {
+      const swap = values[j]!;
+      values[j] = values[j - 1]!;
+      values[j - 1] = swap;
+    }
 };
