@@ -28,6 +28,8 @@ import { identityOfData, readIdentity } from './identity.js';
 import { InSyncChanges } from './in-sync-changes.js';
 import { KvService } from './kv-service.js';
 import { LeaderLinks } from './leader-links.js';
+import { LEASE_MS } from './lease.js';
+import { Reads } from './reads.js';
 import { livenessHandlers } from './liveness-service.js';
 import { MapFile } from './map-file.js';
 import { mapHandlers } from './map-service.js';
@@ -74,6 +76,8 @@ class StorageAgent implements Agent {
   private readonly broken: BrokenLinks;
   private readonly inSyncChanges: InSyncChanges;
   private readonly links: LeaderLinks;
+  /** Until when this node has granted each leader node a read lease. */
+  private readonly granted = new Map<string, number>();
   private readonly followers: FollowerStreams;
   private readonly fills: Fills;
   private readonly rates: TransferRates;
@@ -110,8 +114,9 @@ class StorageAgent implements Agent {
     this.replicas = new ReplicaSet({ ...common, mapOf, around: this.surroundings() });
     this.broken = new BrokenLinks({ ...common, controlPlane: this.controlPlane });
     const onLink = (node: string, up: boolean) => this.broken.onLink(node, up);
-    this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas, onLink });
-    this.followers = new FollowerStreams({ clock, logger, replica, replicas, onLink });
+    this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas, onLink, granted: this.granted });
+    const partners = () => this.links.nodes;
+    this.followers = new FollowerStreams({ clock, logger, replica, replicas, partners, onLink });
     this.rates = { out: new ByteRate(clock), in: new ByteRate(clock) };
     this.fills = new Fills({ ...common, peerOf, in: this.rates.in });
     this.watchdog = new PauseWatchdog({ clock, logger, replicas, ask: () => this.watch.askAnew() });
@@ -121,7 +126,7 @@ class StorageAgent implements Agent {
       clock,
       maps: () => [...this.watch.keyspaces()].flatMap((name) => this.watch.get(name) ?? []),
     });
-    const own = new KvService({ gate: this.gate, engine: this.engine, clock });
+    const own = new KvService({ gate: this.gate, engine: this.engine, clock, reads: this.reads() });
     const forwarder = new Forwarder({
       ...common,
       mapOf,
@@ -226,6 +231,7 @@ class StorageAgent implements Agent {
     this.watchdog.look();
     this.replicas.tick(this.followers.heard());
     this.links.tick();
+    this.followers.tick();
   }
 
   private addServices(): void {
@@ -247,6 +253,15 @@ class StorageAgent implements Agent {
     });
   }
 
+  private reads(): Reads {
+    return new Reads({
+      node: this.id,
+      clock: this.clock,
+      leases: () => this.followers.leases,
+      staleness: (replica) => this.links.staleness(replica),
+    });
+  }
+
   private surroundings(): ReplicaSurroundings {
     return {
       node: this.id,
@@ -254,6 +269,8 @@ class StorageAgent implements Agent {
       clock: this.clock,
       logger: this.logger,
       inSyncTimeoutMs: this.config.inSyncTimeoutMs,
+      granted: this.granted,
+      grantedUntil: this.clock.monotonicMs() + LEASE_MS,
       toLeader: (replica, word) => this.links.send(replica, word),
       toFollower: (replica, word) => this.followers.send(replica, word),
       stream: (replica, node) => this.followers.offer(replica, node),

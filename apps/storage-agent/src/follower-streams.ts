@@ -3,6 +3,7 @@ import { invalid } from '@cadastre/core';
 import type { ReplicaAction } from '@cadastre/core';
 import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
 import { encodeEntry } from './entries.codec.js';
+import { BEAT_TICKS, HELD_MS } from './lease.js';
 import { keyOf, type PartitionKey } from './partition-key.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
@@ -22,6 +23,8 @@ class FollowerStream {
   private scheduled = false;
   open = true;
   heardAt: number;
+  /** sent_ms of its newest beat. */
+  private theirMs = 0;
 
   constructor(
     readonly node: string,
@@ -101,6 +104,24 @@ class FollowerStream {
     if (this.open && !this.call.write(message)) this.full = true;
   }
 
+  /** What is due goes first, so that the beat can vouch for it. */
+  beat(unsure: () => Wire.UnsurePartition[]): void {
+    const { theirMs } = this;
+    for (const replica of this.commits) this.due.add(replica);
+    this.commits.clear();
+    this.commitTimer?.cancel();
+    this.commitTimer = undefined;
+    this.pump();
+    const echoMs = this.due.size === 0 ? theirMs : 0;
+    this.write({
+      beat: { sentMs: Math.floor(this.clock.monotonicMs()), echoMs, unsure: echoMs === 0 ? [] : unsure() },
+    });
+  }
+
+  answered({ sentMs }: Wire.Beat__Output): void {
+    this.theirMs = Math.max(this.theirMs, sentMs);
+  }
+
   close(): void {
     this.open = false;
     this.commitTimer?.cancel();
@@ -116,6 +137,8 @@ export interface FollowerStreamsOptions {
   replica(key: PartitionKey): ReplicaDriver | undefined;
   /** All replicas here, for what concerns a node as a whole. */
   replicas(): Iterable<ReplicaDriver>;
+  /** Nodes that partitions are shared with. */
+  partners(): readonly string[];
   /** A node that follows is connected, or its stream ended. */
   onLink?(follower: string, up: boolean): void;
 }
@@ -123,8 +146,37 @@ export interface FollowerStreamsOptions {
 /** The leader's side of Replicate: one stream from each node that follows anything here. */
 export class FollowerStreams {
   private readonly byNode = new Map<string, FollowerStream>();
+  private readonly leased = new Map<string, number>();
+  private ticks = 0;
 
   constructor(private readonly options: FollowerStreamsOptions) {}
+
+  /** Until when each node has granted this one a read lease, on the own monotonic clock. */
+  get leases(): ReadonlyMap<string, number> {
+    return this.leased;
+  }
+
+  tick(): void {
+    this.ticks += 1;
+    if (this.ticks % BEAT_TICKS !== 0) return;
+    for (const stream of [...this.byNode.values()]) {
+      try {
+        stream.beat(() => this.unsure(stream.node));
+      } catch (error) {
+        this.broken(stream, error);
+      }
+    }
+  }
+
+  /** While all streams have leases there is nothing to look for. */
+  private unsure(node: string): Wire.UnsurePartition[] {
+    const now = this.options.clock.monotonicMs();
+    if (this.options.partners().every((partner) => (this.leased.get(partner) ?? 0) > now)) return [];
+    const unsure: Wire.UnsurePartition[] = [];
+    for (const { id, machine } of this.options.replicas())
+      if (machine.serves(node) && !machine.mayRead(now, this.leased)) unsure.push(id);
+    return unsure;
+  }
 
   handle(call: Call): void {
     let stream: FollowerStream | undefined;
@@ -169,14 +221,19 @@ export class FollowerStreams {
   private begin(node: string, call: Call): FollowerStream {
     const old = this.byNode.get(node);
     if (old) this.end(old);
-    const stream: FollowerStream = new FollowerStream(node, call, this.options.clock, (error) => {
-      this.options.logger.error('stream to a follower broken', { event: 'follower-stream-broken', to: node, error });
-      this.end(stream);
-    });
+    const stream: FollowerStream = new FollowerStream(node, call, this.options.clock, (error) =>
+      this.broken(stream, error),
+    );
     this.byNode.set(node, stream);
     this.options.onLink?.(node, true);
     this.options.logger.debug('follower node connected', { event: 'follower-connected', from: node });
     return stream;
+  }
+
+  private broken(stream: FollowerStream, error: unknown): void {
+    const { node } = stream;
+    this.options.logger.error('stream to a follower broken', { event: 'follower-stream-broken', to: node, error });
+    this.end(stream);
   }
 
   private end(stream: FollowerStream): void {
@@ -191,6 +248,12 @@ export class FollowerStreams {
 
   private take(stream: FollowerStream, message: Wire.FollowerMessage__Output): void {
     const from = stream.node;
+    if (message.beat) {
+      stream.answered(message.beat);
+      const until = message.beat.echoMs + HELD_MS;
+      if (until > (this.leased.get(from) ?? 0)) this.leased.set(from, until);
+      return;
+    }
     const word = message.follow ?? message.ack ?? message.unfollow;
     if (!word) return;
     const replica = this.options.replica(keyOf(word));

@@ -67,6 +67,14 @@ export class Gate {
     return ready === 'newer' || ready === 'preparing' ? this.hold(() => this.wait(target, remainingMs)) : ready;
   }
 
+  /** The copy here, whoever leads. @throws CadastreError NOT_FOUND, INVALID_ARGUMENT, NOT_OWNER when there is none */
+  copy(target: Target): Admitted {
+    const map = this.mapFor(target);
+    const replica = this.options.replica(keyOf(target));
+    if (!replica) throw this.notOwner(target, map);
+    return { replica, map };
+  }
+
   /** @param mayHaveHappened what was asked is in a log already, and may take effect under the next leader */
   notOwner(target: Target, map: KeyspaceMap, mayHaveHappened?: true): CadastreError {
     const record = this.recordOf(target, map);

@@ -16,7 +16,7 @@ describe('KvService', () => {
     });
     const admitted = { replica: { write: () => new Promise(() => undefined) }, map: { partitionOf: () => 0 } };
     Object.assign(gate, { admit: () => Promise.resolve(admitted) });
-    const service = new KvService({ gate, engine: {} as never, clock: systemClock });
+    const service = new KvService({ gate, engine: {} as never, clock: systemClock, reads: {} as never });
     const begin = () => {
       const target = { keyspace: 'orders', partition: 0, epoch: 1, forward: false, hops: 0, byKey: false };
       const request = { target, requestId: 'c:1', key: Buffer.from('k'), value: Buffer.from('v') };

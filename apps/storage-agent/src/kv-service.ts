@@ -5,6 +5,7 @@ import type { StorageEngine } from '@cadastre/engine';
 import type { Clock } from '@cadastre/runtime';
 import { decodeOp } from './entries.codec.js';
 import type { Admitted, Gate, Target } from './gate.js';
+import type { Freshness, Reads } from './reads.js';
 
 const REQUEST_ID_MAX = 128;
 const SCAN_BYTES_MAX = 2 * 1024 * 1024;
@@ -13,6 +14,7 @@ export interface KvServiceOptions {
   readonly gate: Gate;
   readonly engine: StorageEngine;
   readonly clock: Clock;
+  readonly reads: Reads;
 }
 
 const targetOf = (target: Wire.Target__Output | null | undefined): Target => {
@@ -70,15 +72,37 @@ export class KvService {
   private get(request: Wire.GetRequest__Output, caller: KvCaller): Wire.GetReply | Promise<Wire.GetReply> {
     const target = targetOf(request.target);
     checkKey(request.key);
+    const follower = this.follower(request, target);
+    if (follower) return { ...this.read(follower, request, target), ...follower.freshness };
     const ready = this.options.gate.admitNow(target);
-    if (ready) return this.read(ready, request, target);
-    return this.admit(target, caller).then((admitted) => this.read(admitted, request, target));
+    if (ready && this.options.reads.mayRead(ready.replica)) return this.read(ready, request, target);
+    return this.admitRead(target, caller).then((admitted) => this.read(admitted, request, target));
   }
 
   private read({ replica, map }: Admitted, { key }: Wire.GetRequest__Output, target: Target): Wire.GetReply {
     checkPlace(map, key, target);
     const value = this.options.engine.get(replica.id, key);
     return value === undefined ? { found: false } : { found: true, value };
+  }
+
+  /** Undefined when the leader has to answer: it is asked for, or this node leads. */
+  private follower(
+    { follower, maxStalenessMs }: Pick<Wire.GetRequest__Output, 'follower' | 'maxStalenessMs'>,
+    target: Target,
+  ): (Admitted & { readonly freshness: Freshness }) | undefined {
+    if (!follower) return undefined;
+    const copy = this.options.gate.copy(target);
+    if (copy.replica.machine.phase === 'serving') return undefined;
+    return { ...copy, freshness: this.options.reads.freshness(copy.replica, target, maxStalenessMs) };
+  }
+
+  /** Admitted to answer a linearizable read now. */
+  private async admitRead(target: Target, call: KvCaller): Promise<Admitted> {
+    const admitted = await this.admit(target, call);
+    const { gate, reads } = this.options;
+    if (!reads.mayRead(admitted.replica))
+      await gate.hold(() => whileWanted(call, reads.confirm(admitted.replica, target)));
+    return admitted;
   }
 
   private put(request: Wire.PutRequest__Output, call: KvCaller): Promise<Wire.WriteReply> {
@@ -122,7 +146,8 @@ export class KvService {
     if (end.length > 0) checkKey(end, 'end');
     if (start.length > 0 && end.length > 0 && compareBytes(start, end) > 0)
       throw invalid('end', 'is before start', 'give start <= end, also with reverse');
-    const { replica } = await this.admit(target, call);
+    const follower = this.follower(request, target);
+    const { replica } = follower ?? (await this.admitRead(target, call));
     const { entries, next } = this.options.engine.scan(replica.id, {
       ...(start.length > 0 && { start }),
       ...(end.length > 0 && { end }),
@@ -134,6 +159,7 @@ export class KvService {
       entries: entries.map(([key, value]) => ({ key, value })),
       more: next !== undefined,
       ...(next && { next }),
+      ...follower?.freshness,
     };
   }
 

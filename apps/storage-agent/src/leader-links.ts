@@ -3,6 +3,7 @@ import type { Peer, Wire } from '@cadastre/contracts';
 import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
 import { Backoff } from '@cadastre/runtime';
 import { decodeEntry, decodeMark } from './entries.codec.js';
+import { LEASE_MS } from './lease.js';
 import { keyOf, type PartitionKey } from './partition-key.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
@@ -18,13 +19,13 @@ export interface LeaderLinksOptions {
   peerOf(node: string): Peer | undefined;
   replica(key: PartitionKey): ReplicaDriver | undefined;
   replicas(): Iterable<ReplicaDriver>;
+  /** Filled here: until when this node has granted each leader node a read lease. */
+  readonly granted: Map<string, number>;
   /** The connection to a node that is followed is up, or broke. */
   onLink?(leader: string, up: boolean): void;
 }
 
 const IDLE_TICKS = 20;
-/** In ticks: what the leader takes for silence is many times longer. */
-const BEAT_TICKS = 3;
 
 /** The stream to one node that leads, or may come to lead, partitions which this node has. */
 class LeaderLink {
@@ -35,6 +36,10 @@ class LeaderLink {
   private flushing = false;
   private closed = false;
   private address = '';
+  /** Own monotonic clock: what the leader had committed then is here. */
+  private freshAt = 0;
+  /** Partitions that the leader did not vouch for at `freshAt`, and when it last did. */
+  private unsure: ReadonlyMap<PartitionKey, number> = new Map();
   /** Ticks since any partition was shared with it. */
   idleTicks = 0;
 
@@ -61,8 +66,24 @@ class LeaderLink {
     });
   }
 
-  beat(): void {
-    this.stream?.write({ beat: {} });
+  /**
+   * How old, at most, what is applied here of a partition can be, in ms: all that was committed when this node sent the beat that
+   * the leader's last one answers has come since. `since`: when the partition was asked for on this stream.
+   */
+  staleness(key: PartitionKey, since: number): number {
+    const at = this.unsure.get(key) ?? this.freshAt;
+    return this.stream && at > since ? this.options.clock.monotonicMs() - at : Number.POSITIVE_INFINITY;
+  }
+
+  /** The grant begins before the answer goes. */
+  private beat(stream: Stream, { sentMs, echoMs, unsure }: Wire.LeaderBeat__Output): void {
+    const now = this.options.clock.monotonicMs();
+    this.options.granted.set(this.leader, now + LEASE_MS);
+    stream.write({ beat: { echoMs: sentMs, sentMs: Math.floor(now) } });
+    if (echoMs <= this.freshAt) return;
+    const before = this.freshAt;
+    this.unsure = new Map(unsure.map((id) => [keyOf(id), this.unsure.get(keyOf(id)) ?? before]));
+    this.freshAt = echoMs;
   }
 
   private flushAcks(): void {
@@ -102,7 +123,8 @@ class LeaderLink {
   private receive(stream: Stream, message: Wire.LeaderMessage__Output): void {
     if (stream !== this.stream) return;
     try {
-      this.take(message);
+      if (message.beat) this.beat(stream, message.beat);
+      else this.take(message);
     } catch (error) {
       this.options.logger.warn('message of a leader refused', {
         event: 'leader-message-refused',
@@ -163,7 +185,6 @@ export class LeaderLinks {
   private readonly byLeader = new Map<string, LeaderLink>();
   private partners: ReadonlySet<string> = new Set();
   private stale = true;
-  private ticks = 0;
 
   constructor(private readonly options: LeaderLinksOptions) {}
 
@@ -192,6 +213,16 @@ export class LeaderLinks {
     link.connect();
   }
 
+  get nodes(): readonly string[] {
+    return [...this.partners];
+  }
+
+  staleness(replica: ReplicaDriver): number {
+    const followed = replica.machine.followed;
+    const link = followed && this.byLeader.get(followed.leader);
+    return link ? link.staleness(replica.key, followed.since) : Number.POSITIVE_INFINITY;
+  }
+
   /** Records have changed, so the nodes that this one shares partitions with may have. */
   changed(): void {
     this.stale = true;
@@ -199,14 +230,12 @@ export class LeaderLinks {
 
   /** A stream to every node that may come to lead what is here, before it does: a hand-over then waits for no connection. */
   tick(): void {
-    this.ticks += 1;
     if (this.stale) this.partners = this.findPartners();
     this.stale = false;
     for (const node of this.partners) if (!this.byLeader.has(node) && this.options.peerOf(node)) this.open(node);
     for (const [leader, link] of this.byLeader) {
       link.idleTicks = this.partners.has(leader) ? 0 : link.idleTicks + 1;
       if (link.idleTicks === 0) link.checkAddress();
-      if (this.ticks % BEAT_TICKS === 0) link.beat();
       // Between two epochs nothing is shared for a moment.
       if (link.idleTicks > IDLE_TICKS) {
         this.byLeader.delete(leader);

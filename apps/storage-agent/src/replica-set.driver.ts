@@ -124,7 +124,8 @@ export class ReplicaSet {
     if (!replicaOn(record, this.options.node)) return;
     const id = { keyspace, partition: record.partition };
     const replica = this.byKey.get(keyOf(id)) ?? this.adopt(id, record);
-    replica.dispatch({ type: 'record', record, minInSync: map.spec.minInSync });
+    const { granted } = this.options.around;
+    replica.dispatch({ type: 'record', record, minInSync: map.spec.minInSync, granted });
   }
 
   private adopt(id: PartitionId, record: PartitionRecord): ReplicaDriver {

@@ -32,6 +32,8 @@ describe('ReplicaDriver', () => {
       clock: systemClock,
       logger: silentLogger,
       inSyncTimeoutMs: 1,
+      granted: new Map(),
+      grantedUntil: 0,
       toLeader: () => undefined,
       toFollower,
       stream,

@@ -34,6 +34,10 @@ export interface ReplicaSurroundings {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly inSyncTimeoutMs: number | undefined;
+  /** Until when this node has granted each leader node a read lease. */
+  readonly granted: ReadonlyMap<string, number>;
+  /** Until when an earlier life of this process may have granted leases. */
+  readonly grantedUntil: number;
   /** As follower, to the node that leads. */
   toLeader(replica: ReplicaDriver, word: FollowerWord): void;
   /** As leader, to a follower. */
@@ -62,6 +66,8 @@ export class ReplicaDriver {
   private busy = false;
   private closed = false;
   private leadAskedAt: number | undefined;
+  private confirming: Promise<WriteOutcome> | undefined;
+  private confirmNext: Promise<WriteOutcome> | undefined;
   private measured: { readonly recentMs: number; readonly at: number } | undefined;
 
   constructor(
@@ -79,13 +85,14 @@ export class ReplicaDriver {
   }
 
   private start(state: CopyState) {
-    const { engine, node } = this.around;
+    const { engine, node, grantedUntil } = this.around;
     const meta = engine.meta(this.id);
     if (!meta) return { node, state, promisedEpoch: 0, firstSeq: 1, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, log: [] };
     const { promisedEpoch, lastSeq, lastEpoch, appliedSeq } = meta;
     const firstSeq = Math.max(meta.firstSeq, lastSeq - REREAD_ENTRIES + 1);
     return {
       node,
+      grantedUntil,
       state,
       promisedEpoch,
       firstSeq,
@@ -178,6 +185,25 @@ export class ReplicaDriver {
     return measured && { recentMs: measured.recentMs, ageMs: this.around.clock.monotonicMs() - measured.at };
   }
 
+  /**
+   * Resolves as a write that changes nothing: `done` says that this node led after the call. Calls that come meanwhile share the next
+   * one, because one that was begun before them proves nothing to them.
+   */
+  confirm(): Promise<WriteOutcome> {
+    if (this.confirming === undefined) return (this.confirming = this.beginConfirm());
+    return (this.confirmNext ??= this.confirming.then(() => {
+      this.confirmNext = undefined;
+      return (this.confirming = this.beginConfirm());
+    }));
+  }
+
+  private beginConfirm(): Promise<WriteOutcome> {
+    const done: Promise<WriteOutcome> = this.write('', []).finally(() => {
+      if (this.confirming === done) this.confirming = undefined;
+    });
+    return done;
+  }
+
   /** Resolves when phase or epoch change, or after `timeoutMs`. */
   change(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
@@ -193,7 +219,7 @@ export class ReplicaDriver {
 
   /** The partition is not this node's any more. */
   close(record: PartitionRecord | undefined): void {
-    if (record) this.dispatch({ type: 'record', record, minInSync: 1 });
+    if (record) this.dispatch({ type: 'record', record, minInSync: 1, granted: this.around.granted });
     this.closed = true;
     this.around.pending(this, false);
     this.around.stopFill(this);
@@ -298,7 +324,12 @@ export class ReplicaDriver {
     const { record, outcome } = await this.around.changeInSync(this, action);
     // At the same epoch the map may have told of a learner since: only what is newer for certain is taken from an answer.
     if (record && record.epoch > (this.machine.record?.epoch ?? 0))
-      this.dispatch({ type: 'record', record, minInSync: this.around.minInSync(this.id.keyspace) });
+      this.dispatch({
+        type: 'record',
+        record,
+        minInSync: this.around.minInSync(this.id.keyspace),
+        granted: this.around.granted,
+      });
     this.dispatch({ type: 'change-answered', id: action.id, outcome });
   }
 

@@ -195,12 +195,12 @@ class FrameStream {
 
   private answer(id: number, kind: KvKind, reply: KvReply): void {
     if (kind === 'get') {
-      const { found = false, value } = reply as Wire.GetReply;
-      this.push({ id, kind, reply: { found, value: (value as Buffer | undefined) ?? EMPTY } }, value?.length ?? 0);
+      const { found = false, value, ...freshness } = reply as Partial<Wire.GetReply__Output>;
+      this.push({ id, kind, reply: { ...freshness, found, value: value ?? EMPTY } }, value?.length ?? 0);
     } else if (kind === 'scan') {
-      const { entries = [], more = false, next } = reply as Wire.ScanReply__Output;
+      const { entries = [], more = false, next, ...freshness } = reply as Wire.ScanReply__Output;
       const bytes = entries.reduce((sum, entry) => sum + entry.key.length + entry.value.length, 0);
-      this.push({ id, kind, reply: { entries, more, next: next ?? EMPTY } }, bytes);
+      this.push({ id, kind, reply: { ...freshness, entries, more, next: next ?? EMPTY } }, bytes);
     } else {
       const { epoch, seq } = reply as Wire.WriteReply__Output;
       this.push({ id, kind: 'write', reply: { epoch, seq } }, 0);

@@ -24,11 +24,19 @@ const target = fc.option(
 );
 const writeOp = fc.record({ delete: fc.boolean(), key: bytes, value: bytes });
 const requests = {
-  get: fc.record({ target, key: bytes }),
+  get: fc.record({ target, key: bytes, follower: fc.boolean(), maxStalenessMs: count32 }),
   put: fc.record({ target, requestId: text, key: bytes, value: bytes }),
   delete: fc.record({ target, requestId: text, key: bytes }),
   batch: fc.record({ target, requestId: text, ops: fc.array(writeOp, { maxLength: 5 }) }),
-  scan: fc.record({ target, start: bytes, end: bytes, limit: count32, reverse: fc.boolean() }),
+  scan: fc.record({
+    target,
+    start: bytes,
+    end: bytes,
+    limit: count32,
+    reverse: fc.boolean(),
+    follower: fc.boolean(),
+    maxStalenessMs: count32,
+  }),
 };
 const head = { id: count, timeoutMs: count32 };
 const op: fc.Arbitrary<FramedOp> = fc.oneof(
@@ -36,12 +44,15 @@ const op: fc.Arbitrary<FramedOp> = fc.oneof(
   fc.record({ ...head, kind: fc.constant('cancel') }),
 ) as never;
 const replies = {
-  get: fc.record({ found: fc.boolean(), value: bytes }),
+  get: fc.record({ found: fc.boolean(), value: bytes, epoch: count, appliedSeq: count, stalenessMs: count32 }),
   write: fc.record({ epoch: count, seq: count }),
   scan: fc.record({
     entries: fc.array(fc.record({ key: bytes, value: bytes }), { maxLength: 5 }),
     more: fc.boolean(),
     next: bytes,
+    epoch: count,
+    appliedSeq: count,
+    stalenessMs: count32,
   }),
   error: bytes,
 };
@@ -103,17 +114,17 @@ describe('frames of the pipeline', () => {
     ['RequestFrame', ['requests']],
     ['FramedRequest', ['id', 'timeoutMs', ...Object.keys(requests), 'cancel']],
     ['Target', ['keyspace', 'partition', 'epoch', 'forward', 'hops', 'byKey']],
-    ['GetRequest', ['target', 'key']],
+    ['GetRequest', ['target', 'key', 'follower', 'maxStalenessMs']],
     ['PutRequest', ['target', 'requestId', 'key', 'value']],
     ['DeleteRequest', ['target', 'requestId', 'key']],
     ['BatchRequest', ['target', 'requestId', 'ops']],
     ['WriteOp', ['delete', 'key', 'value']],
-    ['ScanRequest', ['target', 'start', 'end', 'limit', 'reverse']],
+    ['ScanRequest', ['target', 'start', 'end', 'limit', 'reverse', 'follower', 'maxStalenessMs']],
     ['ReplyFrame', ['replies']],
     ['FramedReply', ['id', 'get', 'write', 'scan', 'error']],
-    ['GetReply', ['found', 'value']],
+    ['GetReply', ['found', 'value', 'epoch', 'appliedSeq', 'stalenessMs']],
     ['WriteReply', ['epoch', 'seq']],
-    ['ScanReply', ['entries', 'more', 'next']],
+    ['ScanReply', ['entries', 'more', 'next', 'epoch', 'appliedSeq', 'stalenessMs']],
     ['KeyValue', ['key', 'value']],
   ])('knows every field of %s', (message, fields) => {
     expect(messageFields(message).sort()).toEqual([...fields].sort());

@@ -34,7 +34,12 @@ export type Sendable<T> = T extends Uint8Array
       ? { readonly [K in keyof T]: Sendable<T[K]> }
       : T;
 
-export type KvOp = { [K in KvKind]: { readonly kind: K; readonly request: Sendable<KvRequests[K]> } }[KvKind];
+/** Left out, a field is what proto3 makes of it. */
+type May<T, K extends string> = Omit<T, K> & Partial<Pick<T, Extract<keyof T, K>>>;
+export type SentRequest<T> = Sendable<May<T, 'follower' | 'maxStalenessMs'>>;
+type SentReply<T> = Sendable<May<T, 'epoch' | 'appliedSeq' | 'stalenessMs'>>;
+
+export type KvOp = { [K in KvKind]: { readonly kind: K; readonly request: SentRequest<KvRequests[K]> } }[KvKind];
 export type ReceivedOp = { [K in KvKind]: { readonly kind: K; readonly request: KvRequests[K] } }[KvKind];
 
 export type FramedOp = { readonly id: number; readonly timeoutMs: number } & (
@@ -58,9 +63,9 @@ export type ReceivedFrameOp =
 export type ReplyKind = 'get' | 'write' | 'scan' | 'error';
 /** An error is the bytes of an ErrorDetail. */
 export type FramedReply = { readonly id: number } & (
-  | { readonly kind: 'get'; readonly reply: Sendable<Wire.GetReply__Output> }
+  | { readonly kind: 'get'; readonly reply: SentReply<Wire.GetReply__Output> }
   | { readonly kind: 'write'; readonly reply: Sendable<Wire.WriteReply__Output> }
-  | { readonly kind: 'scan'; readonly reply: Sendable<Wire.ScanReply__Output> }
+  | { readonly kind: 'scan'; readonly reply: SentReply<Wire.ScanReply__Output> }
   | { readonly kind: 'error'; readonly reply: Uint8Array }
 );
 export type ReceivedReply = { readonly id: number } & (
@@ -112,6 +117,8 @@ const writeOp = (op: FramedOp): void => {
 const writeRequest = (op: KvOp): void => {
   switch (op.kind) {
     case 'get':
+      writer.uint(4, op.request.maxStalenessMs ?? 0);
+      writer.bool(3, op.request.follower ?? false);
       writer.bytes(2, op.request.key);
       break;
     case 'put':
@@ -128,6 +135,8 @@ const writeRequest = (op: KvOp): void => {
       writer.text(2, op.request.requestId);
       break;
     case 'scan':
+      writer.uint(7, op.request.maxStalenessMs ?? 0);
+      writer.bool(6, op.request.follower ?? false);
       writer.bool(5, op.request.reverse);
       writer.uint(4, op.request.limit);
       writer.bytes(3, op.request.end);
@@ -160,6 +169,9 @@ const writeReply = (framed: FramedReply): void => {
   else {
     const mark = writer.used;
     if (framed.kind === 'get') {
+      writer.uint(5, framed.reply.stalenessMs ?? 0);
+      writer.uint(4, framed.reply.appliedSeq ?? 0);
+      writer.uint(3, framed.reply.epoch ?? 0);
       writer.bytes(2, framed.reply.value);
       writer.bool(1, framed.reply.found);
     } else if (framed.kind === 'write') {
@@ -171,7 +183,10 @@ const writeReply = (framed: FramedReply): void => {
   writer.uint(1, framed.id);
 };
 
-const writeScanReply = (reply: Sendable<Wire.ScanReply__Output>): void => {
+const writeScanReply = (reply: SentReply<Wire.ScanReply__Output>): void => {
+  writer.uint(6, reply.stalenessMs ?? 0);
+  writer.uint(5, reply.appliedSeq ?? 0);
+  writer.uint(4, reply.epoch ?? 0);
   writer.bytes(3, reply.next);
   writer.bool(2, reply.more);
   for (let i = reply.entries.length - 1; i >= 0; i -= 1) {
@@ -261,11 +276,13 @@ export class FrameReader {
   private getRequest(): Wire.GetRequest__Output {
     const { reader } = this;
     const outer = reader.enter();
-    const request: Wire.GetRequest__Output = { target: null, key: EMPTY };
+    const request: Wire.GetRequest__Output = { target: null, key: EMPTY, follower: false, maxStalenessMs: 0 };
     while (!reader.done) {
       const tag = reader.tag();
       if (tag === ((1 << 3) | 2)) request.target = this.target();
       else if (tag === ((2 << 3) | 2)) request.key = reader.bytes();
+      else if (tag === ((3 << 3) | 0)) request.follower = reader.bool();
+      else if (tag === ((4 << 3) | 0)) request.maxStalenessMs = reader.uint32();
       else reader.skip(tag);
     }
     reader.leave(outer);
@@ -336,7 +353,15 @@ export class FrameReader {
   private scanRequest(): Wire.ScanRequest__Output {
     const { reader } = this;
     const outer = reader.enter();
-    const request: Wire.ScanRequest__Output = { target: null, start: EMPTY, end: EMPTY, limit: 0, reverse: false };
+    const request: Wire.ScanRequest__Output = {
+      target: null,
+      start: EMPTY,
+      end: EMPTY,
+      limit: 0,
+      reverse: false,
+      follower: false,
+      maxStalenessMs: 0,
+    };
     while (!reader.done) {
       const tag = reader.tag();
       if (tag === ((1 << 3) | 2)) request.target = this.target();
@@ -344,6 +369,8 @@ export class FrameReader {
       else if (tag === ((3 << 3) | 2)) request.end = reader.bytes();
       else if (tag === ((4 << 3) | 0)) request.limit = reader.uint32();
       else if (tag === ((5 << 3) | 0)) request.reverse = reader.bool();
+      else if (tag === ((6 << 3) | 0)) request.follower = reader.bool();
+      else if (tag === ((7 << 3) | 0)) request.maxStalenessMs = reader.uint32();
       else reader.skip(tag);
     }
     reader.leave(outer);
@@ -407,11 +434,14 @@ export class FrameReader {
   private getReply(): Wire.GetReply__Output {
     const { reader } = this;
     const outer = reader.enter();
-    const reply: Wire.GetReply__Output = { found: false, value: EMPTY };
+    const reply: Wire.GetReply__Output = { found: false, value: EMPTY, epoch: 0, appliedSeq: 0, stalenessMs: 0 };
     while (!reader.done) {
       const tag = reader.tag();
       if (tag === ((1 << 3) | 0)) reply.found = reader.bool();
       else if (tag === ((2 << 3) | 2)) reply.value = reader.bytes();
+      else if (tag === ((3 << 3) | 0)) reply.epoch = reader.uint();
+      else if (tag === ((4 << 3) | 0)) reply.appliedSeq = reader.uint();
+      else if (tag === ((5 << 3) | 0)) reply.stalenessMs = reader.uint32();
       else reader.skip(tag);
     }
     reader.leave(outer);
@@ -435,12 +465,22 @@ export class FrameReader {
   private scanReply(): Wire.ScanReply__Output {
     const { reader } = this;
     const outer = reader.enter();
-    const reply: Wire.ScanReply__Output = { entries: [], more: false, next: EMPTY };
+    const reply: Wire.ScanReply__Output = {
+      entries: [],
+      more: false,
+      next: EMPTY,
+      epoch: 0,
+      appliedSeq: 0,
+      stalenessMs: 0,
+    };
     while (!reader.done) {
       const tag = reader.tag();
       if (tag === ((1 << 3) | 2)) reply.entries.push(this.entry());
       else if (tag === ((2 << 3) | 0)) reply.more = reader.bool();
       else if (tag === ((3 << 3) | 2)) reply.next = reader.bytes();
+      else if (tag === ((4 << 3) | 0)) reply.epoch = reader.uint();
+      else if (tag === ((5 << 3) | 0)) reply.appliedSeq = reader.uint();
+      else if (tag === ((6 << 3) | 0)) reply.stalenessMs = reader.uint32();
       else reader.skip(tag);
     }
     reader.leave(outer);

@@ -55,6 +55,11 @@ export class FollowerRole {
     if (up && this.core.state === 'active') this.ask(now);
   }
 
+  get followed(): { readonly leader: string; readonly since: number; readonly epoch: number } | undefined {
+    if (!this.attached || !this.inSync || this.trouble !== undefined || this.core.state !== 'active') return undefined;
+    return { leader: this.leader, since: this.askedAt, epoch: this.epoch };
+  }
+
   get pending(): boolean {
     if (this.core.state !== 'active') return false;
     return (!this.attached && this.trouble === undefined) || this.core.trimDue;

@@ -34,6 +34,13 @@ interface Peer {
   cannot: boolean;
 }
 
+/** A read lease that this node granted to a leader; without a holder it is not known any more to whom. */
+export interface GrantedLease {
+  readonly holder: string | undefined;
+  /** Own monotonic clock, ms. */
+  readonly until: number;
+}
+
 interface Change {
   readonly action: Extract<ReplicaAction, { type: 'change-in-sync' }>;
   /** An attempt ended without an answer, so it may still take effect. */
@@ -79,6 +86,8 @@ export class LeaderRole {
     /** Calls that wait for an entry; carried over from the epoch before when this node led then. */
     readonly waiting: Map<number, CallToken[]>,
     now: number,
+    /** Leaders before may serve reads by the leases that this node granted them, so until then nothing is served here. */
+    private leases: readonly GrantedLease[] = [],
   ) {
     this.base = record.epoch;
     this.commitSeq = core.appliedSeq;
@@ -161,6 +170,24 @@ export class LeaderRole {
     return inSync < this.minInSync ? { kind: 'too-few', inSync, minInSync: this.minInSync } : undefined;
   }
 
+  /**
+   * Whether nobody else can have acknowledged anything: each that may come to lead (the in-sync followers, and whoever was asked to
+   * join) follows here and has granted a lease that has not run out. A successor is one of them, and waits until its own grant has run
+   * out or this node follows it. Only rates of monotonic clocks are assumed to agree (see the driver's LEASE), never their readings.
+   */
+  mayRead(now: number, leases: ReadonlyMap<string, number>): boolean {
+    if (this.phase !== 'serving' || this.fenced) return false;
+    for (const peer of this.peers.values()) {
+      if (!peer.inSync && !peer.join) continue;
+      if (!peer.attached || (leases.get(peer.node) ?? Number.NEGATIVE_INFINITY) <= now) return false;
+    }
+    return true;
+  }
+
+  serves(node: string): boolean {
+    return this.peers.get(node)?.attached ?? false;
+  }
+
   durable(now: number): void {
     for (const peer of this.peers.values()) if (!peer.inSync) this.offer(peer);
     this.advance(now);
@@ -186,6 +213,8 @@ export class LeaderRole {
     // Its log is a part of this one, so what it has of it durably counts at once.
     if (event.durableSeq !== undefined) peer.acked = Math.max(peer.acked, Math.min(event.durableSeq, event.lastSeq));
     peer.owesSince = now;
+    // It follows, so it leads no more: that releases its lease at once.
+    this.leases = this.leases.filter(({ holder }) => holder !== event.from);
     this.offer(peer);
     return this.advance(now);
   }
@@ -295,6 +324,7 @@ export class LeaderRole {
       this.giveUpJoin(peer, now);
       this.startJoin(peer, now);
     }
+    if (this.phase === 'sealing') this.advance(now);
     this.trim();
     if (this.change && this.change.retryAt <= now) this.sendChange();
     if (!this.change) this.nextChange(now, heardAt);
@@ -440,7 +470,8 @@ export class LeaderRole {
     let floor = this.core.durableSeq;
     for (const peer of this.peers.values()) if (peer.inSync || peer.join) floor = Math.min(floor, peer.acked);
     if (this.phase === 'sealing') {
-      if (floor < this.sealSeq) return;
+      if (floor < this.sealSeq || this.leases.some(({ until }) => now < until)) return;
+      this.leases = [];
       this.phase = 'serving';
     } else if (floor <= this.commitSeq) return;
     this.commit(Math.max(floor, this.commitSeq));

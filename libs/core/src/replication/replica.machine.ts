@@ -1,7 +1,7 @@
 import type { PartitionRecord } from '../map/records.js';
 import { leaderOf, replicaOn } from '../map/records.js';
 import { FollowerRole } from './follower-role.js';
-import { LeaderRole } from './leader-role.js';
+import { type GrantedLease, LeaderRole } from './leader-role.js';
 import { ReplicaCore } from './replica-core.js';
 import type {
   CallToken,
@@ -37,6 +37,7 @@ export class ReplicaMachine {
   /** Followers that learned of an epoch before this node did. */
   private readonly early = new Map<string, Follow>();
   private troubled = false;
+  private leases: readonly GrantedLease[] = [];
   /** Led until the record that is entered next. */
   private relead = false;
 
@@ -44,6 +45,7 @@ export class ReplicaMachine {
     this.core = new ReplicaCore(start, { ...REPLICATION_DEFAULTS, ...options });
     this.promised = start.promisedEpoch;
     this.durablyPromised = start.promisedEpoch;
+    if (start.grantedUntil !== undefined) this.leases = [{ holder: undefined, until: start.grantedUntil }];
   }
 
   get record(): PartitionRecord | undefined {
@@ -79,6 +81,21 @@ export class ReplicaMachine {
     return this.role?.pending ?? false;
   }
 
+  /** Leader: whether a read may be answered from what is applied here, by leases alone. */
+  mayRead(now: number, leases: ReadonlyMap<string, number>): boolean {
+    return this.role?.kind === 'leader' && this.role.mayRead(now, leases);
+  }
+
+  /** Leads, and `node` follows on its stream. */
+  serves(node: string): boolean {
+    return this.role?.kind === 'leader' && this.role.serves(node);
+  }
+
+  /** In-sync follower on a stream: since when, and under whom. */
+  get followed(): { readonly leader: string; readonly since: number; readonly epoch: number } | undefined {
+    return this.role?.kind === 'follower' ? this.role.followed : undefined;
+  }
+
   onEvent(event: ReplicaEvent, now: number): ReplicaAction[] {
     this.handle(event, now);
     return this.core.take();
@@ -106,7 +123,7 @@ export class ReplicaMachine {
   private handle(event: ReplicaEvent, now: number): void {
     switch (event.type) {
       case 'record':
-        return this.onRecord(event.record, event.minInSync, now);
+        return this.onRecord(event, now);
       case 'promised':
         return this.onPromised(event.epoch, now);
       case 'durable':
@@ -209,10 +226,11 @@ export class ReplicaMachine {
     this.enter(now);
   }
 
-  private onRecord(record: PartitionRecord, minInSync: number, now: number): void {
+  private onRecord({ record, minInSync, granted }: Extract<ReplicaEvent, { type: 'record' }>, now: number): void {
     if (this.known && record.epoch < this.known.epoch) return;
     const goesOn = this.goesOn(record);
     const led = this.role?.kind === 'leader';
+    if (!goesOn) this.leaveTenure(record, granted, now);
     this.known = record;
     this.minInSync = minInSync;
     if (goesOn) return this.updateRole(record, minInSync, now);
@@ -221,6 +239,19 @@ export class ReplicaMachine {
     this.relead = led;
     if (record.epoch > this.promised && this.core.state === 'active') return this.promiseEpoch(record.epoch);
     this.enter(now);
+  }
+
+  /**
+   * What was granted so far is all that the old leader can have for this partition: the word that this node has left comes before
+   * any later grant on the same stream, and on a new stream it is not attached.
+   */
+  private leaveTenure(next: PartitionRecord, granted: ReadonlyMap<string, number> | undefined, now: number): void {
+    const holder = this.known && leaderOf(this.known);
+    const until = holder === undefined || holder === this.core.node ? undefined : granted?.get(holder);
+    this.leases = this.leases.filter((lease) => lease.until > now);
+    if (until !== undefined) this.leases = [...this.leases, { holder, until }];
+    if (this.role?.kind === 'follower' && this.role.leader !== leaderOf(next))
+      this.core.act({ type: 'send-unfollow', to: this.role.leader, epoch: next.epoch });
   }
 
   /** The role goes on under this record: the same epoch, or the next one of the same tenure. */
@@ -290,7 +321,14 @@ export class ReplicaMachine {
       return;
     }
     if (this.core.state !== 'active') return this.refuseToLead();
-    const role = new LeaderRole(this.core, record, this.minInSync, this.waiting, now);
+    const role = new LeaderRole(
+      this.core,
+      record,
+      this.minInSync,
+      this.waiting,
+      now,
+      record.epoch > 1 ? this.leases : [],
+    );
     this.role = role;
     // After a missed record followers may believe that they are attached, because they saw each of them.
     if (this.relead) role.askToFollow(now);

@@ -306,6 +306,98 @@ describe('an epoch that rises under the same leader', () => {
   });
 });
 
+describe('read leases', () => {
+  const lease = (until: number) => new Map([['b', until]]);
+
+  it('lets a leader read only while everybody that may come to lead follows it and has granted a lease', () => {
+    const bench = serving();
+    expect(bench.machine.mayRead(100, new Map())).toBe(false);
+    expect(bench.machine.mayRead(100, lease(100))).toBe(false);
+    expect(bench.machine.mayRead(100, lease(101))).toBe(true);
+    bench.feed({ type: 'follower-gone', from: 'b' });
+    expect(bench.machine.mayRead(100, lease(101))).toBe(false);
+    bench.follow('b', 1);
+    expect(bench.machine.mayRead(100, lease(101))).toBe(true);
+    bench.feed({ type: 'unfollow', from: 'b', epoch: 2 });
+    expect(bench.machine.mayRead(100, lease(101))).toBe(false);
+  });
+
+  it('counts one that was asked to join among them, and nobody when the leader is alone', () => {
+    const bench = serving();
+    bench.record(addLearner(record, 'c'));
+    bench.follow('c', 1);
+    expect(bench.machine.mayRead(0, lease(1))).toBe(true);
+    bench.machine.sent('c', 1, 0, 0);
+    bench.ack('c', 1, 0);
+    bench.feed({ type: 'tick' });
+    expect(bench.machine.mayRead(0, lease(1))).toBe(false);
+    const alone = new Bench('a');
+    alone.record(newRecord(0, ['a']));
+    expect(alone.machine.mayRead(0, new Map())).toBe(true);
+  });
+
+  const three = newRecord(0, ['a', 'b', 'c']);
+  /** b followed a, granted it a lease until 500, and is named as leader; c follows. */
+  const successor = (dead: boolean): Bench => {
+    const bench = new Bench('b');
+    bench.record(three);
+    bench.feed({ type: 'entries', from: 'a', epoch: 1, entries: [], commitSeq: 0 });
+    const next = changeLeader(three, 'b', !dead);
+    const left = bench.feed({ type: 'record', record: next, minInSync: 1, granted: new Map([['a', 500]]) });
+    expect(left).toContainEqual({ type: 'send-unfollow', to: 'a', epoch: 2 });
+    bench.feed({ type: 'promised', epoch: 2 });
+    bench.feed({ type: 'follow', from: 'c', epoch: 2, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, durableSeq: 0 });
+    expect(bench.machine.phase).toBe('sealing');
+    return bench;
+  };
+
+  it('makes a successor wait until what it granted has run out', () => {
+    const bench = successor(true);
+    bench.now = 499;
+    bench.feed({ type: 'tick' });
+    expect([bench.machine.phase, bench.machine.pending]).toEqual(['sealing', true]);
+    bench.now = 500;
+    bench.feed({ type: 'tick' });
+    expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('is released at once when the leader before follows', () => {
+    const bench = successor(false);
+    bench.feed({ type: 'follow', from: 'a', epoch: 2, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, durableSeq: 0 });
+    expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('is waited for too when another was to lead in between, and when it was granted in a life before', () => {
+    const bench = new Bench('b');
+    bench.record(three);
+    const granted = new Map([['a', 500]]);
+    bench.feed({ type: 'record', record: { ...changeLeader(three, 'c', false), epoch: 2 }, minInSync: 1, granted });
+    const back = { ...changeLeader(three, 'b', false), epoch: 3 };
+    bench.feed({
+      type: 'record',
+      record: { ...back, replicas: back.replicas.filter((r) => r.node === 'b') },
+      minInSync: 1,
+    });
+    bench.feed({ type: 'promised', epoch: 3 });
+    expect(bench.machine.phase).toBe('sealing');
+    const restarted = new ReplicaMachine({
+      node: 'a',
+      grantedUntil: 500,
+      state: 'active',
+      promisedEpoch: 2,
+      firstSeq: 1,
+      lastSeq: 0,
+      lastEpoch: 0,
+      appliedSeq: 0,
+      log: [],
+    });
+    restarted.onEvent({ type: 'record', record: { ...newRecord(0, ['a']), epoch: 2 }, minInSync: 1 }, 400);
+    expect(restarted.phase).toBe('sealing');
+    restarted.onEvent({ type: 'tick' }, 500);
+    expect(restarted.phase).toBe('serving');
+  });
+});
+
 describe('comparing logs', () => {
   /** Leads at epoch 5 with entries of epochs 1 1 2 2 4 from seq 11 on; what came before was trimmed. */
   const leader = (): Bench => {

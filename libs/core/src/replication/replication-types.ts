@@ -55,6 +55,8 @@ export const REPLICATION_DEFAULTS: ReplicationOptions = {
 /** What a replica finds on its disk when its process starts. */
 export interface ReplicaStart {
   readonly node: string;
+  /** Until when an earlier life of this process may have granted read leases; absent = none did. */
+  readonly grantedUntil?: number;
   readonly state: CopyState;
   readonly promisedEpoch: number;
   readonly firstSeq: number;
@@ -72,7 +74,13 @@ export type CallToken = number;
 export type ChangeOutcome = 'refused' | 'unknown' | 'unreached';
 
 export type ReplicaEvent =
-  | { readonly type: 'record'; readonly record: PartitionRecord; readonly minInSync: number }
+  | {
+      readonly type: 'record';
+      readonly record: PartitionRecord;
+      readonly minInSync: number;
+      /** Until when this node has granted each leader a read lease (own monotonic clock). */
+      readonly granted?: ReadonlyMap<string, number>;
+    }
   | { readonly type: 'promised'; readonly epoch: number }
   | { readonly type: 'write'; readonly token: CallToken; readonly requestId: string; readonly ops: readonly LogOp[] }
   /** Own log is durable up to `seq`; `cut` as in the append. */
