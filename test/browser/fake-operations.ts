@@ -208,6 +208,9 @@ export class FakeOperations implements OperationsPort {
     if (act.action === 'pause') return this.become('paused', ['resume', 'cancel']);
     return this.become(act.action === 'reject' ? 'rejected' : 'cancelled', []);
   }
+  unfreeze(): Promise<Wire.UnfreezeReply> {
+    return Promise.resolve({});
+  }
   settings(): Wire.Settings {
     return { repair: 'propose' };
   }

@@ -35,6 +35,8 @@ export class OperatorCalls {
   getPlan = (id: string) => this.read<Wire.GetPlanRequest, Wire.Plan__Output>((p) => p.operator.GetPlan, { id });
   actOnPlan = (request: Wire.ActOnPlanRequest) =>
     this.change<Wire.ActOnPlanRequest, Wire.Plan__Output>((p) => p.operator.ActOnPlan, request);
+  unfreeze = (request: Wire.UnfreezeRequest) =>
+    this.change<Wire.UnfreezeRequest, Wire.UnfreezeReply__Output>((p) => p.operator.Unfreeze, request);
   getSettings = () => this.read<Wire.GetSettingsRequest, Wire.Settings__Output>((p) => p.operator.GetSettings, {});
   changeSettings = (request: Wire.ChangeSettingsRequest) =>
     this.change<Wire.ChangeSettingsRequest, Wire.Settings__Output>((p) => p.operator.ChangeSettings, request);

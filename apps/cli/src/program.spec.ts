@@ -47,6 +47,8 @@ describe('cadastre', () => {
       reason: 'busy',
     });
     expect((await cadastre('throttle --node fast')).err).toContain('INVALID_ARGUMENT: node: "fast" is no amount');
+    expect((await cadastre('unfreeze')).err).toContain('--reason');
+    expect((await cadastre('unfreeze --reason fire')).out).toContain('without n1, n2, n3');
     await cadastre('settings --repair auto --repair-grace 30s');
     expect(fake.requests('changeSettings')[1]).toMatchObject({ repair: 'auto', repairGraceMs: 30_000 });
   });

@@ -10,7 +10,7 @@ import { addNodeCommands } from './commands/node.js';
 import { addPlanCommands } from './commands/plan.js';
 import { addClusterPolicyCommand } from './commands/policy.js';
 import { addSchemeCommands } from './commands/scheme.js';
-import { addSettingsCommands } from './commands/settings.js';
+import { addSettingsCommands, addUnfreezeCommand } from './commands/settings.js';
 import { addUpCommand } from './commands/up.js';
 import type { Io } from './io.js';
 import { EXIT, type ExitCode } from './io.js';
@@ -29,6 +29,7 @@ const REGISTER = [
   addKvCommands,
   addSchemeCommands,
   addSettingsCommands,
+  addUnfreezeCommand,
 ];
 
 /** Runs one command line. @returns 0 done, 1 error, 2 a plan is open */

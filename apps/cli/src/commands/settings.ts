@@ -59,6 +59,18 @@ export const addSettingsCommands = (program: Command, session: Session): void =>
   });
 };
 
+/** Automation stops when many nodes vanish at once; a person may decide that they are lost. */
+export const addUnfreezeCommand = (program: Command, session: Session): void => {
+  const unfreeze = program
+    .command('unfreeze')
+    .description('accept the loss of the nodes that are gone, so that automation goes on without them')
+    .requiredOption('--reason <text>', 'kept in the audit log');
+  act<{ reason: string }>(session, unfreeze, async ({ out, operator, actor }, _, { reason }) => {
+    const accepted = await operator().unfreeze({ actor, reason });
+    out.result(accepted, () => `automation goes on without ${accepted.nodes.join(', ')}\n`);
+  });
+};
+
 const rate = (bytesPerSecond: number): string => (bytesPerSecond === 0 ? 'no limit' : `${bytes(bytesPerSecond)}/s`);
 
 const throttleText = (s: Wire.Settings__Output): string =>

@@ -72,6 +72,7 @@ export class FakeOperator {
         for (const plan of this.watched) call.write(plan);
         call.end();
       }) as never,
+      Unfreeze: this.on('unfreeze', () => ({ nodes: ['n1', 'n2', 'n3'] })),
       GetSettings: this.on('getSettings', () => SETTINGS),
       ChangeSettings: this.on<Wire.ChangeSettingsRequest__Output>('changeSettings', ({ nodeBytesPerSecond = 0 }) => ({
         ...SETTINGS,

@@ -5,6 +5,7 @@ import { silentLogger, systemClock } from '@cadastre/runtime';
 import {
   auditCodec,
   clusterPart,
+  dropKeyspacePart,
   keys,
   MemoryDatabase,
   MemoryStore,
@@ -604,7 +605,7 @@ describe('failover', () => {
     expect(inSyncOf(recordOf(cp, 0)).length).toBe(3);
   });
 
-  // Plan: half of the nodes vanish at once; nothing is promoted, and the controller says why.
+  // Plan: half of the nodes vanish at once; nothing is promoted, and the controller says why. A person accepts the loss; then it goes on.
   it('freezes when too many nodes vanish at once', async () => {
     world = new World();
     const cp = await world.begin();
@@ -618,6 +619,14 @@ describe('failover', () => {
     await until('frozen', () => cp.controller.frozen !== undefined);
     expect(cp.controller.frozen).toContain('3 of 6');
     expect(cp.register.state.keyspaces.get('orders')!.map.generation).toEqual(before);
+    await until('every replica can say so', () => cp.register.state.freeze?.value.nodes.join() === 'n1,n2,n3');
+    expect(cp.operations.status().health).toContain('Frozen');
+    await cp.operations.unfreeze({ actor: 'anna', reason: 'the rack burned down' });
+    const lost = ['n1', 'n2', 'n3'];
+    const saved = recordsOf(cp).filter((r) => inSyncOf(r).some((n) => !lost.includes(n)));
+    await until('failed over', () => saved.every((r) => !lost.includes(leaderOf(recordOf(cp, r.partition))!)));
+    expect(cp.controller.frozen).toBeUndefined();
+    await expect(cp.operations.unfreeze(act)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
   });
 });
 
@@ -684,6 +693,25 @@ describe('settings', () => {
     await change({ nodeBytesPerSecond: 1_000_000, clusterBytesPerSecond: 3_000_000 });
     expect(cp.operations.settings()).toMatchObject({ nodeBytesPerSecond: 1_000_000, repairGraceMs: 600_000 });
     expect(cp.controller.pace('n1')).toEqual({ out: 1_000_000, in: 1_000_000 });
+  });
+});
+
+describe('a keyspace made anew', () => {
+  // Plan: a keyspace is dropped at some generation and made again under its name; it goes on above that generation (INV-2).
+  it('goes on above the last generation of its name', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await world.disconnect(cp, 'n1');
+    await until('failed over', () => recordsOf(cp).every((r) => !inSyncOf(r).includes('n1')));
+    await world.connect(cp, 1);
+    const last = cp.register.state.keyspaces.get('orders')!.map.generation;
+    expect(last.number).toBeGreaterThan(1);
+    await cp.register.commit((state) => ({ ...dropKeyspacePart(state, 'orders'), result: undefined }));
+    expect(cp.register.state.keyspaces.size).toBe(0);
+    expect((await cp.store.range(keys.map)).kvs).toEqual([]);
+    await cp.operations.createKeyspace(spec, act);
+    expect(cp.register.state.keyspaces.get('orders')!.map.generation.number).toBe(last.number + 1);
   });
 });
 

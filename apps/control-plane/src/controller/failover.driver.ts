@@ -1,7 +1,7 @@
 import type { BrakeOptions, KeyspaceMap, PartitionRecord } from '@cadastre/core';
 import { brake, decideFailover, inSyncOf, leaderOf, leadsLost } from '@cadastre/core';
 import type { Clock, Logger, MonotonicMs } from '@cadastre/runtime';
-import type { Draft, Mandate, Register, RegisterState } from '@cadastre/store';
+import type { Draft, FreezeRecord, Mandate, Register, RegisterState } from '@cadastre/store';
 import { expulsionPart, freezePart, join, owedPart, partitionsPart, requireKeyspace } from '@cadastre/store';
 import type { Observed } from './observed.js';
 import type { Suspicions } from './suspicions.driver.js';
@@ -55,31 +55,34 @@ export class Failover {
     const { register } = this.options;
     this.suspicions.observe(register.state);
     const dead = this.suspicions.dead();
-    const before = this.frozenBecause;
-    this.frozenBecause = this.look(register.state, dead);
-    await this.recordFreeze();
-    if (this.frozenBecause && !before)
-      this.options.logger.error('automation is frozen', { because: this.frozenBecause });
+    const braked = this.look(register.state, dead);
+    const gone = [...dead.keys()].sort();
+    await this.recordFreeze(braked, gone);
+    const freeze = register.state.freeze?.value;
+    this.frozenBecause = braked !== undefined && freeze && accepts(freeze, gone) ? undefined : braked;
     if (dead.size === 0 || this.frozenBecause) return;
     for (const [node, because] of dead) if (isConnected(register.state, node)) await this.expel(node, because);
     for (const name of register.state.keyspaces.keys()) await this.failOverKeyspace(name, dead);
     for (const [node, gone] of this.gone) if (dead.has(node)) gone.handled = true;
   }
 
-  /** In the register, so that every replica can say so. */
-  private async recordFreeze(): Promise<void> {
+  /** In the register, so that every replica can say so, and an operator can decide to go on. */
+  private async recordFreeze(braked: string | undefined, gone: readonly string[]): Promise<void> {
     const { register, clock } = this.options;
-    const because = this.frozenBecause;
-    if ((register.state.freeze === undefined) === (because === undefined)) return;
+    const known = register.state.freeze?.value;
+    const stands = known && (known.acceptedBy === '' || accepts(known, gone));
+    if (braked === undefined ? !known : stands) return;
+    const freeze = braked && { sinceMs: Math.round(clock.wallMs()), because: braked, nodes: [...gone], acceptedBy: '' };
     await register.commit(
       (state): Draft<void> => ({
-        ...freezePart(state, because === undefined ? undefined : { sinceMs: Math.round(clock.wallMs()), because }),
+        ...freezePart(state, freeze || undefined),
         result: undefined,
         audit: {
           actor: 'cadastre',
-          verb: because === undefined ? 'unfreeze' : 'freeze',
+          verb: braked === undefined ? 'unfreeze' : 'freeze',
           subject: 'automation',
-          reason: because ?? 'the nodes that were gone are back',
+          reason: braked ?? 'the nodes that were gone are back, or were lost long ago',
+          after: gone.join(', '),
         },
       }),
       this.mandate.fence,
@@ -209,6 +212,10 @@ export class Failover {
     return { changed, reasons, next: p < map.partitions ? p : Infinity };
   }
 }
+
+/** A person decided to go on without these nodes; the loss of another is another question. */
+const accepts = (freeze: FreezeRecord, gone: readonly string[]): boolean =>
+  freeze.acceptedBy !== '' && gone.every((node) => freeze.nodes.includes(node));
 
 /** Nodes whose copies the map counts as in sync anywhere. */
 const trustedNodes = (state: RegisterState): Set<string> => {

@@ -44,6 +44,40 @@ export class RepairDriver {
     const id = `p${newId(4)}`;
     const { result } = await register.commit((state) => this.draft(state, lost, id), fence);
     if (result > 0) logger.warn('lost copies are to be rebuilt', { plan: id, moves: result, lost, mode: repair });
+    if (repair === 'auto') await this.approveOwn(fence);
+  }
+
+  /** By the settings, in which a person approved this kind of move beforehand (INV-6). */
+  private async approveOwn(fence: Compare): Promise<void> {
+    const { register, clock } = this.options;
+    for (const { head, body } of register.state.plans.values()) {
+      if (head.state !== 'proposed' || body.proposer !== ACTOR) continue;
+      await register.commit((state): Draft<void> => {
+        const plan = state.plans.get(head.id);
+        if (plan?.head.state !== 'proposed' || settingsOf(state).repair !== 'auto')
+          return { compare: [], ops: [], result: undefined };
+        const event = { atMs: Math.round(clock.wallMs()), actor: ACTOR, what: 'approved: settings: repair auto' };
+        const approved: PlanHead = { ...plan.head, state: 'approved', events: [...plan.head.events, event] };
+        return {
+          ...join(
+            mapUnchanged(
+              state,
+              body.base.map((b) => b.keyspace),
+            ),
+            planHeadPart(state, approved),
+          ),
+          result: undefined,
+          audit: {
+            actor: ACTOR,
+            verb: 'approve',
+            subject: `plan/${head.id}`,
+            reason: 'settings: repair auto',
+            before: 'proposed',
+            after: 'approved',
+          },
+        };
+      }, fence);
+    }
   }
 
   private note(state: RegisterState, now: MonotonicMs): void {
@@ -60,8 +94,7 @@ export class RepairDriver {
     if (names.length === 0) return nothing;
     const body = this.plan(state, names, lost, reason);
     if (!body) return nothing;
-    const auto = settingsOf(state).repair === 'auto';
-    const head = this.headOf(id, body, auto);
+    const head = this.headOf(id, body);
     const superseded = [...state.plans.values()].filter((p) => p.head.state === 'proposed' && touches(p, names));
     const part = join(
       mapUnchanged(state, names),
@@ -73,9 +106,9 @@ export class RepairDriver {
       result: body.moves.length,
       audit: {
         actor: ACTOR,
-        verb: auto ? 'propose-and-approve' : 'propose',
+        verb: 'propose',
         subject: `plan/${id}`,
-        reason: auto ? `${reason}; settings: repair auto` : reason,
+        reason,
         after: `${body.moves.length} moves`,
         generation: body.base,
       },
@@ -123,18 +156,16 @@ export class RepairDriver {
     return plan && { ...plan, proposer: ACTOR, reason };
   }
 
-  private headOf(id: string, body: PlanBody, auto: boolean): Omit<PlanHead, 'bodyChunks'> {
+  private headOf(id: string, body: PlanBody): Omit<PlanHead, 'bodyChunks'> {
     const atMs = Math.round(this.options.clock.wallMs());
-    const proposed = { atMs, actor: ACTOR, what: 'proposed' };
-    const approved = { atMs, actor: ACTOR, what: 'approved: settings: repair auto' };
     return {
       id,
-      state: auto ? 'approved' : 'proposed',
+      state: 'proposed',
       digest: sha256Hex(canonicalPlanBytes(body)),
       moves: body.moves.length,
       createdMs: atMs,
       expiresMs: atMs + DAY_MS,
-      events: auto ? [proposed, approved] : [proposed],
+      events: [{ atMs, actor: ACTOR, what: 'proposed' }],
       note: '',
       movesDone: 0,
       movesFailed: 0,

@@ -36,6 +36,7 @@ import { healthOf } from './health.js';
 import { planInputOf } from './plan-input.js';
 import { checkPlaceable, policyPart, policyView, specWith } from './policies.js';
 import type { Act, ActOnPlan, OperationsPort } from './ports.js';
+import { unfreeze } from './unfreeze.js';
 import type { SettingsChange } from './settings.js';
 import { changeSettings, settingsView } from './settings.js';
 import { rehearsalView } from './rehearsal-view.js';
@@ -371,6 +372,10 @@ export class Operations implements OperationsPort {
     return { ...head, state, events: [...head.events, event] };
   }
 
+  unfreeze(act: Act): Promise<Wire.UnfreezeReply> {
+    return unfreeze(this.options.register, act);
+  }
+
   settings(): Wire.Settings {
     return settingsView(this.state);
   }
@@ -398,7 +403,7 @@ export class Operations implements OperationsPort {
       keyspaces: this.listKeyspaces(),
       watchers: watchers(),
       openPlan: open?.head.id ?? '',
-      health: healthOf(state, nodes, open, frozen?.() ?? state.freeze?.value.because),
+      health: healthOf(state, nodes, open, frozen?.() ?? frozenIn(state)),
     };
   }
 }
@@ -433,3 +438,7 @@ const refuseWhileBusy = (state: RegisterState, names: readonly string[]): void =
 
 /** n2 before n10. */
 const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
+
+/** As the active controller wrote it down. */
+const frozenIn = (state: RegisterState): string | undefined =>
+  state.freeze && state.freeze.value.acceptedBy === '' ? state.freeze.value.because : undefined;

@@ -27,6 +27,7 @@ export interface OperationsPort {
   /** `id` may be a unique beginning, or "latest". With live progress of each move. */
   getPlan(id: string): Wire.Plan;
   actOnPlan(act: ActOnPlan): Promise<Wire.Plan>;
+  unfreeze(act: Act): Promise<Wire.UnfreezeReply>;
   settings(): Wire.Settings;
   changeSettings(change: SettingsChange, act: Act): Promise<Wire.Settings>;
   status(): Wire.StatusReply;

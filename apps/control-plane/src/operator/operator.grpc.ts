@@ -44,6 +44,7 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
     operations.actOnPlan({ id: r.id, action: r.action, ...actOf(r), ...(r.digest !== '' && { digest: r.digest }) }),
   ),
   WatchPlan: streaming((call: PlanCall) => planWatches.serve(call)),
+  Unfreeze: unary<Wire.UnfreezeRequest__Output, Wire.UnfreezeReply>((r) => operations.unfreeze(actOf(r))),
   GetSettings: unary<Wire.GetSettingsRequest__Output, Wire.Settings>(() => operations.settings()),
   ChangeSettings: unary<Wire.ChangeSettingsRequest__Output, Wire.Settings>((r) =>
     operations.changeSettings(settingsChangeOf(r), actOf(r)),

@@ -105,6 +105,13 @@ export class ApiController {
     return keyspaceJson(await this.operations.createKeyspace(specOf(body), actOf(body)));
   }
 
+  @Post('unfreeze')
+  @HttpCode(200)
+  async unfreeze(@Body(new CheckPipe(schemas.ActRequest)) body: Output<typeof schemas.ActRequest>) {
+    const { nodes = [] } = await this.operations.unfreeze(actOf(body));
+    return { nodes };
+  }
+
   @Get('settings')
   settings() {
     return settingsJson(this.operations.settings());

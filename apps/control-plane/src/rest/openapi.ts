@@ -63,6 +63,14 @@ export const ROUTES: readonly Route[] = [
     reply: schemas.PartitionPage,
   },
   {
+    method: 'post',
+    path: '/api/v1/unfreeze',
+    id: 'unfreeze',
+    summary: 'Accept the loss of the nodes that are gone, so that automation goes on',
+    body: schemas.ActRequest,
+    reply: schemas.UnfreezeReply,
+  },
+  {
     method: 'get',
     path: '/api/v1/settings',
     id: 'getSettings',

@@ -314,6 +314,9 @@ const settings = {
   clusterBytesPerSecond: count.meta({ description: 'Of all copies together; 0 for no limit.' }),
   quarantineMs: count.meta({ description: 'A copy that was moved away is kept so long before it is purged.' }),
 };
+export const UnfreezeReply = z
+  .strictObject({ nodes: z.array(name).meta({ description: 'Whose loss was accepted.' }) })
+  .meta({ id: 'UnfreezeReply' });
 export const Settings = z.strictObject(settings).meta({ id: 'Settings' });
 export const SettingsRequest = z
   .strictObject(settings)

@@ -120,6 +120,10 @@ export const SETTINGS_DEFAULTS: Settings = {
 export interface FreezeRecord {
   readonly sinceMs: number;
   readonly because: string;
+  /** Those that are gone. */
+  readonly nodes: readonly string[];
+  /** Who decided that automation goes on without them; empty: nobody. */
+  readonly acceptedBy: string;
 }
 
 /** By keyspace. */
@@ -279,7 +283,10 @@ export const settingsCodec: RecordCodec<Settings> = {
   },
 };
 
-export const freezeCodec: RecordCodec<FreezeRecord> = wire.freeze;
+export const freezeCodec: RecordCodec<FreezeRecord> = {
+  encode: (r) => wire.freeze.encode({ ...r, nodes: [...r.nodes] }),
+  decode: (bytes) => wire.freeze.decode(bytes),
+};
 
 export const owedCodec: RecordCodec<OwedLeads> = {
   encode: (owed) => wire.owed.encode({ owed: Object.entries(owed).map(([keyspace, leads]) => ({ keyspace, leads })) }),
