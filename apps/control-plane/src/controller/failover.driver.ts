@@ -63,7 +63,7 @@ export class Failover {
     if (dead.size === 0 || this.frozenBecause) return;
     for (const [node, because] of dead) if (isConnected(register.state, node)) await this.expel(node, because);
     for (const name of register.state.keyspaces.keys()) await this.failOverKeyspace(name, dead);
-    for (const [node, gone] of this.gone) if (dead.has(node)) gone.handled = true;
+    for (const [node, loss] of this.gone) if (dead.has(node)) loss.handled = true;
   }
 
   /** In the register, so that every replica can say so, and an operator can decide to go on. */
