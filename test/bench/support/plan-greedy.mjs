@@ -1,33 +1,46 @@
 // The baseline: what a balancer without foresight does. Copies of nodes that are gone go to the emptiest allowed node; then the fullest
 // node gives to the emptiest until all are within one of their share. It keeps hard spread, looks one move ahead, and proves nothing.
 
+/** With unequal weights it wanders for minutes. */
+const STOP_MS = 10_000;
+
 /**
- * @param {{ nodes: object[], rf: number, spread: Record<string, number>, replicas: string[][] }} given replicas: node ids by partition
- * @returns {{ moves: number, ms: number, worst: number }} worst: most replicas over or under the weighted share
+ * @param {{ nodes: object[], rf: number, spread: Record<string, number>, rows: Int32Array, stride: number }} given
+ *   rows: partitions x stride, positions in `nodes`, -1 for none
+ * @returns {{ moves: number, ms: number, worst: number, ended: boolean }} worst: most replicas over or under the weighted share;
+ *   `ended` is false where it was stopped
  */
-export function greedy({ nodes, rf, spread, replicas }) {
+export function greedy({ nodes, rf, spread, rows, stride }) {
   const began = performance.now();
-  const up = nodes.filter((n) => n.state === 'up');
-  const board = boardOf(up, rf, spread, replicas);
+  const partitions = rows.length / stride;
+  const board = boardOf({ nodes, rf, spread, rows, stride, partitions });
   let moves = 0;
-  for (let p = 0; p < replicas.length; p += 1) while (board.held[p].length < rf && board.fill(p)) moves += 1;
-  while (board.even()) moves += 1;
-  return { moves, ms: performance.now() - began, worst: board.worst() };
+  for (let p = 0; p < partitions; p += 1) while (board.held[p].length < rf && board.fill(p)) moves += 1;
+  let ended = false;
+  while (performance.now() - began < STOP_MS) {
+    ended = !board.even();
+    if (ended) break;
+    moves += 1;
+  }
+  return { moves, ms: performance.now() - began, worst: board.worst(), ended };
 }
 
-function boardOf(up, rf, spread, replicas) {
-  const index = new Map(up.map((n, i) => [n.id, i]));
+function boardOf({ nodes, rf, spread, rows, stride, partitions }) {
   const labels = Object.keys(spread);
-  const domains = labels.map((label) => up.map((n) => domainOf(n, label)));
-  const weight = up.reduce((sum, n) => sum + n.weight, 0);
-  const share = up.map((n) => (replicas.length * rf * n.weight) / weight);
-  const count = new Int32Array(up.length);
-  const on = up.map(() => new Set());
-  const held = replicas.map((row) => row.map((id) => index.get(id)).filter((n) => n !== undefined));
+  const domains = labels.map((label) => nodes.map((n) => domainOf(n, label)));
+  const isUp = nodes.map((n) => n.state === 'up');
+  const weight = nodes.reduce((sum, n, i) => sum + (isUp[i] ? n.weight : 0), 0);
+  const share = nodes.map((n, i) => (isUp[i] ? (partitions * rf * n.weight) / weight : 0));
+  const count = new Int32Array(nodes.length);
+  const on = nodes.map(() => new Set());
+  const held = Array.from({ length: partitions }, (_, p) =>
+    [...rows.subarray(p * stride, (p + 1) * stride)].filter((n) => n >= 0 && isUp[n]),
+  );
   held.forEach((row, p) => row.forEach((n) => put(p, n)));
   // Nodes by how far they are from their share, kept in order: only two change with each move.
-  const order = up.map((_, i) => i).sort((a, b) => load(a) - load(b));
-  const at = new Int32Array(up.length);
+  const order = nodes.map((_, i) => i).filter((i) => isUp[i]);
+  order.sort((a, b) => load(a) - load(b));
+  const at = new Int32Array(nodes.length);
   order.forEach((n, i) => (at[n] = i));
 
   function load(n) {
@@ -82,7 +95,7 @@ function boardOf(up, rf, spread, replicas) {
       }
       return false;
     },
-    worst: () => up.reduce((most, _, n) => Math.max(most, Math.abs(load(n))), 0),
+    worst: () => order.reduce((most, n) => Math.max(most, Math.abs(load(n))), 0),
   };
 }
 

@@ -10,7 +10,7 @@ import type { PlanDraft, PlanInput, PlanOptions, Proposal } from './plan.js';
 import { DEFAULT_PLAN_LIMITS } from './plan.js';
 import { changesOf } from './sequence.js';
 import { scoresOf } from './scores.js';
-import type { Solution } from './solve.js';
+import type { ClusterSolution, Solution } from './solve.js';
 import { solveCluster } from './solve.js';
 
 /** A plan over columns: what is behind a proposal. Keyspaces by position in the model. */
@@ -39,7 +39,15 @@ export const proposePlan = (input: PlanInput): Proposal => {
 
 export const planModel = (model: ClusterModel, options: PlanOptions = {}): ModelPlan => {
   checkModel(model);
-  const { solutions, loads } = solveCluster(model, options);
+  return planSolved(model, solveCluster(model, options), options);
+};
+
+/** The moves that lead to where everything should stand, in their order. */
+export const planSolved = (
+  model: ClusterModel,
+  { solutions, loads }: ClusterSolution,
+  options: PlanOptions = {},
+): ModelPlan => {
   const changes = solutions.map((s) => changesOf(model, s));
   const { ordered, left } = orderMoves(model, solutions, changes, options.limits ?? DEFAULT_PLAN_LIMITS);
   const notes = solutions.flatMap((s, i) => notesOf(model, s, changes[i]!));

@@ -11,6 +11,8 @@ export interface DomainKind {
   readonly of: Int32Array;
 }
 
+type LossNode = Pick<NodeEntry, 'id' | 'labels'>;
+
 /** Wide before narrow. Labels that a policy spreads over come after these. */
 const USUAL_LABELS = ['region', 'zone', 'rack', 'host'];
 
@@ -18,23 +20,23 @@ const USUAL_LABELS = ['region', 'zone', 'rack', 'host'];
  * Nodes, and every label whose loss is another event than that of a single node.
  * @param spread labels that policies name
  */
-export const failureDomains = (nodes: readonly NodeEntry[], spread: readonly string[]): DomainKind[] => {
+export const failureDomains = (nodes: readonly LossNode[], spread: readonly string[]): DomainKind[] => {
   const labels = [...new Set([...USUAL_LABELS, ...[...spread].sort(compareStrings)])];
   const carried = labels.filter((label) => nodes.some((n) => n.labels[label] !== undefined));
   return [nodesThemselves(nodes), ...carried.map((label) => kindOf(nodes, label)).filter((k) => groups(k, nodes))];
 };
 
-const nodesThemselves = (nodes: readonly NodeEntry[]): DomainKind => ({
+const nodesThemselves = (nodes: readonly LossNode[]): DomainKind => ({
   label: 'node',
   names: nodes.map((n) => n.id),
   of: Int32Array.from(nodes, (_, i) => i),
 });
 
-const kindOf = (nodes: readonly NodeEntry[], label: string): DomainKind => {
+const kindOf = (nodes: readonly LossNode[], label: string): DomainKind => {
   const domains = nodes.map((n) => domainOf(n, label));
   const names = [...new Set(domains)].sort(compareStrings);
   const index = new Map(names.map((name, i) => [name, i]));
   return { label, names, of: Int32Array.from(domains, (d) => index.get(d)!) };
 };
 
-const groups = (kind: DomainKind, nodes: readonly NodeEntry[]): boolean => kind.names.length < nodes.length;
+const groups = (kind: DomainKind, nodes: readonly LossNode[]): boolean => kind.names.length < nodes.length;

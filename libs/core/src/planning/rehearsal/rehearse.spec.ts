@@ -4,10 +4,11 @@ import { newRecord } from '../../map/changes.js';
 import type { PartitionRecord } from '../../map/records.js';
 import type { PlannerNode } from '../../placement/domains.js';
 import { domainOf } from '../../placement/domains.js';
+import { modelOf } from '../model-of.js';
 import type { PlanMove } from '../plan.js';
 import { grid, hard, keyspaceOf, nodeOf, planOf, played, specOf } from '../planning-fixtures.js';
 import type { RehearsalPoint } from './rehearse.js';
-import { rehearse } from './rehearse.js';
+import { rehearse, rehearseModel } from './rehearse.js';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 // eslint-disable-next-line no-console -- a randomised test prints its seed; replay with SEED=<seed>
@@ -156,6 +157,7 @@ describe('rehearse', () => {
     );
     const plan = planOf({ keyspaces: [keyspaceOf(spec, records)], nodes });
     const found = rehearse({ keyspaces: [{ spec, records }], nodes, moves: plan.moves });
+    expect(rehearseModel(modelOf({ keyspaces: [keyspaceOf(spec, records)], nodes }), plan.moves)).toEqual(found);
     expect(riskIn(found.before, 'zone').unavailable.partitions).toBeGreaterThan(0);
     expect(riskIn(found.after, 'zone').unavailable.partitions).toBe(0);
     expect(found).toMatchObject({ verdict: 'lowers', raisedOnTheWay: false });

@@ -1,5 +1,7 @@
 import type { KeyspaceSpec, PartitionRecord } from '../../map/records.js';
 import type { PlannerNode } from '../../placement/domains.js';
+import type { ClusterModel, KeyspaceColumns } from '../model.js';
+import { DOWN } from '../model.js';
 import type { PlanMove } from '../plan.js';
 import { failureDomains } from './failure-domains.js';
 import type { AlreadyLost, CopyTable, DomainRisk } from './risk-board.js';
@@ -66,6 +68,48 @@ export const rehearse = (input: RehearsalInput): Rehearsal => {
     if (move.kind === 'leader') return;
     board.move(tableOf.get(move.keyspace)!, move.partition, liveIndex(move.from), liveIndex(move.to));
   });
+};
+
+/**
+ * The same over the planner's columns, without an object for each partition.
+ * @param moves of a plan of this model, in the order of their steps
+ */
+export const rehearseModel = (model: ClusterModel, moves: readonly PlanMove[]): Rehearsal => {
+  const { nodes } = model;
+  const index = new Map(nodes.ids.map((id, i) => [id, i]));
+  const liveIndex = (node: string): number => {
+    const at = index.get(node) ?? -1;
+    return at >= 0 && nodes.state[at] !== DOWN ? at : -1;
+  };
+  const spread = model.keyspaces.flatMap((k) => k.source.spread.map((s) => s.label));
+  const kinds = failureDomains(
+    nodes.ids.map((id, i) => ({ id, labels: nodes.labels[i]! })),
+    spread,
+  );
+  const tables = model.keyspaces.map((k) => tableOfColumns(k, nodes.state));
+  const tableOf = new Map(tables.map((t, i) => [t.keyspace, i]));
+  const board = new RiskBoard(kinds, tables);
+  return play(board, moves, (move) => {
+    if (move.kind === 'leader') return;
+    board.move(tableOf.get(move.keyspace)!, move.partition, liveIndex(move.from), liveIndex(move.to));
+  });
+};
+
+const tableOfColumns = (columns: KeyspaceColumns, state: Uint8Array): CopyTable => {
+  const stride = columns.stride + 1;
+  const copies = new Int32Array(columns.partitions * stride).fill(-1);
+  for (let row = 0; row < columns.partitions; row += 1) {
+    let at = row * stride;
+    for (let cell = row * columns.stride; cell < (row + 1) * columns.stride; cell += 1) {
+      const node = columns.inSync[cell] === 1 ? columns.replicas[cell]! : -1;
+      if (node >= 0 && state[node] !== DOWN) copies[at++] = node;
+    }
+  }
+  const isIndexed = columns.ids.every((id, row) => id === row);
+  const rows = isIndexed ? undefined : new Map(Array.from(columns.ids, (id, row) => [id, row]));
+  const { name: keyspace, source } = columns;
+  const rowOf = (partition: number): number => rows?.get(partition) ?? partition;
+  return { keyspace, minInSync: source.minInSync, stride, copies, rowOf };
 };
 
 const play = (board: RiskBoard, moves: readonly PlanMove[], apply: (move: PlanMove) => void): Rehearsal => {

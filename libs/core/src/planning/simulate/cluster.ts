@@ -13,7 +13,7 @@ export interface StandingKeyspace {
 
 export const plannerNodesOf = (set: readonly SimulatedNode[]): PlannerNode[] =>
   set.map((n) => ({
-    entry: { id: n.id, address: '', labels: n.labels, weight: n.weight, capacity: n.capacity },
+    entry: { id: n.id, address: n.id, labels: n.labels, weight: n.weight, capacity: n.capacity },
     state: n.state,
   }));
 
