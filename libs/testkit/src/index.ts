@@ -4,3 +4,4 @@ export * from './tcp-proxy.js';
 export * from './cluster.js';
 export * from './process.js';
 export * from './workload.js';
+export * from './sim/index.js';

@@ -34,6 +34,12 @@ export interface MemoryCall {
  */
 export type MemoryFault = 'refused' | 'lost-request' | 'lost-reply' | undefined;
 
+/**
+ * Brings a call to the database and its answer back, in place of `latencyMs` and `fault`: `run` is done where and when the carrier says,
+ * or never. It rejects as a `Store` does.
+ */
+export type MemoryCarrier = <T>(call: MemoryCall, run: () => T, options: CallOptions | undefined) => Promise<T>;
+
 export interface MemoryStoreOptions {
   readonly database: MemoryDatabase;
   /** The client's clock: a simulation may pause or skew it apart from the database's. Default: the database's. */
@@ -41,6 +47,7 @@ export interface MemoryStoreOptions {
   readonly fault?: (call: MemoryCall) => MemoryFault;
   /** Milliseconds each way of a call, default 0. */
   readonly latencyMs?: () => number;
+  readonly carry?: MemoryCarrier;
   readonly watchDelayMs?: () => number;
   readonly progressPeriodMs?: number;
 }
@@ -65,17 +72,17 @@ export class MemoryStore implements Store {
     if (connected) for (const watch of this.watches) watch.poke();
   }
 
-  async txn(txn: Txn): Promise<TxnOutcome> {
+  async txn(txn: Txn, options?: CallOptions): Promise<TxnOutcome> {
     checkTxn(txn);
-    return this.call({ kind: 'txn', txn }, () => this.database.txn(txn));
+    return this.call({ kind: 'txn', txn }, () => this.database.txn(txn), options);
   }
 
-  get(key: string): Promise<KeyValue | undefined> {
-    return this.call({ kind: 'read' }, () => this.database.get(key));
+  get(key: string, options?: CallOptions): Promise<KeyValue | undefined> {
+    return this.call({ kind: 'read' }, () => this.database.get(key), options);
   }
 
   range(prefix: string, options?: RangeOptions): Promise<RangeResult> {
-    return this.call({ kind: 'read' }, () => this.database.range(prefix, options));
+    return this.call({ kind: 'read' }, () => this.database.range(prefix, options), options);
   }
 
   watch(prefix: string, options: WatchOptions): Watch {
@@ -95,10 +102,10 @@ export class MemoryStore implements Store {
     return watch;
   }
 
-  async grantLease(ttlMs: number): Promise<Lease> {
+  async grantLease(ttlMs: number, options?: CallOptions): Promise<Lease> {
     if (!(ttlMs > 0)) throw invalid('ttlMs', `${ttlMs}`, 'give a positive number of milliseconds');
     const sentAt = this.clock.monotonicMs();
-    const granted = await this.call({ kind: 'grant' }, () => this.database.grant(ttlMs));
+    const granted = await this.call({ kind: 'grant' }, () => this.database.grant(ttlMs), options);
     return this.keep(granted.id, granted.ttlMs, sentAt);
   }
 
@@ -109,19 +116,19 @@ export class MemoryStore implements Store {
     return this.keep(id, answer.ttlMs, sentAt);
   }
 
-  keepAliveOnce(id: LeaseId, _options?: CallOptions): Promise<{ readonly ttlMs: number } | 'gone'> {
-    return this.call({ kind: 'keepalive' }, () => this.database.keepAlive(id));
+  keepAliveOnce(id: LeaseId, options?: CallOptions): Promise<{ readonly ttlMs: number } | 'gone'> {
+    return this.call({ kind: 'keepalive' }, () => this.database.keepAlive(id), options);
   }
 
-  revokeLease(id: LeaseId): Promise<void> {
-    return this.call({ kind: 'revoke' }, () => this.database.revoke(id));
+  revokeLease(id: LeaseId, options?: CallOptions): Promise<void> {
+    return this.call({ kind: 'revoke' }, () => this.database.revoke(id), options);
   }
 
-  compact(revision: Revision): Promise<void> {
-    return this.call({ kind: 'compact' }, () => this.database.compact(revision));
+  compact(revision: Revision, options?: CallOptions): Promise<void> {
+    return this.call({ kind: 'compact' }, () => this.database.compact(revision), options);
   }
 
-  status(): Promise<StoreStatus> {
+  status(options?: CallOptions): Promise<StoreStatus> {
     const { clusterId } = this.database;
     const status = {
       version: 'memory',
@@ -132,7 +139,7 @@ export class MemoryStore implements Store {
       alarms: [],
       endpoint: 'memory',
     };
-    return this.call({ kind: 'status' }, () => status);
+    return this.call({ kind: 'status' }, () => status, options);
   }
 
   close(): void {
@@ -144,7 +151,7 @@ export class MemoryStore implements Store {
   private keep(id: LeaseId, ttlMs: number, sentAt: number): Lease {
     const host = {
       clock: this.clock,
-      keepAliveOnce: (lease: LeaseId) => this.keepAliveOnce(lease),
+      keepAliveOnce: (lease: LeaseId, options: CallOptions) => this.keepAliveOnce(lease, options),
       revokeLease: (lease: LeaseId) => this.revokeLease(lease),
       onEnd: (ended: Lease) => this.leases.delete(ended),
     };
@@ -153,8 +160,10 @@ export class MemoryStore implements Store {
     return lease;
   }
 
-  private async call<T>(call: MemoryCall, run: () => T): Promise<T> {
-    if (this.closed || !this.connected) throw unavailable('the store cannot be reached');
+  private async call<T>(call: MemoryCall, run: () => T, options?: CallOptions): Promise<T> {
+    if (this.closed) throw unavailable('the store is closed');
+    if (this.options.carry) return this.options.carry(call, run, options);
+    if (!this.connected) throw unavailable('the store cannot be reached');
     const fault = this.options.fault?.(call);
     if (fault === 'refused') throw unavailable('injected: refused');
     await this.travel();
