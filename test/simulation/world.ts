@@ -1,0 +1,298 @@
+import { seededRandom } from '@cadastre/runtime';
+import type { Logger, Random } from '@cadastre/runtime';
+import { Links, Scheduler, SimDisk, SimEtcd, SimFiles, SimNetwork, SimProcess } from '../../libs/testkit/src/sim/index.js';
+import { MemoryEngine } from '@cadastre/engine';
+import { CadastreClient } from '@cadastre/client';
+import type { Peer } from '@cadastre/contracts';
+import { startAgent, type Agent } from '@cadastre/storage-agent';
+import { Replica } from '../../apps/control-plane/src/host/replica.js';
+import type { ControlPlaneConfig } from '../../apps/control-plane/src/config.js';
+import { Trace } from './trace.js';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly agents: number;
+  readonly controlPlanes: number;
+  readonly clients: number;
+}
+
+/** A storage node: its machine stays, its processes come and go. */
+export interface NodeMachine {
+  readonly id: string;
+  readonly disk: SimDisk;
+  readonly files: SimFiles;
+  process: SimProcess;
+  agent: Agent | undefined;
+  /** Held down by a fault; a process that ends by itself is started again by its supervisor. */
+  down: boolean;
+}
+
+export interface PlaneMachine {
+  readonly id: string;
+  process: SimProcess;
+  replica: Replica | undefined;
+  down: boolean;
+}
+
+export interface ClientMachine {
+  readonly id: string;
+  process: SimProcess;
+  client: CadastreClient | undefined;
+}
+
+const AGENT_PORT = 7000;
+const PLANE_PORT = 7400;
+
+/** One cluster in one process: the real control planes, agents and clients in a simulated network on simulated machines. */
+export class World {
+  readonly scheduler = new Scheduler();
+  readonly random: Random;
+  readonly links: Links;
+  readonly network: SimNetwork;
+  readonly etcd: SimEtcd;
+  readonly trace: Trace;
+  readonly nodes = new Map<string, NodeMachine>();
+  readonly planes = new Map<string, PlaneMachine>();
+  readonly clients = new Map<string, ClientMachine>();
+  /** What must never happen and did. */
+  readonly violations: string[] = [];
+  private lives = 0;
+
+  constructor(readonly options: WorldOptions) {
+    this.random = seededRandom(options.seed);
+    this.trace = new Trace(this.scheduler);
+    this.links = new Links(this.scheduler, seededRandom(options.seed ^ 0x11111111), {
+      minMs: 0.1,
+      maxMs: 2,
+      lateShare: 0.01,
+      lateMs: 50,
+    });
+    this.network = new SimNetwork(this.links, seededRandom(options.seed ^ 0x22222222));
+    this.etcd = new SimEtcd(this.newProcess('etcd'), this.links, seededRandom(options.seed ^ 0x33333333));
+    this.scheduler.onThrow = (error, label) => this.violation(`thrown in ${label}: ${String((error as Error).stack)}`);
+    for (let i = 1; i <= options.controlPlanes; i += 1) this.addPlane(`cp${i}`);
+    for (let i = 1; i <= options.agents; i += 1) this.addNode(`n${i}`);
+    for (let i = 1; i <= options.clients; i += 1) this.addClient(`c${i}`);
+  }
+
+  violation(what: string): void {
+    this.trace.note(`VIOLATION ${what}`);
+    this.violations.push(what);
+    this.scheduler.stop();
+  }
+
+  get planeAddresses(): string[] {
+    return [...this.planes.keys()].map((id) => `${id}:${PLANE_PORT}`);
+  }
+
+  /** Who is active, as the replicas themselves say. */
+  get active(): PlaneMachine | undefined {
+    return [...this.planes.values()].find((p) => p.process.alive && p.replica?.active);
+  }
+
+  startAll(): void {
+    for (const id of this.planes.keys()) this.startPlane(id);
+    for (const id of this.nodes.keys()) this.startNode(id);
+    for (const id of this.clients.keys()) this.startClient(id);
+  }
+
+  addNode(id: string): NodeMachine {
+    const disk = new SimDisk(this.scheduler, this.random, id);
+    const machine = { id, disk, files: new SimFiles(this.scheduler, this.random), process: this.newProcess(id), agent: undefined, down: true };
+    this.nodes.set(id, machine);
+    return machine;
+  }
+
+  startNode(id: string): void {
+    const node = this.nodes.get(id)!;
+    node.process = this.newProcess(id);
+    node.down = false;
+    node.disk.owner = node.process;
+    const { process } = node;
+    this.trace.note(`start ${id}`);
+    const engine = new MemoryEngine({ disk: node.disk, clock: process.clock });
+    (node as { engine?: MemoryEngine }).engine = engine;
+    startAgent({
+      id,
+      dataDir: `/${id}`,
+      host: id,
+      port: AGENT_PORT,
+      controlPlane: this.planeAddresses,
+      labels: { zone: `z${id}` },
+      logger: process.logger,
+      clock: process.clock,
+      random: process.random,
+      newId: process.newId,
+      transport: this.network.transport(process),
+      files: node.files.of(process),
+      engine,
+      onFatal: (error) => this.onNodeFatal(node, process, error),
+    }).then(
+      (agent) => {
+        if (node.process === process) node.agent = agent;
+      },
+      (error: Error) => this.onNodeFatal(node, process, error),
+    );
+  }
+
+  /** The process ends; its supervisor starts it again after a while. */
+  private onNodeFatal(node: NodeMachine, process: SimProcess, error: Error): void {
+    if (node.process !== process || !process.alive) return;
+    this.trace.note(`${node.id} ends: ${error.message}`);
+    // Not within its own call: as a process that has asked to be ended.
+    this.scheduler.after(0, `${node.id} exits`, () => {
+      if (node.process !== process || !process.alive) return;
+      this.killNode(node.id, false);
+      this.scheduler.after(1000, `${node.id} supervisor`, () => {
+        if (!node.process.alive && node.down) this.startNode(node.id);
+      });
+    });
+  }
+
+  /** kill -9, or the machine loses its power (`silently`: nobody is told). */
+  killNode(id: string, silently: boolean): void {
+    const node = this.nodes.get(id)!;
+    if (!node.process.alive) return;
+    this.trace.note(`kill ${id}${silently ? ' silently' : ''}`);
+    node.down = true;
+    node.agent = undefined;
+    node.process.kill();
+    (node as { engine?: MemoryEngine }).engine?.crash();
+    this.network.onKilled(node.process, silently);
+  }
+
+  addPlane(id: string): void {
+    this.planes.set(id, { id, process: this.newProcess(id), replica: undefined, down: true });
+  }
+
+  startPlane(id: string): void {
+    const plane = this.planes.get(id)!;
+    const process = this.newProcess(id);
+    plane.process = process;
+    plane.down = false;
+    this.trace.note(`start ${id}`);
+    const fatal = (error: Error): void => {
+      if (plane.process !== process || !process.alive) return;
+      this.trace.note(`${id} ends: ${error.message}`);
+      this.scheduler.after(0, `${id} exits`, () => {
+        if (plane.process !== process || !process.alive) return;
+        this.killPlane(id, false);
+        this.scheduler.after(1000, `${id} supervisor`, () => {
+          if (!plane.process.alive && plane.down) this.startPlane(id);
+        });
+      });
+    };
+    const replica = new Replica(planeConfig(id), {
+      store: this.etcd.storeOf(process),
+      transport: this.network.transport(process),
+      clock: process.clock,
+      random: process.random,
+      newId: process.newId,
+      logger: process.logger,
+      onFatal: fatal,
+    });
+    plane.replica = replica;
+    replica.start(undefined).catch(fatal);
+  }
+
+  killPlane(id: string, silently: boolean): void {
+    const plane = this.planes.get(id)!;
+    if (!plane.process.alive) return;
+    this.trace.note(`kill ${id}${silently ? ' silently' : ''}`);
+    plane.down = true;
+    plane.replica = undefined;
+    plane.process.kill();
+    this.etcd.onKilled(plane.process);
+    this.network.onKilled(plane.process, silently);
+  }
+
+  addClient(id: string): void {
+    this.clients.set(id, { id, process: this.newProcess(id), client: undefined });
+  }
+
+  startClient(id: string): void {
+    const machine = this.clients.get(id)!;
+    const process = this.newProcess(id);
+    machine.process = process;
+    CadastreClient.connect({
+      controlPlanes: this.planeAddresses,
+      name: id,
+      logger: process.logger,
+      clock: process.clock,
+      random: process.random,
+      newId: process.newId,
+      transport: this.network.transport(process),
+    }).then(
+      (client) => {
+        if (machine.process === process) machine.client = client;
+      },
+      (error: Error) => {
+        this.trace.note(`${id} could not connect: ${error.message}`);
+        this.scheduler.after(1000, `${id} again`, () => {
+          if (machine.process === process) this.startClient(id);
+        });
+      },
+    );
+  }
+
+  /** A connection to a control plane for an operator, from a machine that no fault touches. */
+  operatorPeer(plane: string): Peer {
+    return this.network.transport(this.operator).peer(`${plane}:${PLANE_PORT}`);
+  }
+
+  readonly operator = this.lateProcess();
+
+  private lateProcess(): SimProcess {
+    return this.newProcess('operator');
+  }
+
+  freeze(process: SimProcess): void {
+    this.trace.note(`freeze ${process.host}`);
+    process.freeze();
+    this.network.onLinksChanged();
+    this.etcd.onLinksChanged();
+  }
+
+  thaw(process: SimProcess): void {
+    if (!process.frozen) return;
+    this.trace.note(`thaw ${process.host}`);
+    process.thaw();
+    this.etcd.onLinksChanged();
+  }
+
+  cut(from: string, to: string): void {
+    this.trace.note(`cut ${from}>${to}`);
+    this.links.cut(from, to);
+    this.network.onLinksChanged();
+    this.etcd.onLinksChanged();
+  }
+
+  heal(from: string, to: string): void {
+    this.trace.note(`heal ${from}>${to}`);
+    this.links.heal(from, to);
+    this.etcd.onLinksChanged();
+  }
+
+  private newProcess(host: string): SimProcess {
+    this.lives += 1;
+    const seed = (this.options?.seed ?? 0) * 7919 + this.lives * 104_729;
+    const drift = seededRandom(seed);
+    const traits = { rate: 1 + (drift() - 0.5) * 0.0004, wallOffsetMs: (drift() - 0.5) * 1000 };
+    return new SimProcess(this.scheduler, host, seed, traits, this.trace?.loggerOf(host) ?? SILENT);
+  }
+}
+
+const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+const planeConfig = (id: string): ControlPlaneConfig => ({
+  id,
+  grpc: `${id}:${PLANE_PORT}`,
+  http: `${id}:7480`,
+  etcd: ['etcd:2379'],
+  logLevel: 'info',
+  exitWithParent: false,
+  startTimeoutMs: 30_000,
+  sessionTtlMs: 10_000,
+  electionTtlMs: 4_000,
+  settleMs: 10_000,
+});
