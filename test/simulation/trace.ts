@@ -23,9 +23,11 @@ export class Trace {
     return this.lines.slice(-count);
   }
 
-  loggerOf(host: string): Logger {
-    const say = (level: string) => (message: string, fields?: Record<string, unknown>) =>
+  loggerOf(host: string, onEvent: (event: string, fields: Record<string, unknown>) => void): Logger {
+    const say = (level: string) => (message: string, fields?: Record<string, unknown>) => {
       this.note(`${host} ${level}: ${message}${fields ? ` ${short(fields)}` : ''}`);
+      if (typeof fields?.['event'] === 'string') onEvent(fields['event'], fields);
+    };
     return { debug: () => undefined, info: say('info'), warn: say('warn'), error: say('error') };
   }
 }

@@ -1,12 +1,14 @@
+import { compareGenerations } from '@cadastre/core';
 import { seededRandom } from '@cadastre/runtime';
 import type { Logger, Random } from '@cadastre/runtime';
 import { Links, Scheduler, SimDisk, SimEtcd, SimFiles, SimNetwork, SimProcess } from '../../libs/testkit/src/sim/index.js';
-import { MemoryEngine } from '@cadastre/engine';
 import { CadastreClient } from '@cadastre/client';
 import type { Peer } from '@cadastre/contracts';
 import { startAgent, type Agent } from '@cadastre/storage-agent';
 import { Replica } from '../../apps/control-plane/src/host/replica.js';
 import type { ControlPlaneConfig } from '../../apps/control-plane/src/config.js';
+import { SimEngine } from './engine.js';
+import { Recorder } from './recorder.js';
 import { Trace } from './trace.js';
 
 export interface WorldOptions {
@@ -14,15 +16,22 @@ export interface WorldOptions {
   readonly agents: number;
   readonly controlPlanes: number;
   readonly clients: number;
+  /** Short terms of sessions and elections, so that more happens in the time; else those of production. */
+  readonly fastTerms: boolean;
 }
 
 /** A storage node: its machine stays, its processes come and go. */
 export interface NodeMachine {
   readonly id: string;
-  readonly disk: SimDisk;
+  disk: SimDisk;
   readonly files: SimFiles;
   process: SimProcess;
   agent: Agent | undefined;
+  engine: SimEngine | undefined;
+  /** How often its disks were lost. */
+  wipes: number;
+  readonly told: Map<string, { fills: number; seq: number }>;
+  readonly incarnation: string;
   /** Held down by a fault; a process that ends by itself is started again by its supervisor. */
   down: boolean;
 }
@@ -57,6 +66,9 @@ export class World {
   /** What must never happen and did. */
   readonly violations: string[] = [];
   private lives = 0;
+  readonly observer: SimProcess;
+  private operatorProcess: SimProcess | undefined;
+  readonly recorder: Recorder;
 
   constructor(readonly options: WorldOptions) {
     this.random = seededRandom(options.seed);
@@ -70,6 +82,8 @@ export class World {
     this.network = new SimNetwork(this.links, seededRandom(options.seed ^ 0x22222222));
     this.etcd = new SimEtcd(this.newProcess('etcd'), this.links, seededRandom(options.seed ^ 0x33333333));
     this.scheduler.onThrow = (error, label) => this.violation(`thrown in ${label}: ${String((error as Error).stack)}`);
+    this.observer = this.newProcess('observer');
+    this.recorder = new Recorder(this);
     for (let i = 1; i <= options.controlPlanes; i += 1) this.addPlane(`cp${i}`);
     for (let i = 1; i <= options.agents; i += 1) this.addNode(`n${i}`);
     for (let i = 1; i <= options.clients; i += 1) this.addClient(`c${i}`);
@@ -98,7 +112,20 @@ export class World {
 
   addNode(id: string): NodeMachine {
     const disk = new SimDisk(this.scheduler, this.random, id);
-    const machine = { id, disk, files: new SimFiles(this.scheduler, this.random), process: this.newProcess(id), agent: undefined, down: true };
+    const machine: NodeMachine = {
+      id,
+      disk,
+      files: new SimFiles(this.scheduler, this.random),
+      process: this.newProcess(id),
+      agent: undefined,
+      engine: undefined,
+      wipes: 0,
+      told: new Map(),
+      down: true,
+      get incarnation() {
+        return `${id}.${this.wipes}`;
+      },
+    };
     this.nodes.set(id, machine);
     return machine;
   }
@@ -110,8 +137,10 @@ export class World {
     node.disk.owner = node.process;
     const { process } = node;
     this.trace.note(`start ${id}`);
-    const engine = new MemoryEngine({ disk: node.disk, clock: process.clock });
-    (node as { engine?: MemoryEngine }).engine = engine;
+    const engine = new SimEngine({ disk: node.disk, clock: process.clock }, node.told);
+    engine.report = (event, place) =>
+      this.recorder.add({ ...event, ...place, node: id, incarnation: `${node.incarnation}${event.fills ? `#${event.fills}` : ''}` });
+    node.engine = engine;
     startAgent({
       id,
       dataDir: `/${id}`,
@@ -157,7 +186,7 @@ export class World {
     node.down = true;
     node.agent = undefined;
     node.process.kill();
-    (node as { engine?: MemoryEngine }).engine?.crash();
+    node.engine?.crash();
     this.network.onKilled(node.process, silently);
   }
 
@@ -182,7 +211,7 @@ export class World {
         });
       });
     };
-    const replica = new Replica(planeConfig(id), {
+    const replica = new Replica(planeConfig(id, this.options.fastTerms), {
       store: this.etcd.storeOf(process),
       transport: this.network.transport(process),
       clock: process.clock,
@@ -224,15 +253,43 @@ export class World {
       transport: this.network.transport(process),
     }).then(
       (client) => {
-        if (machine.process === process) machine.client = client;
+        if (machine.process !== process || !process.alive) return;
+        machine.client = client;
+        this.onClientStarted(id);
       },
       (error: Error) => {
         this.trace.note(`${id} could not connect: ${error.message}`);
         this.scheduler.after(1000, `${id} again`, () => {
-          if (machine.process === process) this.startClient(id);
+          if (machine.process === process && process.alive) this.startClient(id);
         });
       },
     );
+  }
+
+  onClientStarted: (id: string) => void = () => undefined;
+
+  killClient(id: string): void {
+    const machine = this.clients.get(id)!;
+    if (!machine.process.alive) return;
+    this.trace.note(`kill ${id}`);
+    machine.process.kill();
+    machine.client = undefined;
+    this.network.onKilled(machine.process, false);
+  }
+
+  /** Whether a node or client has taken over the map as it is in the register. */
+  actsOnLastMap(observer: string): boolean {
+    for (const [name, { map }] of this.recorder.state.keyspaces) {
+      const known = this.clients.get(observer)?.client?.map(name) ?? this.recorder.mapOf(observer, name);
+      if (!known || compareGenerations(known.generation, map.generation) < 0) return false;
+    }
+    return true;
+  }
+
+  /** Nothing of it goes on. */
+  close(): void {
+    for (const machine of [...this.nodes.values(), ...this.planes.values(), ...this.clients.values()]) machine.process.kill();
+    this.etcd.database.close();
   }
 
   /** A connection to a control plane for an operator, from a machine that no fault touches. */
@@ -240,10 +297,9 @@ export class World {
     return this.network.transport(this.operator).peer(`${plane}:${PLANE_PORT}`);
   }
 
-  readonly operator = this.lateProcess();
-
-  private lateProcess(): SimProcess {
-    return this.newProcess('operator');
+  get operator(): SimProcess {
+    this.operatorProcess ??= this.newProcess('operator');
+    return this.operatorProcess;
   }
 
   freeze(process: SimProcess): void {
@@ -273,18 +329,26 @@ export class World {
     this.etcd.onLinksChanged();
   }
 
+  /** What agents tell of their replicas in their logs. */
+  private onLog(host: string, event: string, fields: Record<string, unknown>): void {
+    const { keyspace, partition, epoch } = fields as { keyspace: string; partition: number; epoch: number };
+    const node = this.nodes.get(host);
+    if (event === 'serving' && node)
+      this.recorder.add({ type: 'sealed', node: host, incarnation: node.incarnation, keyspace, partition, epoch });
+  }
+
   private newProcess(host: string): SimProcess {
     this.lives += 1;
     const seed = (this.options?.seed ?? 0) * 7919 + this.lives * 104_729;
     const drift = seededRandom(seed);
     const traits = { rate: 1 + (drift() - 0.5) * 0.0004, wallOffsetMs: (drift() - 0.5) * 1000 };
-    return new SimProcess(this.scheduler, host, seed, traits, this.trace?.loggerOf(host) ?? SILENT);
+    return new SimProcess(this.scheduler, host, seed, traits, this.trace?.loggerOf(host, (event, fields) => this.onLog(host, event, fields)) ?? SILENT, this.lives);
   }
 }
 
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-const planeConfig = (id: string): ControlPlaneConfig => ({
+const planeConfig = (id: string, fast: boolean): ControlPlaneConfig => ({
   id,
   grpc: `${id}:${PLANE_PORT}`,
   http: `${id}:7480`,
@@ -292,7 +356,7 @@ const planeConfig = (id: string): ControlPlaneConfig => ({
   logLevel: 'info',
   exitWithParent: false,
   startTimeoutMs: 30_000,
-  sessionTtlMs: 10_000,
-  electionTtlMs: 4_000,
-  settleMs: 10_000,
+  sessionTtlMs: fast ? 4_000 : 10_000,
+  electionTtlMs: fast ? 2_000 : 4_000,
+  settleMs: fast ? 4_000 : 10_000,
 });

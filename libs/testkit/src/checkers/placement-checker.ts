@@ -185,17 +185,20 @@ export class PlacementChecker implements StreamChecker {
 
   private mayLeave(event: MapEvent, partition: number, node: string, isLearner: boolean): boolean {
     if (this.policyVerbs.has(event.verb)) return true;
-    return this.moveOf(event.keyspace, partition, (m) => m.from === node || (isLearner && m.to === node)) !== undefined;
+    // A cancelled move takes back what it had added.
+    const isTaken = (m: PlanMove, state: string): boolean =>
+      m.from === node || (m.to === node && (isLearner || state === 'cancelling'));
+    return this.moveOf(event.keyspace, partition, isTaken) !== undefined;
   }
 
   private moveOf(
     keyspace: string,
     partition: number,
-    test: (move: PlanMove) => boolean,
+    test: (move: PlanMove, state: string) => boolean,
   ): { readonly id: string } | undefined {
     for (const [id, plan] of this.plans) {
       if (!RUNNING.has(plan.state)) continue;
-      const move = plan.moves.find((m) => m.keyspace === keyspace && m.partition === partition && test(m));
+      const move = plan.moves.find((m) => m.keyspace === keyspace && m.partition === partition && test(m, plan.state));
       if (move) return { id: `${id}#${move.index}` };
     }
     return undefined;

@@ -65,7 +65,8 @@ export class ReplicaChecker implements StreamChecker {
     const other = fence.acknowledgedBy.get(epoch) ?? node;
     fence.acknowledgedBy.set(epoch, node);
     if (other !== node) return violation('INV-3', `acknowledged in epoch ${epoch}, as ${other} did`);
-    if (epoch < fence.sealedEpoch) {
+    // A leader that goes on under a newer epoch still answers for what it wrote before.
+    if (epoch < fence.sealedEpoch && fence.sealedBy !== node) {
       return violation(
         'INV-3',
         `acknowledged ${seq} in epoch ${epoch} after ${fence.sealedBy} had sealed ${fence.sealedEpoch}`,

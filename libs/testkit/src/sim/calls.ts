@@ -91,7 +91,11 @@ class Exchange implements AnyCall {
 
   openStream(first: { readonly request: unknown } | undefined): ClientStream {
     const stream = new ClientStream(this);
-    this.onReply = (bytes, taken) => stream.take(this.method.responseDeserialize(bytes), taken);
+    this.onReply = (bytes, taken) => {
+      const message = decoded(this.method.responseDeserialize, bytes);
+      if (message) stream.take(message.value, taken);
+      else this.giveUp(CODE.internal);
+    };
     this.onStatus = (error) => stream.finish(error);
     this.open(first && this.method.requestSerialize(first.request), Infinity);
     return stream;
@@ -107,7 +111,13 @@ class Exchange implements AnyCall {
   toServer(bytes: Buffer): void {
     if (this.clientEnded) return;
     const sent = this.pass(bytes, this.client.host, this.serverHost);
-    this.up.send(this.label, () => this.atServer(() => this.server?.take(this.method.requestDeserialize(sent))));
+    this.up.send(this.label, () =>
+      this.atServer(() => {
+        const message = decoded(this.method.requestDeserialize, sent);
+        if (message) this.server?.take(message.value);
+        else this.server?.emit('error', { code: CODE.internal, details: 'Request message could not be decoded' });
+      }),
+    );
   }
 
   halfClose(): void {
@@ -157,6 +167,10 @@ class Exchange implements AnyCall {
     this.network.end(this);
   }
 
+  served(request: unknown, reply: unknown): void {
+    if (this.serverProcess) this.network.onServed?.(this.serverProcess, this.method.path, request, reply);
+  }
+
   serverGone(): void {
     this.serverEnded = true;
     this.settle();
@@ -203,6 +217,14 @@ class Exchange implements AnyCall {
   }
 }
 
+const decoded = (decode: (bytes: Buffer) => unknown, bytes: Buffer): { readonly value: unknown } | undefined => {
+  try {
+    return { value: decode(bytes) };
+  } catch {
+    return undefined;
+  }
+};
+
 /** The client's end of a stream. */
 class ClientStream extends EventEmitter {
   private readonly waiting: { readonly message: unknown; readonly taken: () => void }[] = [];
@@ -215,7 +237,10 @@ class ClientStream extends EventEmitter {
   }
 
   write(message: unknown): boolean {
-    if (!this.ended) this.exchange.toServer(this.exchange.method.requestSerialize(message));
+    if (this.ended) return true;
+    const { network, client, method } = this.exchange;
+    network.onSent?.(client, method.path, message);
+    this.exchange.toServer(method.requestSerialize(message));
     return true;
   }
 
@@ -282,6 +307,7 @@ class ServerCall extends EventEmitter {
   readonly callback = (error: ServiceStatus | null, reply?: unknown): void => {
     if (this.over) return;
     if (error) return this.close(error);
+    this.exchange.served(this.request, reply);
     this.exchange.toClient(this.exchange.method.responseSerialize(reply), () => undefined);
     return this.close(undefined);
   };

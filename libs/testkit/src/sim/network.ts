@@ -38,7 +38,11 @@ export class SimNetwork {
   private readonly listeners = new Map<string, Listener>();
   private readonly calls = new Set<AnyCall>();
   private nextPort = 20_000;
-  /** Looks at each message on its way; for faults, and to count. */
+  /** A client sends a message. */
+  onSent: ((client: SimProcess, path: string, message: unknown) => void) | undefined;
+  /** A server answers a unary call well. */
+  onServed: ((server: SimProcess, path: string, request: unknown, reply: unknown) => void) | undefined;
+  /** Looks at the bytes of each message, and may change them. */
   onMessage: ((path: string, from: string, to: string, bytes: Buffer) => Buffer) | undefined;
 
   constructor(

@@ -19,6 +19,8 @@ const WALL_ZERO_MS = 1_767_225_600_000;
 export class SimProcess {
   alive = true;
   frozen = false;
+  /** Added to the calendar, as when somebody sets the clock. */
+  wallJumpMs = 0;
   readonly clock: Clock;
   readonly random: Random;
   readonly newId: NewId;
@@ -32,6 +34,8 @@ export class SimProcess {
     seed: number,
     readonly traits: ClockTraits,
     readonly logger: Logger,
+    /** Tells the processes of one machine apart. */
+    readonly life = 0,
   ) {
     this.bornAt = scheduler.now;
     this.random = seededRandom(seed);
@@ -81,10 +85,12 @@ export class SimProcess {
     const { scheduler, host } = this;
     const { rate, wallOffsetMs } = this.traits;
     const timerLabel = `${host} timer`;
-    const after = (delayMs: number, task: () => void): Cancellable => this.later(delayMs / rate, timerLabel, task);
+    // As Node's timers: whole milliseconds, at least one.
+    const after = (delayMs: number, task: () => void): Cancellable =>
+      this.later(Math.max(1, Math.trunc(delayMs)) / rate, timerLabel, task);
     return {
       monotonicMs: () => 1_000 + (scheduler.now - this.bornAt) * rate,
-      wallMs: () => WALL_ZERO_MS + wallOffsetMs + scheduler.now * rate,
+      wallMs: () => WALL_ZERO_MS + wallOffsetMs + this.wallJumpMs + scheduler.now * rate,
       after,
       every(periodMs, task) {
         let current = after(periodMs, run);

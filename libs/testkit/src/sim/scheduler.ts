@@ -11,6 +11,8 @@ const before = (a: SimEvent, b: SimEvent): boolean => a.at < b.at || (a.at === b
 
 /** Steps handed to Node at once: it drains promises after each, and asks the system for I/O only between the groups. */
 const STEPS_A_TURN = 64;
+/** Events at one instant that are taken for a loop without end. */
+const STUCK_AFTER = 100_000;
 
 /**
  * Virtual time, in milliseconds, and everything that is going to happen in it. One event runs at a time, together with all promises
@@ -21,6 +23,7 @@ export class Scheduler {
   private order = 0;
   private hash = 0x811c9dc5;
   private stopped = false;
+  private stuck = 0;
   now = 0;
   /** Events that have run. */
   events = 0;
@@ -84,6 +87,8 @@ export class Scheduler {
       if (event.at > untilMs) break;
       this.pop();
       if (!event.task) continue;
+      this.stuck = event.at > this.now ? 0 : this.stuck + 1;
+      if (this.stuck > STUCK_AFTER) throw new Error(`time stands still at ${this.now} ms: ${event.label}`);
       this.now = event.at;
       this.perform(event.label, event.task);
       return true;

@@ -1,0 +1,154 @@
+import { auditCodec, keys, MemoryStore, RegisterMirror, type RegisterChange, type RegisterState } from '@cadastre/store';
+import type { KeyspaceMap } from '@cadastre/core';
+import { leaderOf } from '@cadastre/core';
+import type { MapWatch } from '../../apps/storage-agent/src/map-watch.driver.js';
+import { silentLogger } from '@cadastre/runtime';
+import { keyOf } from '../../apps/storage-agent/src/partition-key.js';
+import type { ReplicaDriver } from '../../apps/storage-agent/src/replica.driver.js';
+import type { ReplicaSet } from '../../apps/storage-agent/src/replica-set.driver.js';
+import type { HistoryEvent } from '../../libs/testkit/src/checkers/index.js';
+import { checkClients, describeViolation, InvariantChecker } from '../../libs/testkit/src/checkers/index.js';
+import type { World } from './world.js';
+
+type Unstamped = HistoryEvent extends infer E ? (E extends HistoryEvent ? Omit<E, 'at'> : never) : never;
+
+const RUNNING = new Set(['approved', 'executing', 'paused', 'cancelling']);
+
+/** Sees all that happens in a world, as one history, and holds each event against the invariants at once. */
+export class Recorder {
+  readonly events: HistoryEvent[] = [];
+  readonly invariants = new InvariantChecker();
+  readonly mirror: RegisterMirror;
+  private readonly plansSeen = new Set<string>();
+  private term = 0n;
+  /** When the map of any keyspace changed last. */
+  mapChangedAt = 0;
+  mapChanges = 0;
+
+  constructor(private readonly world: World) {
+    const { database } = world.etcd;
+    const { observer } = world;
+    // It sees each commit at the very moment.
+    const clock = { ...observer.clock, after: (ms: number, task: () => void) => observer.later(ms, 'observer', task) };
+    const store = new MemoryStore({ database, clock });
+    this.mirror = new RegisterMirror(store, silentLogger, {
+      onChange: (change, state) => this.onRegister(change, state),
+      onFatal: (error) => world.violation(`the observer's watch ended: ${error.message}`),
+    });
+    void this.mirror.start();
+    world.network.onSent = (process, path, message) => this.onSent(process.host, String(process.life), path, message);
+    world.network.onServed = (process, path, request, reply) => this.onServed(process.host, path, request, reply);
+  }
+
+  get state(): RegisterState {
+    return this.mirror.state;
+  }
+
+  add(event: Unstamped): void {
+    const stamped = { at: this.world.scheduler.now, ...event } as HistoryEvent;
+    this.events.push(stamped);
+    for (const violation of this.invariants.observe(stamped)) this.world.violation(describeViolation(violation));
+  }
+
+  /** What clients saw, and who lags behind, once the world has come to rest. */
+  finish(alive: (observer: string) => boolean): void {
+    const { now } = this.world.scheduler;
+    for (const violation of [...this.invariants.convergence.end(now, alive), ...checkClients(this.events)])
+      this.world.violation(describeViolation(violation));
+  }
+
+  private onRegister(change: RegisterChange, state: RegisterState): void {
+    const audit = this.auditOf(change.revision);
+    for (const id of change.nodes) {
+      const node = state.nodes.get(id)?.value;
+      if (node) this.add({ type: 'node', entry: node.entry, incarnation: node.incarnation });
+    }
+    for (const id of change.plans) this.onPlan(id, state);
+    for (const name of change.snapshots) {
+      const map = state.keyspaces.get(name)?.map;
+      if (map)
+        this.add({ type: 'keyspace', spec: map.spec, partitions: map.partitions, generation: map.generation, records: map.records() });
+    }
+    for (const delta of change.deltas) {
+      // Of addresses alone.
+      if (delta.records.length === 0) continue;
+      this.mapChangedAt = this.world.scheduler.now;
+      this.mapChanges += 1;
+      this.add({
+        type: 'map',
+        keyspace: delta.keyspace,
+        generation: delta.to,
+        records: delta.records,
+        actor: audit?.actor ?? '',
+        verb: audit?.verb ?? '',
+      });
+      for (const record of delta.records)
+        this.world.trace.note(
+          `map ${delta.keyspace}/${record.partition} e${record.epoch} ${record.replicas.map((r) => `${r.node}:${r.role[0]}${r.inSync ? '+' : ''}`).join(' ')} (${audit?.verb ?? 'in-sync'})`,
+        );
+    }
+    const term = state.controller?.term ?? this.term;
+    if (term !== this.term) {
+      this.term = term;
+      this.add({ type: 'term', holder: state.controller?.id ?? '', term: Number(term) });
+    }
+  }
+
+  private onPlan(id: string, state: RegisterState): void {
+    const plan = state.plans.get(id);
+    if (!plan) return;
+    const approved = plan.head.events.find((e) => e.what.startsWith('approved'));
+    const isNew = !this.plansSeen.has(id);
+    this.plansSeen.add(id);
+    this.add({
+      type: 'plan',
+      id,
+      state: plan.head.state,
+      digest: plan.head.digest,
+      ...(isNew && { moves: plan.body.moves }),
+      ...(approved && RUNNING.has(plan.head.state) && { approver: approved.actor }),
+    });
+  }
+
+  private auditOf(revision: bigint) {
+    const batch = this.world.etcd.database.batchesFrom(revision)?.find((b) => b.revision === revision);
+    const entry = batch?.events.find((e) => e.type === 'put' && e.kv.key.startsWith(AUDIT) && e.kv.key !== keys.auditHead);
+    return entry && auditCodec.decode(entry.kv.value);
+  }
+
+  private onSent(host: string, lifetime: string, path: string, message: unknown): void {
+    if (!path.endsWith('/WatchMap')) return;
+    const { applied } = message as { applied?: { applied: { keyspace: string; generation: { incarnation: number; number: number } }[] } };
+    for (const { keyspace, generation } of applied?.applied ?? [])
+      this.add({ type: 'applied', observer: host, lifetime, keyspace, generation });
+  }
+
+  private onServed(host: string, path: string, request: unknown, reply: unknown): void {
+    if (!/Kv\/(Put|Delete|Batch)$/.test(path)) return;
+    const { target, requestId } = request as { target: { keyspace: string; partition: number }; requestId: string };
+    const { epoch: written, seq } = reply as { epoch: number; seq: number };
+    const { keyspace, partition } = target;
+    // A request that was done under an older leader is answered by its successor, under the epoch of that one.
+    const record = this.replicaOf(host, keyspace, partition)?.machine.record;
+    const epoch = record && leaderOf(record) === host ? Math.max(record.epoch, written) : written;
+    this.add({ type: 'acknowledged', node: host, incarnation: this.incarnationOf(host), keyspace, partition, epoch, seq, requestId });
+  }
+
+
+  /** An agent keeps its replicas to itself; the observer looks into it. */
+  replicaOf(node: string, keyspace: string, partition: number): ReplicaDriver | undefined {
+    const agent = this.world.nodes.get(node)?.agent as unknown as { replicas: ReplicaSet } | undefined;
+    return agent?.replicas.get(keyOf({ keyspace, partition }));
+  }
+
+  mapOf(node: string, keyspace: string): KeyspaceMap | undefined {
+    const agent = this.world.nodes.get(node)?.agent as unknown as { watch: MapWatch } | undefined;
+    return agent?.watch.get(keyspace);
+  }
+
+  incarnationOf(node: string): string {
+    return this.world.nodes.get(node)?.incarnation ?? '';
+  }
+}
+
+const AUDIT = keys.audit(1).slice(0, keys.audit(1).lastIndexOf('/') + 1);
