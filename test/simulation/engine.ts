@@ -4,7 +4,13 @@ import { MemoryEngine } from '@cadastre/engine';
 /** `fills` counts how often a copy was begun anew: what took effect before says nothing of the new one. */
 export type EngineEvent =
   | { readonly type: 'promised'; readonly epoch: number; readonly fills?: undefined }
-  | { readonly type: 'effect'; readonly epoch: number; readonly seq: number; readonly requestId: string; readonly fills: number }
+  | {
+      readonly type: 'effect';
+      readonly epoch: number;
+      readonly seq: number;
+      readonly requestId: string;
+      readonly fills: number;
+    }
   | { readonly type: 'quarantined' | 'purged'; readonly fills?: undefined };
 
 interface Told {

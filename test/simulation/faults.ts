@@ -10,9 +10,15 @@ const pick = <T>(items: readonly T[], random: Random): T | undefined => items[Ma
 const nodeIds = (world: World): string[] => [...world.nodes.keys()];
 const planeIds = (world: World): string[] => [...world.planes.keys()];
 const upNode = (world: World, random: Random) =>
-  pick([...world.nodes.values()].filter((n) => n.process.alive && !n.process.frozen), random);
+  pick(
+    [...world.nodes.values()].filter((n) => n.process.alive && !n.process.frozen),
+    random,
+  );
 const upPlane = (world: World, random: Random) =>
-  pick([...world.planes.values()].filter((p) => p.process.alive && !p.process.frozen), random);
+  pick(
+    [...world.planes.values()].filter((p) => p.process.alive && !p.process.frozen),
+    random,
+  );
 
 const killNode =
   (silently: boolean): Begin =>
@@ -63,12 +69,30 @@ const cutPair =
   (world, random) => {
     const [left, right] = kind.split('-') as [string, string];
     const idsOf = (what: string): string[] =>
-      what === 'node' ? nodeIds(world) : what === 'plane' ? planeIds(world) : what === 'etcd' ? ['etcd'] : [...world.clients.keys()];
+      what === 'node'
+        ? nodeIds(world)
+        : what === 'plane'
+          ? planeIds(world)
+          : what === 'etcd'
+            ? ['etcd']
+            : [...world.clients.keys()];
     const a = pick(idsOf(left), random);
-    const b = pick(idsOf(right).filter((id) => id !== a), random);
+    const b = pick(
+      idsOf(right).filter((id) => id !== a),
+      random,
+    );
     if (!a || !b) return undefined;
     const [from, to] = random() < 0.5 ? [a, b] : [b, a];
-    return cutRoutes(world, both ? [[a, b], [b, a]] : [[from, to]], both ? `${a}<>${b}` : `${from}>${to}`);
+    return cutRoutes(
+      world,
+      both
+        ? [
+            [a, b],
+            [b, a],
+          ]
+        : [[from, to]],
+      both ? `${a}<>${b}` : `${from}>${to}`,
+    );
   };
 
 /** A node away from all others, in one direction or both; its clients may still reach it. */
@@ -88,14 +112,20 @@ const isolate =
 const reset: Begin = (world, random) => {
   const all = [...nodeIds(world), ...planeIds(world), ...world.clients.keys()];
   const a = pick(all, random)!;
-  const b = pick(all.filter((id) => id !== a), random)!;
+  const b = pick(
+    all.filter((id) => id !== a),
+    random,
+  )!;
   world.network.reset(a, b);
   return { target: `${a}<>${b}` };
 };
 
 const slowLink: Begin = (world, random) => {
   const a = pick(nodeIds(world), random)!;
-  const b = pick([...nodeIds(world), ...planeIds(world)].filter((id) => id !== a), random)!;
+  const b = pick(
+    [...nodeIds(world), ...planeIds(world)].filter((id) => id !== a),
+    random,
+  )!;
   const slowMs = 20 + random() * 800;
   world.links.slow(a, b, slowMs);
   world.links.slow(b, a, slowMs);

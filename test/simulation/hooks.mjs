@@ -6,7 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 
 const root = new URL('../../', import.meta.url);
-const SWC = { jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } }, module: { type: 'es6' }, sourceMaps: 'inline' };
+const SWC = {
+  jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } },
+  module: { type: 'es6' },
+  sourceMaps: 'inline',
+};
 const APPS = ['control-plane', 'storage-agent', 'cli'];
 const HERE = new URL('./', import.meta.url).href;
 
@@ -40,7 +44,11 @@ export const load = async (url, context, next) => {
   const { transformSync } = await import('@swc/core');
   let text = readFileSync(fileURLToPath(url), 'utf8');
   for (const patch of patches) if (patch.url === url) text = apply(text, patch);
-  return { format: 'module', source: transformSync(text, { ...SWC, filename: fileURLToPath(url) }).code, shortCircuit: true };
+  return {
+    format: 'module',
+    source: transformSync(text, { ...SWC, filename: fileURLToPath(url) }).code,
+    shortCircuit: true,
+  };
 };
 
 /** A plant that no longer fits the source is an error: else its test would prove nothing. */

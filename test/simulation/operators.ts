@@ -38,13 +38,16 @@ export class Operators {
     this.running = false;
     const { state } = this.world.recorder;
     for (const { value } of state.nodes.values())
-      if (value.adminState === 'draining') await this.quietly('DrainNode', { id: value.entry.id, undo: true, actor: 'ann' });
+      if (value.adminState === 'draining')
+        await this.quietly('DrainNode', { id: value.entry.id, undo: true, actor: 'ann' });
     for (const { head } of state.plans.values()) if (head.state === 'paused') await this.onPlan(head.id, 'resume');
   }
 
   private act(): Promise<unknown> {
     const { state } = this.world.recorder;
-    const open = [...state.plans.values()].filter((p) => !['completed', 'cancelled', 'failed', 'rejected', 'superseded', 'expired'].includes(p.head.state));
+    const open = [...state.plans.values()].filter(
+      (p) => !['completed', 'cancelled', 'failed', 'rejected', 'superseded', 'expired'].includes(p.head.state),
+    );
     const plan = open.at(-1);
     const dice = this.random();
     if (plan?.head.state === 'proposed') return this.onPlan(plan.head.id, dice < 0.85 ? 'approve' : 'reject');

@@ -48,7 +48,7 @@ const draw = (seed: number, only: readonly string[] | undefined) => {
     partitions: upto(2, 6),
     kinds: kinds.length > 0 ? kinds : ['kill-node'],
     faults: upto(5, 9),
-    busyMs: 15_000 + random() * 20_000,
+    busyMs: random() < 0.25 ? 15_000 + random() * 20_000 : 6_000 + random() * 8_000,
     fastTerms: random() < 0.7,
   };
 };
@@ -64,7 +64,7 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
   const scheme = { kind: 'hash-slots', slots: plan.partitions, hash: 'murmur3', hashTags: false } as const;
   const partitioner = createPartitioner(scheme);
   const partitionOf = (key: string): number => partitioner.partitionOf(Buffer.from(key));
-  const workload = new Workload(world, { workersPerClient: 2, keys: 8, pauseMs: 150, timeoutMs: 6_000, partitionOf });
+  const workload = new Workload(world, { workersPerClient: 2, keys: 8, pauseMs: 200, timeoutMs: 6_000, partitionOf });
   const { scheduler } = world;
   const ended = (): boolean => world.violations.length > 0;
   const until = async (what: string, withinMs: number, condition: () => boolean): Promise<boolean> => {
@@ -93,7 +93,8 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
     spread: [],
   };
   const { recorder } = world;
-  const connected = (): boolean => recorder.state.sessions.size === plan.agents && recorder.state.controller !== undefined;
+  const connected = (): boolean =>
+    recorder.state.sessions.size === plan.agents && recorder.state.controller !== undefined;
   if (await until('all nodes connected', READY_WITHIN_MS, connected)) {
     // A replica that has not heard of all nodes yet refuses, rightly.
     const make = (tries: number): void =>
@@ -158,7 +159,8 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
     void tidy();
     await until('everything whole again', CONVERGE_WITHIN_MS, () => whole(world, plan.replicationFactor));
     let read = false;
-    if (!ended()) void Promise.all([...world.clients.keys()].map((id) => workload.readAll(id))).then(() => (read = true));
+    if (!ended())
+      void Promise.all([...world.clients.keys()].map((id) => workload.readAll(id))).then(() => (read = true));
     await until('all keys read', 40_000, () => read);
     // Left alone, nothing moves any more. Not every run pays for the wait.
     if (!ended() && seed % 4 === 0) {
@@ -169,7 +171,8 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
     if (!ended() && seed % 4 === 0) await scheduler.run(scheduler.now + QUIET_MS, ended);
     if (!ended() && recorder.mapChanges !== before)
       world.violation(`thrash: ${recorder.mapChanges - before} changes of the map in ${QUIET_MS} quiet ms`);
-    if (!ended()) recorder.finish((observer) => world.nodes.has(observer) || world.clients.has(observer));
+    if (!ended()) await until('whole at the end', CONVERGE_WITHIN_MS, () => whole(world, plan.replicationFactor));
+    if (!ended()) recorder.finish();
   }
   const result = {
     seed,
@@ -193,7 +196,11 @@ const whole = (world: World, replicationFactor: number): boolean => {
     if (['approved', 'executing', 'paused', 'cancelling'].includes(head.state)) return false;
   for (const { map } of state.keyspaces.values())
     for (const record of map.records())
-      if (leaderOf(record) === undefined || record.replicas.length !== replicationFactor || inSyncOf(record).length !== replicationFactor)
+      if (
+        leaderOf(record) === undefined ||
+        record.replicas.length !== replicationFactor ||
+        inSyncOf(record).length !== replicationFactor
+      )
         return false;
   return [...world.nodes.keys(), ...world.clients.keys()].every((observer) => world.actsOnLastMap(observer));
 };

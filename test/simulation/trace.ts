@@ -35,6 +35,9 @@ export class Trace {
 const short = (fields: Record<string, unknown>): string =>
   Object.entries(fields)
     .filter(([name]) => name !== 'event' && name !== 'stack')
-    .map(([name, value]) => `${name}=${value instanceof Error ? `${value.name}: ${value.message}` : typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+    .map(
+      ([name, value]) =>
+        `${name}=${value instanceof Error ? `${value.name}: ${value.message}` : typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+    )
     .join(' ')
     .slice(0, 400);

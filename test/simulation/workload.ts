@@ -69,7 +69,13 @@ export class Workload {
 
   private newWorker(clientId: string): Worker {
     this.next += 1;
-    return new Worker(this.world, clientId, `${clientId}.${this.next}`, this.options.partitionOf, () => (this.acknowledged += 1));
+    return new Worker(
+      this.world,
+      clientId,
+      `${clientId}.${this.next}`,
+      this.options.partitionOf,
+      () => (this.acknowledged += 1),
+    );
   }
 }
 
@@ -117,7 +123,10 @@ class Worker {
     });
     const names = puts.map(({ process, op }): [string, number] => [process, op]);
     const done = this.keyspace
-      .batch(puts.map(({ key, value }) => ({ kind: 'put', key, value })), { timeoutMs })
+      .batch(
+        puts.map(({ key, value }) => ({ kind: 'put', key, value })),
+        { timeoutMs },
+      )
       .then(() => {
         for (const [process, op] of names) this.world.recorder.add({ type: 'ok', process, op });
         this.onAcknowledged();

@@ -1,7 +1,15 @@
 import { compareGenerations } from '@cadastre/core';
 import { seededRandom } from '@cadastre/runtime';
 import type { Logger, Random } from '@cadastre/runtime';
-import { Links, Scheduler, SimDisk, SimEtcd, SimFiles, SimNetwork, SimProcess } from '../../libs/testkit/src/sim/index.js';
+import {
+  Links,
+  Scheduler,
+  SimDisk,
+  SimEtcd,
+  SimFiles,
+  SimNetwork,
+  SimProcess,
+} from '../../libs/testkit/src/sim/index.js';
 import { CadastreClient } from '@cadastre/client';
 import type { Peer } from '@cadastre/contracts';
 import { startAgent, type Agent } from '@cadastre/storage-agent';
@@ -139,7 +147,12 @@ export class World {
     this.trace.note(`start ${id}`);
     const engine = new SimEngine({ disk: node.disk, clock: process.clock }, node.told);
     engine.report = (event, place) =>
-      this.recorder.add({ ...event, ...place, node: id, incarnation: `${node.incarnation}${event.fills ? `#${event.fills}` : ''}` });
+      this.recorder.add({
+        ...event,
+        ...place,
+        node: id,
+        incarnation: `${node.incarnation}${event.fills ? `#${event.fills}` : ''}`,
+      });
     node.engine = engine;
     startAgent({
       id,
@@ -288,7 +301,8 @@ export class World {
 
   /** Nothing of it goes on. */
   close(): void {
-    for (const machine of [...this.nodes.values(), ...this.planes.values(), ...this.clients.values()]) machine.process.kill();
+    for (const machine of [...this.nodes.values(), ...this.planes.values(), ...this.clients.values()])
+      machine.process.kill();
     this.etcd.database.close();
   }
 
@@ -342,7 +356,14 @@ export class World {
     const seed = (this.options?.seed ?? 0) * 7919 + this.lives * 104_729;
     const drift = seededRandom(seed);
     const traits = { rate: 1 + (drift() - 0.5) * 0.0004, wallOffsetMs: (drift() - 0.5) * 1000 };
-    return new SimProcess(this.scheduler, host, seed, traits, this.trace?.loggerOf(host, (event, fields) => this.onLog(host, event, fields)) ?? SILENT, this.lives);
+    return new SimProcess(
+      this.scheduler,
+      host,
+      seed,
+      traits,
+      this.trace?.loggerOf(host, (event, fields) => this.onLog(host, event, fields)) ?? SILENT,
+      this.lives,
+    );
   }
 }
 

@@ -210,7 +210,7 @@ export class Controller implements ControllerPort {
 
   private pause(): Promise<void> {
     const wake = new AbortController();
-    this.kicked = () => wake.abort();
+    this.kicked = () => wake.abort(null); // without a reason an error is made each time, with its stack
     return this.stopping || this.kickedAlready
       ? Promise.resolve()
       : delay(this.options.clock, RECONCILE_MS, wake.signal);

@@ -72,7 +72,10 @@ class Exchange implements AnyCall {
   callUnary(request: unknown, deadlineMs: number, callback: Callback): { cancel(): void } {
     let bytes: Buffer;
     let reply: Buffer | undefined;
-    const timer = deadlineMs === Infinity ? undefined : this.client.clock.after(deadlineMs, () => this.giveUp(CODE.deadlineExceeded));
+    const timer =
+      deadlineMs === Infinity
+        ? undefined
+        : this.client.clock.after(deadlineMs, () => this.giveUp(CODE.deadlineExceeded));
     this.onReply = (message) => (reply = message);
     this.onStatus = (error) => {
       timer?.cancel();
@@ -167,10 +170,6 @@ class Exchange implements AnyCall {
     this.network.end(this);
   }
 
-  served(request: unknown, reply: unknown): void {
-    if (this.serverProcess) this.network.onServed?.(this.serverProcess, this.method.path, request, reply);
-  }
-
   serverGone(): void {
     this.serverEnded = true;
     this.settle();
@@ -230,6 +229,7 @@ class ClientStream extends EventEmitter {
   private readonly waiting: { readonly message: unknown; readonly taken: () => void }[] = [];
   private wake: (() => void) | undefined;
   private ended = false;
+  private paused = false;
   private error: Error | undefined;
 
   constructor(private readonly exchange: Exchange) {
@@ -252,8 +252,17 @@ class ClientStream extends EventEmitter {
     this.exchange.giveUp(CODE.cancelled);
   }
 
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    for (const { message, taken } of this.waiting.splice(0)) this.take(message, taken);
+  }
+
   take(message: unknown, taken: () => void): void {
-    if (this.listenerCount('data') > 0) {
+    if (!this.paused && this.listenerCount('data') > 0) {
       taken();
       this.emit('data', message);
       return;
@@ -295,6 +304,8 @@ class ServerCall extends EventEmitter {
   private over = false;
   private out = 0;
   private blocked = false;
+  /** What came while the handler would not read. */
+  private unread: (() => void)[] | undefined;
 
   constructor(
     private readonly exchange: Exchange,
@@ -307,7 +318,6 @@ class ServerCall extends EventEmitter {
   readonly callback = (error: ServiceStatus | null, reply?: unknown): void => {
     if (this.over) return;
     if (error) return this.close(error);
-    this.exchange.served(this.request, reply);
     this.exchange.toClient(this.exchange.method.responseSerialize(reply), () => undefined);
     return this.close(undefined);
   };
@@ -340,11 +350,27 @@ class ServerCall extends EventEmitter {
   }
 
   take(message: unknown): void {
-    if (!this.over) this.emit('data', message);
+    this.read(() => this.emit('data', message));
   }
 
   halfClosed(): void {
-    if (!this.over) this.emit('end');
+    this.read(() => this.emit('end'));
+  }
+
+  pause(): void {
+    this.unread ??= [];
+  }
+
+  resume(): void {
+    const { unread } = this;
+    this.unread = undefined;
+    for (const task of unread ?? []) this.read(task);
+  }
+
+  private read(task: () => void): void {
+    if (this.over) return;
+    if (this.unread) this.unread.push(task);
+    else task();
   }
 
   cancel(): void {

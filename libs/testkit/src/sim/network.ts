@@ -1,6 +1,13 @@
 import { CadastreError } from '@cadastre/core';
 import type { Peer, RpcServer, Transport } from '@cadastre/contracts';
-import { agentService, kvService, mapService, operatorService, transferService } from '@cadastre/contracts';
+import {
+  agentService,
+  kvService,
+  livenessService,
+  mapService,
+  operatorService,
+  transferService,
+} from '@cadastre/contracts';
 import type { Random } from '@cadastre/runtime';
 import { delay } from '@cadastre/runtime';
 import type { AnyCall } from './calls.js';
@@ -40,8 +47,6 @@ export class SimNetwork {
   private nextPort = 20_000;
   /** A client sends a message. */
   onSent: ((client: SimProcess, path: string, message: unknown) => void) | undefined;
-  /** A server answers a unary call well. */
-  onServed: ((server: SimProcess, path: string, request: unknown, reply: unknown) => void) | undefined;
   /** Looks at the bytes of each message, and may change them. */
   onMessage: ((path: string, from: string, to: string, bytes: Buffer) => Buffer) | undefined;
 
@@ -117,7 +122,8 @@ export class SimNetwork {
     const handlers = new Map<string, Handler>();
     const addresses: string[] = [];
     const close = (): void => {
-      for (const address of addresses) if (this.listeners.get(address)?.process === process) this.listeners.delete(address);
+      for (const address of addresses)
+        if (this.listeners.get(address)?.process === process) this.listeners.delete(address);
     };
     const self: RpcServer = {
       add: (definition, implementation) => {
@@ -171,6 +177,9 @@ export class SimNetwork {
       },
       get kv() {
         return lazily('kv', kvService);
+      },
+      get liveness() {
+        return lazily('liveness', livenessService);
       },
       get transfer() {
         return lazily('transfer', transferService);
