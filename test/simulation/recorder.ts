@@ -12,7 +12,7 @@ import type { MapWatch } from '../../apps/storage-agent/src/map-watch.driver.js'
 import { silentLogger } from '@cadastre/runtime';
 import { ReplicaDriver } from '../../apps/storage-agent/src/replica.driver.js';
 import type { HistoryEvent } from '../../libs/testkit/src/checkers/index.js';
-import { checkClients, describeViolation, InvariantChecker } from '../../libs/testkit/src/checkers/index.js';
+import { checkClients, describeViolation, InvariantChecker, pairCalls } from '../../libs/testkit/src/checkers/index.js';
 import type { World } from './world.js';
 
 type Unstamped = HistoryEvent extends infer E ? (E extends HistoryEvent ? Omit<E, 'at'> : never) : never;
@@ -71,7 +71,7 @@ export class Recorder {
 
   /** What clients saw, once the world has come to rest. */
   finish(): void {
-    for (const violation of checkClients(this.events)) this.world.violation(describeViolation(violation));
+    for (const violation of checkClients(pairCalls(this.events))) this.world.violation(describeViolation(violation));
   }
 
   private onRegister(change: RegisterChange, state: RegisterState): void {
