@@ -118,7 +118,7 @@ class StorageAgent implements Agent {
     const partners = () => this.links.nodes;
     this.followers = new FollowerStreams({ clock, logger, replica, replicas, partners, onLink });
     this.rates = { out: new ByteRate(clock), in: new ByteRate(clock) };
-    this.fills = new Fills({ ...common, peerOf, in: this.rates.in });
+    this.fills = new Fills({ ...common, peerOf, in: this.rates.in, onFatal: (error) => this.fatal(error) });
     this.watchdog = new PauseWatchdog({ clock, logger, replicas, ask: () => this.watch.askAnew() });
     this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
     this.toOthers = new LinkPool({
@@ -223,6 +223,7 @@ class StorageAgent implements Agent {
   }
 
   private act(): void {
+    this.watch.keep();
     this.replicas.startActing(this.watch.keyspaces());
     this.links.changed();
   }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { Peer, Wire } from '@cadastre/contracts';
 import { fromServiceError } from '@cadastre/contracts';
@@ -11,6 +12,8 @@ import type { ReplicaDriver } from './replica.driver.js';
 /** Bad frames that a copy gets over by going on after the last good key; then it starts anew. */
 const BAD_FRAMES_MAX = 5;
 const AT_ONCE = 4;
+/** As the engine says it; what a stream says comes as a status of gRPC. */
+const DISK_FAILED: readonly ErrorCode[] = ['RESOURCE_EXHAUSTED', 'INTERNAL'];
 /** Frames of a copy that may be on their way to the disk: one flush takes all that wait. */
 const STORING_MAX = 16;
 
@@ -28,6 +31,7 @@ export interface FillOptions {
   /** Of all copies into this node. */
   readonly in: ByteRate;
   peerOf(node: string): Peer | undefined;
+  onFatal(error: Error): void;
 }
 
 class Fill {
@@ -58,6 +62,8 @@ class Fill {
         if (complete && !this.stop.signal.aborted) return await this.finish();
       } catch (error) {
         if (this.stop.signal.aborted) return;
+        // Nobody knows what the disk has: as for every other write, the node must stop.
+        if (error instanceof CadastreError && DISK_FAILED.includes(error.code)) return this.options.onFatal(error);
         const cause = error instanceof CadastreError ? error : fromServiceError(error as never);
         if (cause.code === 'DATA_LOSS') this.refused();
         logger.warn('fill interrupted', {

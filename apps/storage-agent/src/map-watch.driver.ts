@@ -45,6 +45,7 @@ export class MapWatch {
   private failures = 0;
   /** What is held and what comes do not fit: the next watch asks for whole maps. */
   private distrust = false;
+  private keeping = false;
   synced = false;
   /** Empty until a control plane has told it. */
   clusterId = '';
@@ -69,7 +70,18 @@ export class MapWatch {
   async load(): Promise<number> {
     for (const map of await this.options.file.load()) this.maps.set(map.spec.name, map);
     for (const map of this.maps.values()) this.options.listener(map.spec.name, map, undefined);
+    this.keeping = this.maps.size > 0;
     return this.maps.size;
+  }
+
+  /**
+   * From now on maps are kept on disk. Not before the control plane has let this node in: a saved map vouches for the data beside it, and
+   * empty data under an old name must not find one at its next start.
+   */
+  keep(): void {
+    if (this.keeping) return;
+    this.keeping = true;
+    for (const keyspace of this.maps.keys()) this.saveSoon(keyspace);
   }
 
   connect(): void {
@@ -200,6 +212,7 @@ export class MapWatch {
   }
 
   private saveSoon(keyspace: string): void {
+    if (!this.keeping) return;
     this.unsaved.add(keyspace);
     this.saveTimer ??= this.options.clock.after(SAVE_DELAY_MS, () => this.save(), { background: true });
   }

@@ -1,5 +1,5 @@
 import type { PartitionRecord } from '../map/records.js';
-import { inSyncOf } from '../map/records.js';
+import { inSyncOf, leaderOf } from '../map/records.js';
 import type { ReplicaCore } from './replica-core.js';
 import type { CallToken, ContentMark, Pull, ReplicaAction, ReplicaEvent, WriteOutcome } from './replication-types.js';
 
@@ -26,6 +26,8 @@ interface Peer {
   owesSince: number;
   join: Join | undefined;
   joinNotBefore: number;
+  /** How often in a row the register would not let it join. */
+  refusals: number;
   /** Log position that its fill will go on from. */
   copyFloor: number | undefined;
   /** When it was last told that it is not attached. */
@@ -51,6 +53,8 @@ interface Change {
 type FollowEvent = Extract<ReplicaEvent, { type: 'follow' }>;
 /** Calls that wait for one entry: retries whose callers are gone must not pile up. */
 const CALLS_AN_ENTRY = 8;
+/** Each doubles the wait for the next attempt to join, from `inSyncTimeoutMs` up to 32 times that. */
+const REFUSALS_COUNTED = 5;
 
 /**
  * One tenure: the epochs from `base` on that follow each other without a gap and all name this node as leader, within one life of
@@ -119,6 +123,7 @@ export class LeaderRole {
 
   /** The next epoch of the tenure. A change that was asked for under the old one can take effect no more: its compare fails. */
   raise(record: PartitionRecord, minInSync: number, now: number): void {
+    const refused = sameInSync(this.record, record) ? this.change?.action.add?.node : undefined;
     this.change = undefined;
     this.update(record, minInSync, now);
     for (const { node, inSync } of record.replicas) {
@@ -128,9 +133,21 @@ export class LeaderRole {
       if (peer.inSync !== inSync) peer.owesSince = now;
       peer.inSync = inSync;
       if (inSync || !peer.attached) peer.join = undefined;
+      if (inSync) peer.refusals = 0;
+      if (node === refused) this.joinLater(peer, now);
     }
     this.advance(now);
     for (const peer of this.peers.values()) this.offer(peer);
+  }
+
+  /**
+   * The epoch rose for nothing but to say that this peer may not join: the register does not see it. Each such answer costs an epoch, so
+   * it is asked for less and less often.
+   */
+  private joinLater(peer: Peer, now: number): void {
+    peer.join = undefined;
+    peer.joinNotBefore = now + this.core.options.inSyncTimeoutMs * 2 ** Math.min(peer.refusals, REFUSALS_COUNTED);
+    peer.refusals += 1;
   }
 
   /** Before it may join again it has to show that it is there. */
@@ -514,6 +531,9 @@ export class LeaderRole {
   }
 }
 
+const sameInSync = (a: PartitionRecord, b: PartitionRecord): boolean =>
+  leaderOf(a) === leaderOf(b) && inSyncOf(a).sort().join() === inSyncOf(b).sort().join();
+
 const newPeer = (node: string, inSync: boolean, now: number): Peer => ({
   node,
   inSync,
@@ -524,6 +544,7 @@ const newPeer = (node: string, inSync: boolean, now: number): Peer => ({
   owesSince: now,
   join: undefined,
   joinNotBefore: 0,
+  refusals: 0,
   copyFloor: undefined,
   nudgedAt: now,
   cannot: false,
