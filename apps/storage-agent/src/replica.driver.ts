@@ -88,11 +88,12 @@ export class ReplicaDriver {
     const { engine, node, grantedUntil } = this.around;
     const meta = engine.meta(this.id);
     if (!meta) return { node, state, promisedEpoch: 0, firstSeq: 1, lastSeq: 0, lastEpoch: 0, appliedSeq: 0, log: [] };
-    const { promisedEpoch, lastSeq, lastEpoch, appliedSeq } = meta;
+    const { promisedEpoch, lastSeq, lastEpoch, appliedSeq, asked } = meta;
     const firstSeq = Math.max(meta.firstSeq, lastSeq - REREAD_ENTRIES + 1);
     return {
       node,
       grantedUntil,
+      ...(asked && { asked }),
       state,
       promisedEpoch,
       firstSeq,
@@ -255,6 +256,11 @@ export class ReplicaDriver {
         return this.whenDurable(around.engine.promise(this.id, action.epoch), {
           type: 'promised',
           epoch: action.epoch,
+        });
+      case 'mark-asked':
+        return this.whenDurable(around.engine.markAsked(this.id, { epoch: action.epoch, node: action.node }), {
+          ...action,
+          type: 'asked-marked',
         });
       case 'append':
         return this.whenDurable(around.engine.append(this.id, action.entries), {

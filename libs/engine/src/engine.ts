@@ -11,9 +11,9 @@
  *   FAILED_PRECONDITION (wrong state or order), RESOURCE_EXHAUSTED (disk full), INTERNAL (I/O error).
  */
 
-import type { LogOp as Op, ReplicatedEntry as LogEntry } from '@cadastre/core';
+import type { AskedFor, LogOp as Op, ReplicatedEntry as LogEntry } from '@cadastre/core';
 
-export type { LogEntry, Op };
+export type { AskedFor, LogEntry, Op };
 
 /** Longest key that Cadastre accepts, in bytes. */
 export const MAX_KEY_BYTES = 4096;
@@ -40,6 +40,8 @@ export interface FillProgress {
 export interface PartitionMeta {
   readonly id: PartitionId;
   readonly promisedEpoch: number;
+  /** As in `markAsked`. */
+  readonly asked?: AskedFor;
   /** First log entry kept; `lastSeq + 1` when none is. */
   readonly firstSeq: number;
   readonly lastSeq: number;
@@ -108,6 +110,8 @@ export interface StorageEngine {
   create(id: PartitionId, options?: { epoch?: number }): Promise<void>;
   /** Never goes back. @throws FAILED_PRECONDITION, field `epoch`, for a lower one */
   promise(id: PartitionId, epoch: number): Promise<void>;
+  /** Remembers the newest joiner that the register was asked for. */
+  markAsked(id: PartitionId, asked: AskedFor): Promise<void>;
   /** `entries[0].seq` is `lastSeq + 1`. Also allowed while filling. Epochs are the caller's business. */
   append(id: PartitionId, entries: readonly LogEntry[]): Promise<void>;
   /**

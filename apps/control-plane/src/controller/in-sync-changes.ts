@@ -195,7 +195,10 @@ const decideInSync = (
   const add = command.add.map((a) => a.node).filter((n) => !inSync.has(n));
   const remove = command.remove.filter((n) => inSync.has(n));
   const stillLeads = leaderOf(record) === command.node;
-  if (stillLeads && add.length === 0 && remove.length === 0) return { record: undefined, generation: map.generation };
+  // A leader that was started anew, and had asked for something before: nothing of that may count once this has risen.
+  const onlyRaise = command.add.length + command.remove.length === 0;
+  if (stillLeads && !onlyRaise && add.length === 0 && remove.length === 0)
+    return { record: undefined, generation: map.generation };
   if (!stillLeads || record.epoch !== command.epoch) {
     throw new CadastreError(
       'NOT_OWNER',
@@ -211,7 +214,7 @@ const decideInSync = (
   const refused = add.some((node) => !isConnected(state, node));
   for (const node of refused ? [] : add) next = replicaOn(next, node) ? growInSync(next, node) : next;
   for (const node of remove) next = shrinkInSync(next, node);
-  return next === record && !refused
+  return next === record && !refused && !onlyRaise
     ? { record: undefined, generation: map.generation }
     : { record: { ...next, epoch: record.epoch + 1 }, generation: map.generation };
 };

@@ -66,8 +66,6 @@ export const decodeChangeInSync = (wire: Wire.ChangeInSyncRequest__Output): Chan
   checkName('node', wire.node);
   checkName('keyspace', wire.keyspace);
   count('epoch', wire.epoch);
-  if (wire.add.length + wire.remove.length === 0)
-    throw invalid('add', 'nothing is to be added or removed', 'name at least one node');
   if (wire.add.length + wire.remove.length > LIMITS.replicationFactorMax * 2)
     throw invalid('add', 'too many nodes', 'a partition has few replicas', `${LIMITS.replicationFactorMax * 2}`);
   return {

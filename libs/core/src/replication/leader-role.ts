@@ -34,6 +34,8 @@ interface Peer {
   nudgedAt: number;
   /** It said that it cannot go on with its copy. */
   cannot: boolean;
+  /** An earlier life asked the register to take it in, and nobody knows with what outcome. */
+  owed: boolean;
 }
 
 /** A read lease that this node granted to a leader; without a holder it is not known any more to whom. */
@@ -97,6 +99,8 @@ export class LeaderRole {
     this.commitSeq = core.appliedSeq;
     this.sealSeq = core.log.lastSeq;
     this.update(record, minInSync, now);
+    const owed = core.asked?.epoch === record.epoch && this.peers.get(core.asked.node);
+    if (owed && !owed.inSync) owed.owed = true;
     this.advance(now);
   }
 
@@ -135,6 +139,7 @@ export class LeaderRole {
       if (inSync || !peer.attached) peer.join = undefined;
       if (inSync) peer.refusals = 0;
       if (node === refused) this.joinLater(peer, now);
+      peer.owed = false;
     }
     this.advance(now);
     for (const peer of this.peers.values()) this.offer(peer);
@@ -195,7 +200,7 @@ export class LeaderRole {
   mayRead(now: number, leases: ReadonlyMap<string, number>): boolean {
     if (this.phase !== 'serving' || this.fenced) return false;
     for (const peer of this.peers.values()) {
-      if (!peer.inSync && !peer.join) continue;
+      if (!isRequired(peer)) continue;
       if (!peer.attached || (leases.get(peer.node) ?? Number.NEGATIVE_INFINITY) <= now) return false;
     }
     return true;
@@ -326,7 +331,7 @@ export class LeaderRole {
   get pending(): boolean {
     if (this.phase === 'sealing' || this.change || this.core.trimDue) return true;
     for (const peer of this.peers.values()) {
-      if (peer.join || (peer.inSync ? !peer.attached : peer.attached)) return true;
+      if (peer.join || peer.owed || (peer.inSync ? !peer.attached : peer.attached)) return true;
       if (peer.inSync && peer.acked < this.core.log.lastSeq) return true;
     }
     return false;
@@ -414,6 +419,8 @@ export class LeaderRole {
         remove: late.map((p) => p.node),
         reason: `no acknowledgement for ${this.core.options.inSyncTimeoutMs} ms`,
       });
+    if ([...this.peers.values()].some((peer) => peer.owed))
+      return this.propose({ remove: [], reason: 'what was asked for before a restart shall not count any more' });
     return this.askToJoin();
   }
 
@@ -451,10 +458,19 @@ export class LeaderRole {
     this.sendChange();
   }
 
+  /** Before the register is asked to take a joiner in, that is written down: see `AskedFor`. */
   private sendChange(): void {
     if (!this.change) return;
     this.change.retryAt = Number.POSITIVE_INFINITY; // until it is answered
-    this.core.act(this.change.action);
+    const { add, epoch } = this.change.action;
+    const { asked } = this.core;
+    if (!add || (asked?.epoch === epoch && asked.node === add.node)) return this.core.act(this.change.action);
+    return this.core.act({ type: 'mark-asked', epoch, node: add.node });
+  }
+
+  askedMarked({ epoch, node }: Extract<ReplicaEvent, { type: 'asked-marked' }>): void {
+    this.core.asked = { epoch, node };
+    if (this.change?.action.epoch === epoch && this.change.action.add?.node === node) this.sendChange();
   }
 
   private detach(peer: Peer): void {
@@ -485,7 +501,7 @@ export class LeaderRole {
 
   private advance(now: number): void {
     let floor = this.core.durableSeq;
-    for (const peer of this.peers.values()) if (peer.inSync || peer.join) floor = Math.min(floor, peer.acked);
+    for (const peer of this.peers.values()) if (isRequired(peer)) floor = Math.min(floor, peer.acked);
     if (this.phase === 'sealing') {
       if (floor < this.sealSeq || this.leases.some(({ until }) => now < until)) return;
       this.leases = [];
@@ -534,6 +550,9 @@ export class LeaderRole {
 const sameInSync = (a: PartitionRecord, b: PartitionRecord): boolean =>
   leaderOf(a) === leaderOf(b) && inSyncOf(a).sort().join() === inSyncOf(b).sort().join();
 
+/** Nothing is committed without it. */
+const isRequired = (peer: Peer): boolean => peer.inSync || peer.join !== undefined || peer.owed;
+
 const newPeer = (node: string, inSync: boolean, now: number): Peer => ({
   node,
   inSync,
@@ -548,4 +567,5 @@ const newPeer = (node: string, inSync: boolean, now: number): Peer => ({
   copyFloor: undefined,
   nudgedAt: now,
   cannot: false,
+  owed: false,
 });

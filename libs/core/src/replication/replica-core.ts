@@ -1,6 +1,7 @@
 import { LogIndex } from './log-index.js';
 import { RecentRequests } from './recent-requests.js';
 import type {
+  AskedFor,
   CallToken,
   CopyState,
   ReplicaAction,
@@ -23,6 +24,7 @@ export class ReplicaCore {
   appliedSeq: number;
   /** Counts truncations: what was appended before one says nothing of what is in the log after it. */
   cut = 0;
+  asked: AskedFor | undefined;
   private actions: ReplicaAction[] = [];
   private entryBytes = 256;
 
@@ -32,6 +34,7 @@ export class ReplicaCore {
   ) {
     this.node = start.node;
     this.state = start.state;
+    this.asked = start.asked;
     const epochs: number[] = [];
     let seq = start.firstSeq;
     for (const { epoch, requestId } of start.log) {

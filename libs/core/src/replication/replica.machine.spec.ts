@@ -22,6 +22,7 @@ const mulberry = (seed: number) => {
 
 interface Disk {
   promised: number;
+  asked?: { epoch: number; node: string };
   base: { seq: number; epoch: number };
   log: ReplicatedEntry[];
   applied: number;
@@ -125,6 +126,7 @@ class World {
     node.machine = new ReplicaMachine(
       {
         node: id,
+        ...(m.asked && { asked: m.asked }),
         state: m.state,
         promisedEpoch: m.promised,
         firstSeq: m.base.seq + 1,
@@ -240,6 +242,14 @@ class World {
           (d) => (d.promised = a.epoch),
           () => this.feed(node, { type: 'promised', epoch: a.epoch }),
         );
+      case 'mark-asked': {
+        const asked = { epoch: a.epoch, node: a.node };
+        return this.durable(
+          node,
+          (d) => (d.asked = asked),
+          () => this.feed(node, { type: 'asked-marked', ...asked }),
+        );
+      }
       case 'append': {
         expect(a.entries[0]!.seq).toBe(m.base.seq + m.log.length + 1);
         m.log.push(...a.entries);
@@ -371,6 +381,7 @@ class World {
           record = growInSync(record, a.add.node);
         }
         for (const gone of a.remove) record = shrinkInSync(record, gone);
+        record = { ...record, epoch: this.record.epoch + 1 };
         return this.publish(record);
       } catch {
         return answer('refused');

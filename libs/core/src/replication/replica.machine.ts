@@ -126,6 +126,8 @@ export class ReplicaMachine {
         return this.onRecord(event, now);
       case 'promised':
         return this.onPromised(event.epoch, now);
+      case 'asked-marked':
+        return this.role?.kind === 'leader' ? this.role.askedMarked(event) : undefined;
       case 'durable':
         return this.onDurable(event.seq, event.cut, now);
       case 'filled':

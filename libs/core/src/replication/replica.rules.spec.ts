@@ -453,7 +453,9 @@ describe('joining the in-sync set', () => {
     expect(bench.machine.pull('c')).toMatchObject({ fromSeq: 1, toSeq: 1, mark: true });
     bench.machine.sent('c', 1, 1, 0, { seq: 0, records: 0, digest: 'd' });
     bench.ack('b', 1, 1);
-    const change = bench.ack('c', 1, 1).find((a) => a.type === 'change-in-sync');
+    // That it is asked for is written down first.
+    expect(bench.ack('c', 1, 1)).toContainEqual({ type: 'mark-asked', epoch: 1, node: 'c' });
+    const change = bench.feed({ type: 'asked-marked', epoch: 1, node: 'c' }).find((a) => a.type === 'change-in-sync');
     expect(change?.add).toEqual({ node: 'c', seq: 0, records: 0, digest: 'd' });
     bench.feed(write);
     bench.feed({ type: 'durable', seq: 2, cut: 0 });
@@ -477,6 +479,28 @@ describe('joining the in-sync set', () => {
     expect(repliesOf(bench.ack('b', 1, 2))).toEqual([]);
     bench.now = 400;
     expect(repliesOf(bench.feed({ type: 'tick' }))).toEqual(['done']);
+  });
+
+  it('still requires it after a restart that forgot the question, and asks for a higher epoch to be rid of it', () => {
+    const machine = new ReplicaMachine({
+      node: 'a',
+      asked: { epoch: 1, node: 'c' },
+      state: 'active',
+      promisedEpoch: 1,
+      firstSeq: 1,
+      lastSeq: 0,
+      lastEpoch: 0,
+      appliedSeq: 0,
+      log: [],
+    });
+    const alone = addLearner(newRecord(0, ['a']), 'c');
+    machine.onEvent({ type: 'record', record: alone, minInSync: 1 }, 0);
+    expect(machine.phase).toBe('sealing');
+    const change = machine.onEvent({ type: 'tick' }, 100).find((a) => a.type === 'change-in-sync');
+    expect(change).toMatchObject({ epoch: 1, remove: [] });
+    expect(change?.add).toBeUndefined();
+    machine.onEvent({ type: 'record', record: { ...alone, epoch: 2 }, minInSync: 1 }, 200);
+    expect(machine.phase).toBe('serving');
   });
 
   it('lets go of it after a refusal', () => {

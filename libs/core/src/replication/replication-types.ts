@@ -53,10 +53,18 @@ export const REPLICATION_DEFAULTS: ReplicationOptions = {
 };
 
 /** What a replica finds on its disk when its process starts. */
+/** The register may name this node in sync from here on, so it counts as if it were until the epoch has risen, even after a restart. */
+export interface AskedFor {
+  readonly epoch: number;
+  readonly node: string;
+}
+
 export interface ReplicaStart {
   readonly node: string;
   /** Until when an earlier life of this process may have granted read leases; absent = none did. */
   readonly grantedUntil?: number;
+  /** The newest joiner that the register was asked to take in, and under which epoch. */
+  readonly asked?: AskedFor;
   readonly state: CopyState;
   readonly promisedEpoch: number;
   readonly firstSeq: number;
@@ -82,6 +90,8 @@ export type ReplicaEvent =
       readonly granted?: ReadonlyMap<string, number>;
     }
   | { readonly type: 'promised'; readonly epoch: number }
+  /** A `mark-asked` is durable. */
+  | { readonly type: 'asked-marked'; readonly epoch: number; readonly node: string }
   | { readonly type: 'write'; readonly token: CallToken; readonly requestId: string; readonly ops: readonly LogOp[] }
   /** Own log is durable up to `seq`; `cut` as in the append. */
   | { readonly type: 'durable'; readonly seq: number; readonly cut: number }
@@ -136,6 +146,8 @@ export type WriteOutcome =
 
 export type ReplicaAction =
   | { readonly type: 'promise'; readonly epoch: number }
+  /** Answer with `asked-marked` when it is durable. */
+  | { readonly type: 'mark-asked'; readonly epoch: number; readonly node: string }
   | { readonly type: 'append'; readonly entries: readonly ReplicatedEntry[]; readonly cut: number }
   | { readonly type: 'apply'; readonly uptoSeq: number }
   | { readonly type: 'truncate'; readonly seq: number }
@@ -161,6 +173,7 @@ export type ReplicaAction =
   | { readonly type: 'stop-fill' }
   /** Answer at once with `compared`: is the applied content equal to this mark? */
   | { readonly type: 'compare'; readonly mark: ContentMark }
+  /** With nobody to add or remove it only asks for a higher epoch, so that nothing asked for before can take effect. */
   | {
       readonly type: 'change-in-sync';
       readonly id: number;

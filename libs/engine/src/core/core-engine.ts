@@ -1,6 +1,7 @@
 import { CadastreError } from '@cadastre/core';
 import type { Cancellable, Clock } from '@cadastre/runtime';
 import type {
+  AskedFor,
   ContentDigest,
   LogEntry,
   Pair,
@@ -211,6 +212,14 @@ export class CoreEngine implements StorageEngine {
         );
       if (epoch === partition.promisedEpoch) return this.commits().settled();
       partition.promisedEpoch = epoch;
+      return this.save(partition);
+    });
+  }
+
+  markAsked(id: PartitionId, asked: AskedFor): Promise<void> {
+    return attempt(() => {
+      const partition = this.writable(id, 'active');
+      partition.asked = asked;
       return this.save(partition);
     });
   }

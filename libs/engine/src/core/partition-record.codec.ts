@@ -1,5 +1,5 @@
 import { CadastreError } from '@cadastre/core';
-import { PARTITION_STATES } from '../engine.js';
+import { type AskedFor, PARTITION_STATES } from '../engine.js';
 import { Digest128 } from './digest.js';
 import { Partition } from './partition.js';
 
@@ -7,6 +7,7 @@ import { Partition } from './partition.js';
  * Record of a partition in table `partitions`, written in the same transaction as the data that it counts:
  * u8 format | u8 state | f64 promisedEpoch, baseSeq, baseEpoch, appliedSeq, appliedEpoch, count, bytes, quarantinedAt (NaN = none),
  * snapshotSeq (NaN = not filling) | f64 partition | digest (16) | u16 keyspace length | keyspace | u16 resumeAfter length | resumeAfter.
+ * | u16 length | node that was asked for | f64 epoch that it was asked for under; older records end before this, and so do those without.
  * The end of the log is not in it: the log itself tells.
  */
 const FORMAT = 1;
@@ -35,12 +36,14 @@ export const ALL_RECORDS = { start: Buffer.of(0x01), end: Buffer.of(0xff) };
 export const encodeRecord = (partition: Partition): Uint8Array => {
   const keyspace = Buffer.from(partition.id.keyspace, 'utf8');
   const resumeAfter = partition.filling?.resumeAfter ?? new Uint8Array(0);
-  const out = Buffer.alloc(TEXT_AT + 4 + keyspace.length + resumeAfter.length);
+  const asked = partition.asked && Buffer.from(partition.asked.node, 'utf8');
+  const out = Buffer.alloc(TEXT_AT + 4 + keyspace.length + resumeAfter.length + (asked ? 10 + asked.length : 0));
   out.writeUInt8(FORMAT, 0);
   out.writeUInt8(PARTITION_STATES.indexOf(partition.state), 1);
   numbersOf(partition).forEach((value, index) => out.writeDoubleBE(value, NUMBERS_AT + 8 * index));
   out.set(partition.digest.toBytes(), DIGEST_AT);
-  writeText(out, writeText(out, TEXT_AT, keyspace), resumeAfter);
+  const end = writeText(out, writeText(out, TEXT_AT, keyspace), resumeAfter);
+  if (asked) out.writeDoubleBE(partition.asked!.epoch, writeText(out, end, asked));
   return out;
 };
 
@@ -83,8 +86,15 @@ const decode = (number: number, bytes: Buffer): Partition => {
   const partition = new Partition({ keyspace, partition: numberAt(bytes, 9) }, number);
   partition.state = PARTITION_STATES[bytes.readUInt8(1)] ?? 'quarantined';
   readNumbers(partition, bytes, resumeAfter);
+  partition.asked = askedAt(bytes, keyspaceEnd + 2 + resumeAfter.length);
   partition.digest = Digest128.fromBytes(bytes.subarray(DIGEST_AT, TEXT_AT));
   return partition;
+};
+
+const askedAt = (bytes: Buffer, at: number): AskedFor | undefined => {
+  if (at >= bytes.length) return undefined;
+  const end = at + 2 + bytes.readUInt16BE(at);
+  return { node: bytes.toString('utf8', at + 2, end), epoch: bytes.readDoubleBE(end) };
 };
 
 const numberAt = (bytes: Buffer, index: number): number => bytes.readDoubleBE(NUMBERS_AT + 8 * index);

@@ -1,4 +1,4 @@
-import type { FillProgress, LogEntry, PartitionId, PartitionMeta, PartitionState } from '../engine.js';
+import type { AskedFor, FillProgress, LogEntry, PartitionId, PartitionMeta, PartitionState } from '../engine.js';
 import { Digest128 } from './digest.js';
 import { LogTail } from './log-tail.js';
 import { Overlay } from './overlay.js';
@@ -6,6 +6,7 @@ import { Overlay } from './overlay.js';
 /** What is known of a partition in memory: the view that callers see, ahead of the disk by at most one group of writes. */
 export class Partition {
   promisedEpoch = 0;
+  asked: AskedFor | undefined;
   /** Last entry that the log does not hold any more (trimmed, or came with a snapshot), and its epoch. */
   baseSeq = 0;
   baseEpoch = 0;
@@ -40,6 +41,7 @@ export class Partition {
       count: this.count,
       digest: this.digest.toHex(),
       state: this.state,
+      ...(this.asked && { asked: this.asked }),
       ...(this.quarantinedAt === undefined ? {} : { quarantinedAt: this.quarantinedAt }),
       ...(this.filling === undefined ? {} : { filling: this.filling }),
     };

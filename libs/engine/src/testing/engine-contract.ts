@@ -74,6 +74,7 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
         for (let i = 1; i <= 5; i += 1) await write(P0, put(`k${i}`, `v${i}`));
         await engine.append(P0, [entry(6, put('later', 'x'))]);
         await engine.promise(P0, 9);
+        await engine.markAsked(P0, { epoch: 9, node: 'n2' });
         await engine.trimBefore(P0, 3);
         const before = engine.partitions();
         await reopen();
