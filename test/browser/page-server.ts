@@ -1,5 +1,6 @@
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import { createApp, listenHttp } from '../../apps/control-plane/src/host/http-host.js';
+import { Identity } from '../../apps/control-plane/src/access/identify.js';
 import { EventStream } from '../../apps/control-plane/src/rest/event-stream.js';
 import type { FakeOperations } from './fake-operations.js';
 
@@ -14,9 +15,12 @@ export interface PageServer {
 /** The real HTTP side over fake operations; gRPC is wired but does not listen. */
 export const startPageServer = async (operations: FakeOperations, port = 0): Promise<PageServer> => {
   const events = new EventStream({ operations, clock: systemClock });
-  const grpc = {} as never;
   const app = await createApp(
-    { operations, events, readiness: { unreadyBecause: () => undefined }, grpc },
+    {
+      identity: new Identity({ operations, clock: systemClock, guarded: undefined }),
+      events,
+      readiness: { unreadyBecause: () => undefined },
+    },
     true,
     silentLogger,
   );

@@ -1,6 +1,9 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
-import type { OperationsPort } from './operations/ports.js';
+import { AccessController } from './access/access.controller.js';
+import { operationsOfCaller } from './access/caller-scope.js';
+import type { Identity } from './access/identify.js';
+import { IDENTITY } from './access/tokens.js';
 import { ApiController, OpenApiController } from './rest/api.controller.js';
 import type { EventStream } from './rest/event-stream.js';
 import { HealthController } from './rest/health.controller.js';
@@ -8,7 +11,7 @@ import type { Readiness } from './rest/tokens.js';
 import { EVENTS, OPERATIONS, READINESS } from './rest/tokens.js';
 
 export interface AppParts {
-  readonly operations: OperationsPort;
+  readonly identity: Identity;
   readonly events: EventStream;
   readonly readiness: Readiness;
 }
@@ -20,9 +23,10 @@ class AppModule {}
 /** Wiring only: every part is made before and handed in. */
 export const appModule = (parts: AppParts): DynamicModule => ({
   module: AppModule,
-  controllers: [ApiController, OpenApiController, HealthController],
+  controllers: [ApiController, AccessController, OpenApiController, HealthController],
   providers: [
-    { provide: OPERATIONS, useValue: parts.operations },
+    { provide: IDENTITY, useValue: parts.identity },
+    { provide: OPERATIONS, useValue: operationsOfCaller(parts.identity) },
     { provide: EVENTS, useValue: parts.events },
     { provide: READINESS, useValue: parts.readiness },
   ],

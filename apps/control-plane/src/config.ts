@@ -15,6 +15,11 @@ const endpoint = z.string().regex(/^(https?:\/\/)?[^\s/,]+:[0-9]{1,5}$/, 'an etc
 const duration = (lowest: number) =>
   z.coerce.number({ error: 'must be milliseconds' }).int().min(lowest, `must be at least ${lowest} ms`).max(86_400_000);
 
+/** `open`: everybody may do all, on this machine only. `open-anywhere` says the same of the whole network. */
+const ACCESS = ['open', 'open-anywhere', 'required'] as const;
+
+const isLoopback = (address: string): boolean => /^(localhost|127\.|\[::1\])/.test(address);
+
 const schema = z
   .object({
     id: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z, 0-9 and -'),
@@ -26,6 +31,8 @@ const schema = z
       .pipe(z.array(endpoint).min(1)),
     advertise: hostPort('--advertise', 1).optional(),
     advertiseHttp: hostPort('--advertise-http', 1).optional(),
+    access: z.enum(ACCESS, { error: `must be one of ${ACCESS.join(', ')}` }).default('open'),
+    accessFile: z.string().min(1).optional(),
     logLevel: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
     exitWithParent: z.boolean().default(false),
     startTimeoutMs: duration(100).default(30_000),
@@ -45,6 +52,20 @@ const schema = z
         code: 'custom',
         path: [flag],
         message: `is needed with ${bind}: others cannot reach that address`,
+      });
+    }
+    if (config.access === 'open' && !(isLoopback(config.grpc) && isLoopback(config.http))) {
+      context.addIssue({
+        code: 'custom',
+        path: ['access'],
+        message: 'open is for this machine alone: use --access required with --access-file, or --access open-anywhere',
+      });
+    }
+    if ((config.access === 'required') !== (config.accessFile !== undefined)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['accessFile'],
+        message: 'goes with --access required, and is needed there',
       });
     }
     if (config.grpc === config.http && !config.grpc.endsWith(':0')) {
@@ -71,6 +92,8 @@ export const parseConfig = (
       etcd: { type: 'string', multiple: true },
       advertise: { type: 'string' },
       'advertise-http': { type: 'string' },
+      access: { type: 'string' },
+      'access-file': { type: 'string' },
       'log-level': { type: 'string' },
       'exit-with-parent': { type: 'boolean' },
       'start-timeout-ms': { type: 'string' },

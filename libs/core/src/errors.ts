@@ -19,7 +19,8 @@ export const ERROR_CODES = [
   'DEADLINE_EXCEEDED', // as UNKNOWN_OUTCOME for writes
   'CANCELLED',
   'DATA_LOSS', // a record or chunk does not match its checksum
-  'PERMISSION_DENIED',
+  'UNAUTHENTICATED', // say who you are, or prove it again
+  'PERMISSION_DENIED', // somebody else may
   'UNIMPLEMENTED',
   'INTERNAL', // our bug: report it
 ] as const;

@@ -1,3 +1,4 @@
+export * from './access/access.js';
 export * from './bytes.js';
 export * from './errors.js';
 export { Field } from './fields.js';

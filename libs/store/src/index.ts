@@ -8,6 +8,7 @@ export { isCompacted, isRegisterChanged } from './store-errors.js';
 export * from './store.js';
 export { checkTxn, MAX_TXN_BYTES, MAX_TXN_OPS } from './txn-limits.js';
 export * from './keys.js';
+export * from './register/access-records.js';
 export * from './register/drafts.js';
 export * from './register/mirror.js';
 export * from './register/records.js';

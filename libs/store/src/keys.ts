@@ -19,6 +19,8 @@ import { CadastreError as Refusal } from '@cadastre/core';
  *   floors/NAME                            last generation of a keyspace that was dropped
  *   controllers/                           election
  *   writers/ID                             lease-bound: the last transaction of one process, to look up unknown outcomes
+ *   access/users/NAME                      who may sign in with a password
+ *   access/sessions/HASH                   lease-bound: somebody is signed in
  *   audit/head, audit/00000000000000000001
  */
 export const ROOT = 'cadastre/v1/';
@@ -53,6 +55,11 @@ export const keys = {
   writer: (id: string): string => `${ROOT}writers/${id}`,
   /** Entries in their order, without the head. */
   auditEntries: `${ROOT}audit/0`,
+  access: `${ROOT}access/`,
+  accessUsers: `${ROOT}access/users/`,
+  accessUser: (name: string): string => `${ROOT}access/users/${name}`,
+  accessSessions: `${ROOT}access/sessions/`,
+  accessSession: (hash: string): string => `${ROOT}access/sessions/${hash}`,
   auditHead: `${ROOT}audit/head`,
   audit: (number: number): string => `${ROOT}audit/${pad(number, 20)}`,
 } as const;

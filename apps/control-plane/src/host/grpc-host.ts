@@ -1,13 +1,18 @@
 import type { RpcServer } from '@cadastre/contracts';
 import { agentService, mapService, operatorService } from '@cadastre/contracts';
-import type { OperatorHandlerOptions } from '../operator/operator.grpc.js';
+import { inNameOfCaller, operationsOfCaller } from '../access/caller-scope.js';
+import type { Identity } from '../access/identify.js';
 import { operatorHandlers } from '../operator/operator.grpc.js';
+import type { PlanWatches } from '../operator/plan-watches.js';
 import type { AgentHandlerOptions } from '../sessions/agent.grpc.js';
 import { agentHandlers } from '../sessions/agent.grpc.js';
 import type { MapHandlerOptions } from '../watch/map.grpc.js';
 import { mapHandlers } from '../watch/map.grpc.js';
 
-export interface GrpcHostOptions extends MapHandlerOptions, AgentHandlerOptions, OperatorHandlerOptions {}
+export interface GrpcHostOptions extends MapHandlerOptions, AgentHandlerOptions {
+  readonly identity: Identity;
+  readonly planWatches: PlanWatches;
+}
 
 type Implementation = Parameters<RpcServer['add']>[1];
 
@@ -21,7 +26,9 @@ export class GrpcHost {
   ) {
     server.add(mapService, mapHandlers(options) as unknown as Implementation);
     server.add(agentService, agentHandlers(options) as unknown as Implementation);
-    server.add(operatorService, operatorHandlers(options) as unknown as Implementation);
+    const { identity, planWatches } = options;
+    const operator = operatorHandlers({ operations: operationsOfCaller(identity), planWatches });
+    server.add(operatorService, inNameOfCaller(operator, identity) as unknown as Implementation);
   }
 
   listen(host: string, port: number): Promise<number> {

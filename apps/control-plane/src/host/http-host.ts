@@ -5,6 +5,7 @@ import type { Logger } from '@cadastre/runtime';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { identify } from '../access/identify.js';
 import type { AppParts } from '../app.module.js';
 import { appModule } from '../app.module.js';
 import { refuseForeignPages, secureHeaders } from '../rest/guards.js';
@@ -35,6 +36,7 @@ export const createApp = async (
   app.use(secureHeaders);
   app.use(refuseForeignPages(isLoopback));
   app.use(await loadPage());
+  app.use(identify(parts.identity));
   app.useBodyParser('json', { limit: BODY_BYTES_MAX, strict: true });
   return app;
 };

@@ -4,11 +4,13 @@ import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
 import type { RegisterState, Store } from '@cadastre/store';
 import { clusterPart, keys, Register, RegisterMirror } from '@cadastre/store';
 import type { ControlPlaneConfig } from '../config.js';
+import { Identity } from '../access/identify.js';
+import type { OpenedAccess } from '../access/open-access.js';
+import { openAccess } from '../access/open-access.js';
 import { Controller } from '../controller/controller.js';
 import { Observed } from '../controller/observed.js';
 import { GrpcProber } from '../controller/prober.js';
 import { Operations } from '../operations/operations.js';
-import type { OperationsPort } from '../operations/ports.js';
 import { PlanWatches } from '../operator/plan-watches.js';
 import { EventStream } from '../rest/event-stream.js';
 import type { Readiness } from '../rest/tokens.js';
@@ -25,7 +27,7 @@ import { WriterLease } from './writer-lease.js';
 
 /** What the HTTP side is made of. */
 export interface HttpParts {
-  readonly operations: OperationsPort;
+  readonly identity: Identity;
   readonly events: EventStream;
   readonly readiness: Readiness;
 }
@@ -70,6 +72,7 @@ export class Replica implements ControlPlane {
   private stopped: Promise<void> | undefined;
   private etcdVersion = '';
   private http: HttpSide | undefined;
+  private access: OpenedAccess | undefined;
   private grpc: GrpcHost | undefined;
   private controller: Controller | undefined;
   private readonly store: Store;
@@ -190,7 +193,8 @@ export class Replica implements ControlPlane {
   private async listen(): Promise<void> {
     const { operations, events, ports, config } = this;
     const readiness = { unreadyBecause: () => this.unreadyBecause() };
-    this.http = await ports.openHttp?.({ operations, events, readiness });
+    const identity = new Identity({ operations, clock: this.clock, guarded: await this.openAccess() });
+    this.http = await ports.openHttp?.({ identity, events, readiness });
     this.httpAddress = this.http?.address ?? '';
     const grpc = new GrpcHost(ports.transport.server(), {
       hub: this.hub,
@@ -198,12 +202,21 @@ export class Replica implements ControlPlane {
       state: () => this.mirror.state,
       streams: this.sessions,
       controller: this.slot,
-      operations,
+      identity,
       planWatches: this.planWatches,
     });
     this.grpc = grpc;
     const { host, port } = splitAddress(config.grpc);
     this.grpcAddress = `${host}:${await grpc.listen(host, port)}`;
+  }
+
+  private async openAccess(): Promise<OpenedAccess['guarded'] | undefined> {
+    const { access, accessFile } = this.config;
+    if (access !== 'required' || accessFile === undefined) return undefined;
+    const { store, register, clock, logger, ports } = this;
+    const { newId, onFatal } = ports;
+    this.access = await openAccess(accessFile, { store, register, clock, logger, newId, onFatal });
+    return this.access.guarded;
   }
 
   private startController(): void {
@@ -253,6 +266,7 @@ export class Replica implements ControlPlane {
       this.http?.close().catch(quiet('HTTP server')),
     ]);
     await this.writerLease.stop();
+    this.access?.close();
     this.mirror.stop();
     this.store.close();
   }

@@ -1,7 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { CadastreError, Field, printable, readPolicy } from '@cadastre/core';
 import type { z } from 'zod';
+import type { IdentifiedRequest } from '../access/identify.js';
 import type { Act, OperationsPort } from '../operations/ports.js';
 import { check, CheckPipe } from './check-body.js';
 import type { EventStream } from './event-stream.js';
@@ -172,8 +173,10 @@ export class ApiController {
   }
 
   @Get('events')
-  events(@Req() request: IncomingMessage, @Res() response: ServerResponse): void {
-    this.stream.serve(request, response);
+  events(@Req() request: IdentifiedRequest, @Res() response: ServerResponse): void {
+    const { identity } = request;
+    const caller = identity.requireLook(request.caller);
+    this.stream.serve(request, response, () => identity.stillHolds(caller));
   }
 }
 

@@ -15,6 +15,8 @@ export interface EventStreamOptions {
 
 interface Client {
   readonly response: ServerResponse;
+  /** Who reads may have lost the right to. */
+  readonly isAllowed: () => boolean;
   sent: string;
 }
 
@@ -44,7 +46,7 @@ export class EventStream {
     this.dirty = true;
   }
 
-  serve(request: IncomingMessage, response: ServerResponse): void {
+  serve(request: IncomingMessage, response: ServerResponse, isAllowed: () => boolean = () => true): void {
     const { maxClients = 200 } = this.options;
     if (this.clients.size >= maxClients)
       throw new CadastreError('RESOURCE_EXHAUSTED', `${maxClients} pages are open`, {
@@ -57,7 +59,7 @@ export class EventStream {
       'x-accel-buffering': 'no',
     });
     response.write('retry: 1000\n\n');
-    const client: Client = { response, sent: '' };
+    const client: Client = { response, isAllowed, sent: '' };
     this.clients.add(client);
     request.on('close', () => this.drop(client));
     response.on('error', () => this.drop(client));
@@ -109,12 +111,20 @@ export class EventStream {
   }
 
   private send(client: Client): void {
+    if (!client.isAllowed()) return this.refuse(client);
     if (client.sent === this.text || client.response.writableNeedDrain) return;
     client.sent = this.text;
     client.response.write(`id: ${this.counter}\nevent: state\ndata: ${this.text}\n\n`);
   }
 
+  /** The page asks again, is told that it must sign in, and shows it. */
+  private refuse(client: Client): void {
+    client.response.end();
+    this.drop(client);
+  }
+
   private heartbeat(): void {
+    for (const client of this.clients) if (!client.isAllowed()) this.refuse(client);
     for (const { response } of this.clients) if (!response.writableNeedDrain) response.write(': still here\n\n');
   }
 }

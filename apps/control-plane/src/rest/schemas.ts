@@ -3,7 +3,12 @@ import { z } from 'zod';
 
 /** The one source of what REST takes and gives: requests are checked against these, OpenAPI is printed from them. */
 const name = z.string().min(1).max(63);
-const actor = z.string().trim().min(1).max(128).meta({ description: 'Who acts; kept in the audit log.' });
+const actor = z
+  .string()
+  .trim()
+  .max(128)
+  .default('')
+  .meta({ description: 'Who acts; kept in the audit log. Needed where access is open, else it is who signed in.' });
 const reason = z.string().max(LIMITS.reasonCharsMax).optional().meta({ description: 'Why; kept in the audit log.' });
 const count = z.int().min(0);
 const id = z.string();

@@ -1,0 +1,158 @@
+import type { KeyspaceSpec, Permission, Policy, Scope } from '@cadastre/core';
+import { CadastreError, invalid, permissionsOf, permits, printable } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+import type { Clock } from '@cadastre/runtime';
+import type { Act, ActOnPlan, OperationsPort } from '../operations/ports.js';
+import type { SettingsChange } from '../operations/settings.js';
+import type { Principal } from './principal.js';
+
+export interface AuthorizationRules {
+  readonly clock: Clock;
+  /** To approve, the proof of who it is may be no older. */
+  readonly proveAgainMs: number;
+}
+
+const APPROVALS: readonly string[] = ['approve', 'reject'];
+
+/**
+ * The operator's verbs in the name of one principal: what it may not do is refused, and what it does bears its name, whatever the
+ * request says. Every surface goes through here; a new verb does not compile before it has its decision.
+ */
+export class AuthorizedOperations implements OperationsPort {
+  constructor(
+    private readonly operations: OperationsPort,
+    private readonly principal: Principal,
+    private readonly rules: AuthorizationRules,
+  ) {}
+
+  createKeyspace(spec: KeyspaceSpec, act: Act): Promise<Wire.Keyspace> {
+    return this.operations.createKeyspace(spec, this.need('administer', [spec.name], act));
+  }
+
+  getKeyspace(name: string, withPartitions: boolean): Wire.Keyspace {
+    this.look();
+    return this.operations.getKeyspace(name, withPartitions);
+  }
+
+  listKeyspaces(): Wire.Keyspace[] {
+    this.look();
+    return this.operations.listKeyspaces();
+  }
+
+  listNodes(): Wire.Node[] {
+    this.look();
+    return this.operations.listNodes();
+  }
+
+  drainNode(id: string, undo: boolean, act: Act): Promise<Wire.Node> {
+    return this.operations.drainNode(id, undo, this.need('control', 'cluster', act));
+  }
+
+  proposePlan(keyspaces: readonly string[], act: Act): Promise<Wire.ProposePlanReply> {
+    const scope = keyspaces.length > 0 ? keyspaces : 'cluster';
+    return this.operations.proposePlan(keyspaces, this.need('propose', scope, act));
+  }
+
+  listPlans(): Wire.Plan[] {
+    this.look();
+    return this.operations.listPlans();
+  }
+
+  getPlan(id: string): Wire.Plan {
+    this.look();
+    return this.operations.getPlan(id);
+  }
+
+  actOnPlan(act: ActOnPlan): Promise<Wire.Plan> {
+    this.look();
+    const plan = this.operations.getPlan(act.id);
+    const permission = APPROVALS.includes(act.action) ? 'approve' : 'control';
+    const { actor } = this.need(
+      permission,
+      (plan.base ?? []).map((b) => b.keyspace ?? ''),
+      act,
+    );
+    if (act.action === 'approve') this.requireFreshProof();
+    return this.operations.actOnPlan({ ...act, actor });
+  }
+
+  unfreeze(act: Act): Promise<Wire.UnfreezeReply> {
+    return this.operations.unfreeze(this.need('administer', 'cluster', act));
+  }
+
+  settings(): Wire.Settings {
+    this.look();
+    return this.operations.settings();
+  }
+
+  /** How fast data moves is the operators' affair; what happens without being asked is the administrators'. */
+  changeSettings(change: SettingsChange, act: Act): Promise<Wire.Settings> {
+    const permission = Object.keys(change).every((field) => field.endsWith('BytesPerSecond'))
+      ? 'control'
+      : 'administer';
+    return this.operations.changeSettings(change, this.need(permission, 'cluster', act));
+  }
+
+  getPolicy(keyspace: string): Wire.PolicyReply {
+    this.look();
+    return this.operations.getPolicy(keyspace);
+  }
+
+  setPolicy(keyspace: string, policy: Policy, act: Act): Promise<Wire.PolicyReply> {
+    const scope = keyspace === '' ? 'cluster' : [keyspace];
+    return this.operations.setPolicy(keyspace, policy, this.need('administer', scope, act));
+  }
+
+  why(keyspace: string, partition: number, node: string): Wire.WhyReply {
+    this.look();
+    return this.operations.why(keyspace, partition, node);
+  }
+
+  status(): Wire.StatusReply {
+    this.look();
+    return this.operations.status();
+  }
+
+  /** Any role, over whatever keyspaces, lets one look: the map is no secret among those who may sign in. */
+  private look(): void {
+    if (!permissionsOf(this.principal.grants).includes('view')) throw this.denied('view');
+  }
+
+  private need(permission: Permission, scope: Scope, act: Act): Act {
+    if (!permits(this.principal.grants, permission, scope)) throw this.denied(permission, scope);
+    return { ...act, actor: this.actor(act.actor) };
+  }
+
+  /** With access open the request says who acts, since nobody else can. */
+  private actor(claimed: string): string {
+    const { source, subject, name } = this.principal;
+    if (source === 'open') {
+      if (claimed.trim() === '') throw invalid('actor', 'is missing', 'say who acts');
+      return claimed;
+    }
+    if (claimed === '' || claimed === subject || claimed === name) return subject;
+    throw new CadastreError('PERMISSION_DENIED', `${printable(name)} cannot act as ${printable(claimed)}`, {
+      field: 'actor',
+      remedy: 'leave the actor out: it is who signed in',
+    });
+  }
+
+  private requireFreshProof(): void {
+    const { clock, proveAgainMs } = this.rules;
+    if (clock.wallMs() - this.principal.authenticatedMs <= proveAgainMs) return;
+    throw new CadastreError('UNAUTHENTICATED', 'approval asks for a fresh proof of who you are', {
+      field: 'proof',
+      limit: `${Math.round(proveAgainMs / 1000)} s since the last one`,
+      remedy: 'give your password again, then approve',
+    });
+  }
+
+  private denied(permission: Permission, scope: Scope = 'cluster'): CadastreError {
+    const { name } = this.principal;
+    const where = scope === 'cluster' || scope.length === 0 ? 'the cluster' : scope.map((s) => printable(s)).join(', ');
+    return new CadastreError('PERMISSION_DENIED', `${printable(name)} may not ${permission} on ${where}`, {
+      field: 'role',
+      remedy: 'ask an administrator for the role, or somebody who has it',
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { endWithError, toStatus } from '@cadastre/contracts';
+import type { OperationsPort } from '../operations/ports.js';
+import { AuthorizedOperations } from './authorized-operations.js';
+import type { Caller, Identity } from './identify.js';
+
+const calls = new AsyncLocalStorage<Caller | undefined>();
+
+/** What `work` and all that follows from it does is done in the name of this caller. */
+export const runAs = <T>(caller: Caller | undefined, work: () => T): T => calls.run(caller, work);
+
+/** The verbs in the name of whoever calls at present: handlers that were written without a thought of access cannot go around it. */
+export const operationsOfCaller = (identity: Identity): OperationsPort => {
+  const verbs = Object.getOwnPropertyNames(AuthorizedOperations.prototype).filter((name) => name !== 'constructor');
+  const call =
+    (verb: string) =>
+    (...given: unknown[]): unknown => {
+      const operations = identity.operationsFor(calls.getStore());
+      return (Reflect.get(operations, verb) as (...args: unknown[]) => unknown).apply(operations, given);
+    };
+  return Object.fromEntries(verbs.map((verb) => [verb, call(verb)])) as unknown as OperationsPort;
+};
+
+interface AnyCall {
+  readonly metadata: { get(key: string): readonly (string | Buffer)[] };
+  emit(event: string, ...args: unknown[]): boolean;
+}
+type AnyHandler = (call: AnyCall, callback?: (error: unknown) => void) => void;
+
+/** Each handler of a service finds out who calls before it begins, and refuses whoever may not even look. */
+export const inNameOfCaller = <Handlers extends Record<string, unknown>>(
+  handlers: Handlers,
+  identity: Identity,
+): Handlers => {
+  const guard =
+    (handler: AnyHandler): AnyHandler =>
+    (call, callback) => {
+      const [authorization] = call.metadata.get('authorization');
+      identity
+        .ofBearer(authorization?.toString())
+        .then((caller) => {
+          identity.requireLook(caller);
+          runAs(caller, () => handler(call, callback));
+        })
+        .catch((error: unknown) => (callback ? callback(toStatus(error)) : endWithError(call, error)));
+    };
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [name, guard(handler as AnyHandler)]),
+  ) as Handlers;
+};

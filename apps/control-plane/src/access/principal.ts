@@ -1,0 +1,24 @@
+import type { Grant } from '@cadastre/core';
+
+/** Who acts, as found out by this server; what a request says of itself counts for nothing. */
+export interface Principal {
+  /** `local:anna`, `oidc:ISSUER#SUB`, `jwt:ISSUER#SUB`: never another's, whatever display names change. It is what the audit log keeps. */
+  readonly subject: string;
+  /** To be shown. */
+  readonly name: string;
+  readonly source: 'open' | 'local' | 'oidc' | 'jwt';
+  readonly grants: readonly Grant[];
+  /** Last proof of who it is, milliseconds since 1970. Programs prove it with every call. */
+  readonly authenticatedMs: number;
+  /** What an act by cookie must carry beside it. */
+  readonly csrf?: string;
+}
+
+/** With access open everybody is this one, under the name that the request gives. */
+export const OPEN: Principal = {
+  subject: 'open',
+  name: 'anybody',
+  source: 'open',
+  grants: [{ role: 'admin' }],
+  authenticatedMs: Number.POSITIVE_INFINITY,
+};

@@ -1,0 +1,2 @@
+/** What Nest's handlers are given by name. */
+export const IDENTITY = Symbol('Identity');

@@ -1,0 +1,326 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createHmac } from 'node:crypto';
+import { parseGrant } from '@cadastre/core';
+import { systemClock } from '@cadastre/runtime';
+import { MemoryDatabase } from '@cadastre/store';
+import { FakeOperations } from '../browser/fake-operations.js';
+import type { GuardedServer } from './guarded-server.js';
+import { startGuardedServer } from './guarded-server.js';
+import { IdentityProvider } from './identity-provider.js';
+
+const PASSWORD = 'correct horse battery';
+const DIGEST = 'a'.repeat(64);
+const BOOTSTRAP = 'b'.repeat(40);
+
+let operations: FakeOperations;
+let server: GuardedServer;
+let provider: IdentityProvider;
+let database: MemoryDatabase;
+let ahead = 0;
+/** Wall time that a test can move; monotonic time goes on as it is. */
+const clock = { ...systemClock, wallMs: () => Date.now() + ahead, monotonicMs: () => performance.now() + ahead };
+
+const config = () => ({
+  proveAgainMinutes: 5,
+  oidc: {
+    issuer: provider.issuer,
+    clientId: provider.clientId,
+    redirectUri: 'http://127.0.0.1:7480/auth/oidc/callback',
+    roles: { dba: ['approver'], dev: ['viewer'] },
+  },
+  jwt: { issuer: provider.issuer, audience: 'cadastre', jwks: `${provider.issuer}/jwks`, roles: { ci: ['operator'] } },
+});
+
+const start = () => startGuardedServer({ operations, config: config(), database, clock, bootstrapToken: BOOTSTRAP });
+
+beforeEach(async () => {
+  ahead = 0;
+  operations = new FakeOperations().fill();
+  operations.propose();
+  provider = await new IdentityProvider('cadastre-page').start();
+  database = new MemoryDatabase(clock);
+  server = await start();
+  for (const [name, role] of [
+    ['vera', 'viewer'],
+    ['otto', 'operator'],
+    ['anna', 'approver'],
+    ['ada', 'admin'],
+    ['lim', 'approver:orders'],
+  ] as const)
+    await server.access.putUser({ name, grants: [parseGrant(role)], password: PASSWORD }, 'test', '');
+});
+afterEach(async () => {
+  await server.stop();
+  await provider.stop();
+});
+
+interface Browser {
+  cookie: string;
+  csrf: string;
+}
+type Body = Record<string, never> & {
+  code?: string;
+  field?: string;
+  token?: string;
+  user?: { subject: string } | null;
+};
+
+const call = async (
+  method: string,
+  path: string,
+  options: { body?: unknown; headers?: Record<string, string> } = {},
+) => {
+  const reply = await fetch(server.url + path, {
+    method,
+    redirect: 'manual',
+    headers: { ...(method !== 'GET' && { 'content-type': 'application/json' }), ...options.headers },
+    ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+  });
+  const text = await reply.text();
+  return { reply, status: reply.status, body: (text.startsWith('{') ? JSON.parse(text) : {}) as Body };
+};
+
+const cookieIn = (reply: Response): string =>
+  reply.headers.getSetCookie().find((c) => c.startsWith('__Host-cadastre='))!;
+
+const signIn = async (name: string, password = PASSWORD): Promise<Browser> => {
+  const { reply, body } = await call('POST', '/api/v1/session', { body: { name, password } });
+  return { cookie: cookieIn(reply).split(';')[0]!, csrf: String(body['csrf']) };
+};
+const as = ({ cookie, csrf }: Browser) => ({ cookie, 'x-cadastre-csrf': csrf });
+const approve = (browser: Browser) =>
+  call('POST', '/api/v1/plans/latest/approve', { body: { digest: DIGEST }, headers: as(browser) });
+
+describe('signing in', () => {
+  // Plan: without a session nothing can be read or done; the page's own question says so without an error.
+  it('is asked of everybody', async () => {
+    expect((await call('GET', '/api/v1/status')).body).toMatchObject({ code: 'UNAUTHENTICATED', status: 401 });
+    expect((await call('POST', '/api/v1/plans', { body: { actor: 'me' } })).status).toBe(401);
+    expect((await call('GET', '/api/v1/events')).status).toBe(401);
+    expect((await call('GET', '/api/v1/session')).body).toMatchObject({ access: 'required', user: null });
+  });
+
+  // Plan: the cookie cannot be read by scripts, sent in the clear or from other sites; what is done bears the subject.
+  it('gives a cookie that only this host gets, and acts in the name of who signed in', async () => {
+    const { reply } = await call('POST', '/api/v1/session', { body: { name: 'otto', password: PASSWORD } });
+    const cookie = cookieIn(reply);
+    for (const part of ['Path=/', 'Secure', 'HttpOnly', 'SameSite=Strict']) expect(cookie).toContain(part);
+    const otto = await signIn('otto');
+    expect((await call('POST', '/api/v1/plans', { body: {}, headers: as(otto) })).status).toBe(200);
+    expect(operations.acts.at(-1)).toMatchObject({ actor: 'local:otto' });
+    const pretending = await call('POST', '/api/v1/plans', { body: { actor: 'anna' }, headers: as(otto) });
+    expect([pretending.status, pretending.body.field]).toEqual([403, 'actor']);
+  });
+
+  // Plan: a wrong password and a user that does not exist look the same; after five failures both wait, others do not.
+  it('slows guessing down', async () => {
+    const tries = async (name: string) =>
+      (await call('POST', '/api/v1/session', { body: { name, password: 'wrong' } })).body;
+    const [known, unknown] = [await tries('vera'), await tries('nobody')];
+    expect(known).toEqual(unknown);
+    for (let i = 0; i < 4; i += 1) await tries('vera');
+    const right = await call('POST', '/api/v1/session', { body: { name: 'vera', password: PASSWORD } });
+    expect([right.status, right.body.code]).toEqual([429, 'RESOURCE_EXHAUSTED']);
+    expect((await signIn('otto')).csrf).not.toBe('');
+    ahead += 2_000;
+    expect((await signIn('vera')).csrf).not.toBe('');
+  });
+
+  // Plan: signing out, a new password, a role that is taken away and time each end a session; the old cookie is worth nothing.
+  it.each<[string, (browser: Browser) => Promise<unknown>]>([
+    ['signing out', (browser) => call('DELETE', '/api/v1/session', { headers: as(browser) })],
+    ['a new password', () => server.access.putUser({ name: 'otto', password: `${PASSWORD}!` }, 'test', '')],
+    ['another role', () => server.access.putUser({ name: 'otto', grants: [parseGrant('viewer')] }, 'test', '')],
+    ['being disabled', () => server.access.putUser({ name: 'otto', disabled: true }, 'test', '')],
+    ['being removed', () => server.access.removeUser('otto', 'test', '')],
+    ['nine hours', () => Promise.resolve((ahead += 9 * 3_600_000))],
+  ])('ends with %s', async (_what, end) => {
+    const otto = await signIn('otto');
+    expect((await call('GET', '/api/v1/status', { headers: as(otto) })).status).toBe(200);
+    await end(otto);
+    expect((await call('GET', '/api/v1/status', { headers: as(otto) })).status).toBe(401);
+  });
+
+  // Plan: a second replica over the same register knows the session; the first can go.
+  it('holds at every replica', async () => {
+    const otto = await signIn('otto');
+    const other = await start();
+    const reply = await fetch(`${other.url}/api/v1/status`, { headers: as(otto) });
+    await other.stop();
+    expect(reply.status).toBe(200);
+  });
+
+  // Plan: the register keeps no password and no token.
+  it('leaves no secret in the register', async () => {
+    const otto = await signIn('otto');
+    const kept = JSON.stringify(
+      database.range('').kvs.map(({ key, value }) => key + Buffer.from(value).toString('latin1')),
+    );
+    expect(kept).toContain('otto');
+    expect(kept).not.toContain(PASSWORD);
+    expect(kept).not.toContain(otto.cookie.split('=')[1]);
+  });
+});
+
+describe('what each role may do', () => {
+  // Plan: every role against every kind of act.
+  it.each<[string, string, string, unknown, number]>([
+    ['vera', 'GET', '/api/v1/plans', undefined, 200],
+    ['vera', 'POST', '/api/v1/plans', {}, 403],
+    ['vera', 'POST', '/api/v1/plans/latest/approve', { digest: DIGEST }, 403],
+    ['vera', 'POST', '/api/v1/nodes/n1/drain', {}, 403],
+    ['vera', 'GET', '/api/v1/users', undefined, 403],
+    ['otto', 'POST', '/api/v1/plans', {}, 200],
+    ['otto', 'POST', '/api/v1/plans/latest/approve', { digest: DIGEST }, 403],
+    ['otto', 'POST', '/api/v1/nodes/n1/drain', {}, 200],
+    ['anna', 'POST', '/api/v1/plans', {}, 403],
+    ['lim', 'POST', '/api/v1/plans/latest/approve', { digest: DIGEST }, 403],
+    ['ada', 'GET', '/api/v1/users', undefined, 200],
+    ['ada', 'PUT', '/api/v1/users/neo', { roles: ['viewer'], password: PASSWORD }, 200],
+    ['otto', 'PUT', '/api/v1/users/neo', { roles: ['admin'], password: PASSWORD }, 403],
+  ])('%s: %s %s', async (name, method, path, body, status) => {
+    const reply = await call(method, path, { body, headers: as(await signIn(name)) });
+    expect([reply.status, reply.body.field]).toEqual([status, status === 403 ? 'role' : undefined]);
+  });
+
+  // Plan: an approval asks for a proof younger than five minutes; the password gives it.
+  it('asks for a fresh proof before an approval', async () => {
+    const anna = await signIn('anna');
+    ahead += 6 * 60_000;
+    expect((await approve(anna)).body).toMatchObject({ code: 'UNAUTHENTICATED', field: 'proof' });
+    const prove = (password: string) =>
+      call('POST', '/api/v1/session/proof', { body: { password }, headers: as(anna) });
+    expect((await prove('wrong password')).status).toBe(401);
+    expect((await approve(anna)).body.field).toBe('proof');
+    expect((await prove(PASSWORD)).status).toBe(200);
+    expect((await approve(anna)).body.field).not.toBe('proof');
+  });
+});
+
+describe('requests from elsewhere', () => {
+  // Plan: a cookie alone changes nothing: not without the token, not with a wrong one, not from another origin.
+  it.each<[string, (browser: Browser) => Record<string, string>]>([
+    ['without the token', ({ cookie }) => ({ cookie })],
+    ['with another token', ({ cookie }) => ({ cookie, 'x-cadastre-csrf': 'f'.repeat(32) })],
+    ['from another origin', (browser) => ({ ...as(browser), origin: 'https://evil.example' })],
+    ['from an opaque origin', (browser) => ({ ...as(browser), origin: 'null' })],
+  ])('are refused %s', async (_what, headersOf) => {
+    const headers = headersOf(await signIn('otto'));
+    expect((await call('POST', '/api/v1/plans', { body: {}, headers })).status).toBe(403);
+    expect(operations.acts).toEqual([]);
+  });
+});
+
+describe('programs', () => {
+  const bearer = (token: string) => call('GET', '/api/v1/status', { headers: { authorization: `Bearer ${token}` } });
+  const claims = () => ({ iss: provider.issuer, aud: 'cadastre', sub: 'ci-1', roles: ['ci'] });
+
+  // Plan: a token of the issuer gives the mapped role, no more.
+  it('come with a signed token', async () => {
+    const token = await provider.token(claims());
+    expect((await bearer(token)).status).toBe(200);
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await call('POST', '/api/v1/plans', { body: {}, headers })).status).toBe(200);
+    expect(operations.acts.at(-1)).toMatchObject({ actor: `jwt:${provider.issuer}#ci-1` });
+    expect((await call('POST', '/api/v1/plans/latest/approve', { body: { digest: DIGEST }, headers })).status).toBe(
+      403,
+    );
+  });
+
+  const unsigned = (header: object, body: object) =>
+    `${[header, body].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
+  const soon = () => Math.floor(Date.now() / 1000) + 100;
+
+  // Plan: RFC 8725's list: each token is wrong in one way, and refused with the same words.
+  it.each<[string, () => Promise<string> | string]>([
+    ['no signature', () => unsigned({ alg: 'none' }, { ...claims(), exp: soon(), iat: 1 })],
+    [
+      'the public key as a shared secret',
+      () => {
+        const text = unsigned({ alg: 'HS256', kid: 'k1' }, { ...claims(), exp: soon(), iat: 1 }).slice(0, -1);
+        return `${text}.${createHmac('sha256', JSON.stringify(provider.keys.keys[0])).update(text).digest('base64url')}`;
+      },
+    ],
+    ['another issuer', () => provider.token({ ...claims(), iss: 'https://other.example' })],
+    ['another audience', () => provider.token({ ...claims(), aud: 'somebody' })],
+    ['no subject', () => provider.token({ ...claims(), sub: undefined })],
+    ['an end in the past', () => provider.token(claims(), -120)],
+    ['a beginning in the future', () => provider.token({ ...claims(), nbf: soon() + 1_000 })],
+    [
+      'a changed body',
+      async () =>
+        (await provider.token(claims())).replace(/\.[^.]+\./, `.${Buffer.from('{"sub":"x"}').toString('base64url')}.`),
+    ],
+    ['no token at all', () => 'x.y.z'],
+    ['far too much', () => 'a'.repeat(9_000)],
+  ])('are refused with %s', async (_what, token) =>
+    expect((await bearer(await token())).body).toMatchObject({ code: 'UNAUTHENTICATED', field: 'authorization' }),
+  );
+
+  // Plan: a command line signs in for a token of its own, which signing out ends; the bootstrap token makes the first user.
+  it('sign in without cookies, and the first one by the bootstrap token', async () => {
+    const { body } = await call('POST', '/api/v1/token', { body: { name: 'otto', password: PASSWORD } });
+    const headers = { authorization: `Bearer ${body.token}` };
+    expect((await call('POST', '/api/v1/plans', { body: {}, headers })).status).toBe(200);
+    await call('DELETE', '/api/v1/session', { headers });
+    expect((await bearer(String(body.token))).status).toBe(401);
+    const first = { body: { roles: ['admin'], password: PASSWORD }, headers: { authorization: `Bearer ${BOOTSTRAP}` } };
+    expect((await call('PUT', '/api/v1/users/first', first)).status).toBe(200);
+    expect((await signIn('first')).csrf).not.toBe('');
+  });
+});
+
+describe('an identity provider', () => {
+  const journey = async () => {
+    const begun = await call('GET', '/auth/oidc/login');
+    const cookie = begun.reply.headers.getSetCookie()[0]!.split(';')[0]!;
+    const atProvider = await fetch(begun.reply.headers.get('location')!, { redirect: 'manual' });
+    return { cookie, back: new URL(atProvider.headers.get('location')!) };
+  };
+  const finish = (back: URL, cookie: string) => call('GET', back.pathname + back.search, { headers: { cookie } });
+
+  // Plan: there and back gives a session with the roles that the provider's words stand for.
+  it('vouches for people', async () => {
+    const { cookie, back } = await journey();
+    const { reply, status } = await finish(back, cookie);
+    expect([status, reply.headers.get('location')]).toEqual([303, '/']);
+    const session = await call('GET', '/api/v1/session', { headers: { cookie: cookieIn(reply).split(';')[0]! } });
+    expect(session.body['user']).toMatchObject({
+      subject: `oidc:${provider.issuer}#u1`,
+      name: 'olga',
+      roles: ['approver'],
+    });
+  });
+
+  // Plan: a journey that was not begun here, a second use of the code, another's state or nonce, and a token for another client fail.
+  it.each<[string, () => Promise<{ back: URL; cookie: string }>]>([
+    ['without the journey', async () => ({ ...(await journey()), cookie: '' })],
+    [
+      'on the journey of another browser',
+      async () => ({ back: (await journey()).back, cookie: (await journey()).cookie }),
+    ],
+    [
+      'with a code that was used',
+      async () => {
+        const { back, cookie } = await journey();
+        await finish(back, cookie);
+        return { back, cookie };
+      },
+    ],
+    ['with a token for another client', () => ((provider.claims = { aud: 'somebody' }), journey())],
+    ['with a token of another sign-in', () => ((provider.claims = { nonce: 'other' }), journey())],
+    ['with a token of another issuer', () => ((provider.claims = { iss: 'https://other.example' }), journey())],
+  ])('is not believed %s', async (_what, prepare) => {
+    const { back, cookie } = await prepare();
+    const { reply, status } = await finish(back, cookie);
+    expect([status, cookieIn(reply)]).toEqual([401, undefined]);
+  });
+
+  // Plan: a provider that is down is said so, and local users still get in.
+  it('may be down', async () => {
+    await provider.stop();
+    expect((await call('GET', '/auth/oidc/login')).body).toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await signIn('anna')).csrf).not.toBe('');
+    provider = await new IdentityProvider('cadastre-page').start();
+  });
+});
