@@ -25,7 +25,7 @@ interface AnyCall {
   readonly metadata: { get(key: string): readonly (string | Buffer)[] };
   emit(event: string, ...args: unknown[]): boolean;
 }
-type AnyHandler = (call: AnyCall, callback?: (error: unknown) => void) => void;
+type AnyHandler = (call: AnyCall, callback?: (error: unknown) => void) => unknown;
 
 /** Each handler of a service finds out who calls before it begins, and refuses whoever may not even look. */
 export const inNameOfCaller = <Handlers extends Record<string, unknown>>(
@@ -34,15 +34,15 @@ export const inNameOfCaller = <Handlers extends Record<string, unknown>>(
 ): Handlers => {
   const guard =
     (handler: AnyHandler): AnyHandler =>
-    (call, callback) => {
-      const [authorization] = call.metadata.get('authorization');
-      identity
-        .ofBearer(authorization?.toString())
-        .then((caller) => {
-          identity.requireLook(caller);
-          runAs(caller, () => handler(call, callback));
-        })
-        .catch((error: unknown) => (callback ? callback(toStatus(error)) : endWithError(call, error)));
+    async (call, callback) => {
+      try {
+        const [authorization] = call.metadata.get('authorization');
+        const caller = identity.requireLook(await identity.ofBearer(authorization?.toString()));
+        runAs(caller, () => handler(call, callback));
+      } catch (error) {
+        if (callback) callback(toStatus(error));
+        else endWithError(call, error);
+      }
     };
   return Object.fromEntries(
     Object.entries(handlers).map(([name, handler]) => [name, guard(handler as AnyHandler)]),

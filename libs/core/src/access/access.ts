@@ -46,11 +46,19 @@ const GRANTS_MAX = 64;
 export const parseGrant = (text: string): Grant => {
   const [role = '', names, ...more] = text.split(':');
   if (!(ROLES as readonly string[]).includes(role) || more.length > 0)
-    throw invalid('role', `"${printable(text)}" names no role`, `use one of ${ROLES.join(', ')}, or ROLE:KEYSPACE,KEYSPACE`);
+    throw invalid(
+      'role',
+      `"${printable(text)}" names no role`,
+      `use one of ${ROLES.join(', ')}, or ROLE:KEYSPACE,KEYSPACE`,
+    );
   if (names === undefined) return { role: role as Role };
   const keyspaces = [...new Set(names.split(','))].sort();
   if (keyspaces.includes(''))
-    throw invalid('role', `"${printable(text)}" has an empty keyspace name`, 'name the keyspaces, or leave the colon out');
+    throw invalid(
+      'role',
+      `"${printable(text)}" has an empty keyspace name`,
+      'name the keyspaces, or leave the colon out',
+    );
   return { role: role as Role, keyspaces };
 };
 
