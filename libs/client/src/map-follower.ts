@@ -203,7 +203,8 @@ export class MapFollower {
     const call = peer.map.WatchMap();
     const assembler = new SnapshotAssembler();
     const { clock, random } = this.options;
-    const reports = new AppliedReports(clock, random, (applied) => void call.write({ applied }));
+    const spreadMs = () => this.state.spreadMs;
+    const reports = new AppliedReports(clock, random, spreadMs, (applied) => void call.write({ applied }));
     this.streams.set(stream, { peer, call, reports });
     call.on('data', (event: Wire.MapEvent__Output) => this.feed(this.translate(stream, assembler, event)));
     call.on('error', (error) =>

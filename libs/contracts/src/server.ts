@@ -66,17 +66,36 @@ export interface RpcServer {
   cut(): void;
 }
 
+export interface ServerLimits {
+  /**
+   * A connection is asked to go after so long (and a tenth more or less), and cut after the grace, a minute by default: those who hold streams for ever
+   * spread over the replicas again, also after one of them was away. Default: never.
+   */
+  readonly maxConnectionAgeMs?: number;
+  readonly maxConnectionAgeGraceMs?: number;
+}
+
+const AGE_GRACE_MS = 60_000;
+
 /** A gRPC server with limits set, where grpc-js has none by default. Plaintext: TLS is an issue of its own. */
 export class GrpcServer implements RpcServer {
-  private readonly server = new Server({
-    'grpc.max_receive_message_length': 8 * 1024 * 1024,
-    'grpc.max_send_message_length': 8 * 1024 * 1024,
-    'grpc.max_concurrent_streams': 20_000,
-    'grpc.keepalive_time_ms': 10_000,
-    'grpc.keepalive_timeout_ms': 5_000,
-    'grpc-node.max_session_memory': 256,
-    // channelz stays on: without it grpc-js 1.14 keeps no list of sessions, and forceShutdown cuts nobody
-  });
+  private readonly server: Server;
+
+  constructor({ maxConnectionAgeMs, maxConnectionAgeGraceMs = AGE_GRACE_MS }: ServerLimits = {}) {
+    this.server = new Server({
+      'grpc.max_receive_message_length': 8 * 1024 * 1024,
+      'grpc.max_send_message_length': 8 * 1024 * 1024,
+      'grpc.max_concurrent_streams': 20_000,
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 5_000,
+      'grpc-node.max_session_memory': 256,
+      // channelz stays on: without it grpc-js 1.14 keeps no list of sessions, and forceShutdown cuts nobody
+      ...(maxConnectionAgeMs !== undefined && {
+        'grpc.max_connection_age_ms': maxConnectionAgeMs,
+        'grpc.max_connection_age_grace_ms': maxConnectionAgeGraceMs,
+      }),
+    });
+  }
 
   add(definition: ServiceDefinition, handlers: UntypedServiceImplementation): this {
     this.server.addService(definition, handlers);

@@ -25,6 +25,9 @@ import { reachStore } from './reach-store.js';
 import { RegisterFeed } from './register-feed.js';
 import { WriterLease } from './writer-lease.js';
 
+/** Watchers and agents hold their streams for ever; so they spread over the replicas again after one was away. */
+const CONNECTION_AGE_MS = 3_600_000;
+
 /** What the HTTP side is made of. */
 export interface HttpParts {
   readonly identity: Identity;
@@ -196,7 +199,7 @@ export class Replica implements ControlPlane {
     const identity = new Identity({ operations, clock: this.clock, guarded: await this.openAccess() });
     this.http = await ports.openHttp?.({ identity, events, readiness });
     this.httpAddress = this.http?.address ?? '';
-    const grpc = new GrpcHost(ports.transport.server(), {
+    const grpc = new GrpcHost(ports.transport.server({ maxConnectionAgeMs: CONNECTION_AGE_MS }), {
       hub: this.hub,
       clock: this.clock,
       state: () => this.mirror.state,

@@ -13,7 +13,7 @@ import {
   unary,
 } from '@cadastre/contracts';
 import type { DuplexCall, GetMapCall, Wire } from '@cadastre/contracts';
-import type { Clock } from '@cadastre/runtime';
+import type { Cancellable, Clock } from '@cadastre/runtime';
 import type { RegisterState } from '@cadastre/store';
 import { requireKeyspace } from '@cadastre/store';
 import type { Subscription, WatchHub } from './watch-hub.js';
@@ -49,20 +49,23 @@ const cut = (call: WatchCall, error: CadastreError): void => {
 
 const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void => {
   let subscription: Subscription | undefined;
-  const silence = clock.after(
+  // Let go of once a word has come: of ten thousand idle streams every kept object counts.
+  let silence: Cancellable | undefined = clock.after(
     FIRST_WORD_MS,
     () => endWithError(call, invalid('kind', 'no subscription came', 'send Subscribe first', `${FIRST_WORD_MS} ms`)),
     { background: true },
   );
   const end = (): void => {
-    silence.cancel();
+    silence?.cancel();
+    silence = undefined;
     subscription?.close();
   };
   call.on('data', (request: Wire.WatchMapRequest__Output) => {
     try {
       if (request.applied) subscription?.applied(decodeKnown(request.applied.applied), request.applied.heldMs);
       else if (request.subscribe && !subscription) {
-        silence.cancel();
+        silence?.cancel();
+        silence = undefined;
         subscription = subscribe(call, request.subscribe, hub);
       } else
         throw invalid(

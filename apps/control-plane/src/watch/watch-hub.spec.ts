@@ -1,7 +1,8 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { CadastreError, KeyspaceGeneration, KeyspaceMap } from '@cadastre/core';
+import type { CadastreError, KeyspaceGeneration, PartitionRecord } from '@cadastre/core';
+import { addLearner, changeLeader, growInSync, KeyspaceMap, newRecord, removeReplica } from '@cadastre/core';
 import type { SharedMessage, Wire } from '@cadastre/contracts';
 import {
   decodeDelta,
@@ -311,6 +312,188 @@ describe('WatchHub', () => {
   });
 });
 
+describe('WatchHub at scale', () => {
+  /** Changes without the register, for speed: the hub sees what a mirror would show it. */
+  const world = (partitions: number) => {
+    let map = KeyspaceMap.fromRecords(
+      {
+        name: 'k',
+        scheme: { kind: 'hash-slots', slots: partitions, hash: 'murmur3', hashTags: false },
+        replicationFactor: 2,
+        minInSync: 1,
+        spread: [],
+      },
+      { incarnation: 1, number: 1 },
+      Array.from({ length: partitions }, (_, p) => newRecord(p, [`n${p % 4}`, `n${(p + 1) % 4}`])),
+      Array.from({ length: 4 }, (_, i) => ({ id: `n${i}`, address: `n${i}:1`, labels: {}, weight: 1 })),
+    );
+    const state = () =>
+      ({ cluster: { value: { clusterId: 'c' } }, keyspaces: new Map([['k', { record: { id: 'k' }, map }]]) }) as never;
+    const change = (parts: object) => ({ deltas: [], snapshots: [], dropped: [], plans: [], ...parts }) as never;
+    const tell = (records: readonly PartitionRecord[]) => {
+      const to = { ...map.generation, number: map.generation.number + 1 };
+      const delta = { keyspace: 'k', from: map.generation, to, records, nodes: [] };
+      map = map.withDelta(delta);
+      hub.onRegisterChange(change({ deltas: [delta] }), state());
+    };
+    hub.onRegisterChange(change({ snapshots: ['k'] }), state());
+    return {
+      map: () => map,
+      tell,
+      turn: (p: number) => {
+        const record = map.record(p % partitions);
+        tell([changeLeader(record, record.replicas[1]!.node)]);
+      },
+    };
+  };
+
+  it('brings 1,000 readers that come back at random generations to the very map that it has', async () => {
+    // Plan: 3,000 changes of one keyspace with a ring of 512; 1,000 readers left at seeded random generations, some at none, some older
+    // than the ring. Each comes back once, and its digest is the hub's; who was away for few changes needs no snapshot.
+    hub = new WatchHub({
+      clock: systemClock,
+      logger: silentLogger,
+      catchUp: () => caughtUp(),
+      ringSize: 512,
+      sliceMs: 1_000,
+      maxReadersPerPeer: 2_000,
+    });
+    const { map, turn } = world(256);
+    let seed = 20_260;
+    const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
+    const left: { follower: Follower; at: number }[] = [];
+    const leaves = Array.from({ length: 1_000 }, () => Math.floor(random() * 3_000)).sort((a, b) => a - b);
+    for (let n = 0; n < 3_000; n += 1) {
+      for (; leaves[0] === n; leaves.shift()) {
+        const follower = new Follower();
+        if (random() > 0.05) follower.maps.set('k', map());
+        left.push({ follower, at: n });
+      }
+      turn(Math.floor(random() * 256));
+    }
+    expect(left).toHaveLength(1_000);
+    const wanted = mapDigest(map());
+    for (const { follower, at } of left) {
+      const sink = new SlowSink(follower);
+      const known = follower.known();
+      const subscription = hub.subscribe('again', wish({ known }), sink, never);
+      sink.drain();
+      expect([at, mapDigest(follower.maps.get('k')!)]).toEqual([at, wanted]);
+      const whole = follower.kinds.includes('snapshot');
+      if (known.length === 0 || at < 3_000 - 512) expect(whole).toBe(true);
+      else if (at >= 3_000 - 80) expect(whole).toBe(false);
+      expect(follower.kinds.at(-1)).toBe('mark');
+      subscription.close();
+    }
+  }, 120_000);
+
+  it('tells a reader that asks for one node only of what that node holds', async () => {
+    // Plan: n0 loses partition 3 and gains partition 1; a reader of n0 hears of those two, once, and of nothing that passes by between;
+    // a reader of another keyspace hears nothing at all.
+    hub = new WatchHub({
+      clock: systemClock,
+      logger: silentLogger,
+      catchUp: () => caughtUp(),
+      sliceMs: 1_000,
+      progressMs: 20,
+    });
+    const { map, tell, turn } = world(16);
+    const [sink, other] = [new SlowSink(), new SlowSink()];
+    hub.subscribe('n0', wish({ node: 'n0' }), sink, never);
+    hub.subscribe('other', wish({ keyspaces: new Set(['else']) }), other, never);
+    sink.drain();
+    const holders = () =>
+      [...Array(16).keys()].filter((p) => sink.follower.maps.get('k')!.record(p).replicas.length > 0);
+    expect(holders()).toEqual([0, 3, 4, 7, 8, 11, 12, 15]);
+    turn(1);
+    turn(2);
+    tell([removeReplica(changeLeader(growInSync(addLearner(map().record(3), 'n1'), 'n1'), 'n1'), 'n0', 1)]);
+    tell([addLearner(map().record(1), 'n0')]);
+    turn(2);
+    sink.drain();
+    expect(holders()).toEqual([0, 1, 4, 7, 8, 11, 12, 15]);
+    expect(sink.follower.maps.get('k')!.record(1)).toEqual(map().record(1));
+    expect(sink.follower.kinds.slice(2)).toEqual(['1-4', '4-5']);
+    await until(() => {
+      sink.drain();
+      return sink.follower.kinds.at(-1) === 'mark' && sink.follower.kinds.length > 4;
+    });
+    expect(sink.follower.maps.get('k')!.generation).toEqual(map().generation);
+    other.drain();
+    expect(other.follower.maps.size).toBe(0);
+  });
+
+  it('knows who has applied what, and how long it took', () => {
+    // Plan: of three readers two report the newest generation, one of them 40 ms late by its own word.
+    hub = new WatchHub({ clock: systemClock, logger: silentLogger, catchUp: () => caughtUp(), sliceMs: 1_000 });
+    const { map, turn } = world(16);
+    const readers = [1, 2, 3].map(() => hub.subscribe('r', wish(), new SlowSink(), never));
+    turn(1);
+    const applied = [{ keyspace: 'k', generation: map().generation }];
+    readers[0]!.applied(applied, 0);
+    readers[1]!.applied(applied, 0);
+    const [convergence] = hub.convergence();
+    expect(convergence).toMatchObject({ keyspace: 'k', watchers: 3, converged: 2, lagMs: { n: 2 } });
+    expect(convergence!.lagMs.max).toBeLessThan(5_000);
+  });
+
+  it('limits the streams of one connection', () => {
+    // Plan: with room for two over one connection the third is refused by name, until one has ended.
+    hub = new WatchHub({ clock: systemClock, logger: silentLogger, catchUp: () => caughtUp(), maxReadersPerPeer: 2 });
+    const [first] = [1, 2].map(() => hub.subscribe('r', wish(), new SlowSink(), never));
+    const third = () => hub.subscribe('r', wish(), new SlowSink(), never);
+    expect(third).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED', limit: '2 watches a connection' }));
+    first!.close();
+    expect(third).not.toThrow();
+  });
+
+  it('refuses a reader that knows a later incarnation of the register', async () => {
+    // Plan: the register was set back without raising its incarnation; once this replica is sure, the reader is told, not served.
+    hub = new WatchHub({ clock: systemClock, logger: silentLogger, catchUp: () => caughtUp(), sliceMs: 1_000 });
+    world(16);
+    const cuts: CadastreError[] = [];
+    const sink = new SlowSink();
+    const known = [{ keyspace: 'k', generation: { incarnation: 2, number: 1 } }];
+    hub.subscribe('later', wish({ known }), sink, (error) => void cuts.push(error));
+    await until(() => cuts.length > 0);
+    expect(cuts[0]).toMatchObject({ code: 'FAILED_PRECONDITION', field: 'subscribe.known' });
+    expect(sink.waiting).toEqual([]);
+  });
+
+  it('never holds a turn of the event loop for long, however many come back at once', async () => {
+    // Plan: on a clock by which each look takes 0.1 ms, 10,000 readers subscribe within one turn; the hub takes 4 ms of it, other work
+    // comes in between, and in the end all are served. Then one change goes to all of them in as many slices.
+    let now = 0;
+    let turns = 0;
+    const clock = {
+      ...systemClock,
+      monotonicMs: () => (now += 0.1),
+      soon: (task: () => void) => void setImmediate(() => ((turns += 1), task())),
+    };
+    hub = new WatchHub({
+      clock,
+      logger: silentLogger,
+      catchUp: () => caughtUp(),
+      maxReadersPerPeer: 20_000,
+      progressMs: 1e9,
+    });
+    const { turn } = world(16);
+    let written = 0;
+    const flush = (_message: SharedMessage, flushed: () => void): void => {
+      written += 1;
+      setImmediate(flushed);
+    };
+    for (let i = 0; i < 10_000; i += 1) hub.subscribe('r', wish(), { peer: 'storm', write: flush }, never);
+    expect(written).toBeLessThan(200);
+    await until(() => written === 20_000);
+    const before = turns;
+    turn(3);
+    await until(() => written === 30_000);
+    expect(turns - before).toBeGreaterThan(100);
+    expect(hub.takeLongestHoldMs()).toBeLessThan(10);
+  }, 60_000);
+});
+
 describe('WatchMap over gRPC', () => {
   let server: GrpcServer;
   let peer: Peer;
@@ -394,6 +577,45 @@ describe('WatchMap over gRPC', () => {
     expect((await ended).code).toBe('RESOURCE_EXHAUSTED');
     road.end();
   }, 60_000);
+
+  it('asks connections to go when they are old, and their readers resume elsewhere', async () => {
+    // Plan: a server whose connections live 50 ms with 50 ms of grace ends the stream; the reader comes back and misses nothing.
+    const short = new GrpcServer({ maxConnectionAgeMs: 50, maxConnectionAgeGraceMs: 50 });
+    short.add(mapService, mapHandlers({ hub, clock: systemClock, state: () => kit.mirror.state }) as never);
+    const address = `127.0.0.1:${await short.listen({ host: '127.0.0.1', port: 0 })}`;
+    const aging = new Peer(address);
+    const follower = new Follower();
+    const call = aging.map.watchMap();
+    const ended = new Promise((resolve) => call.on('error', resolve));
+    call.on('data', (event: Wire.MapEvent__Output) => follower.take(event));
+    call.write({ subscribe: { watcher: 'old', forms: [1] } });
+    await ended;
+    aging.close();
+    await until(() => hub.size === 0);
+    await swapLeaders(kit, 'orders', [1]);
+    follower.kinds.length = 0;
+    const again = watch(follower);
+    await until(() => follower.kinds.includes('mark'));
+    expect(follower.kinds).toEqual(['1-1', '1-2', 'mark']);
+    again.call.cancel();
+    short.cut();
+  });
+
+  it('answers GetMap with what is newer than the caller knows', async () => {
+    // Plan: without a known generation the map and a mark; with the newest, the mark alone; of another keyspace, the mark alone.
+    const ask = async (request: Wire.GetMapRequest): Promise<Follower> => {
+      const follower = new Follower();
+      const call = peer.map.GetMap(request, { deadline: Date.now() + 5_000 });
+      call.on('data', (event: Wire.MapEvent__Output) => follower.take(event));
+      await new Promise((resolve, reject) => call.on('end', resolve).on('error', reject));
+      return follower;
+    };
+    const whole = await ask({ forms: [1] });
+    expect(whole.kinds).toEqual(['snapshot', 'mark']);
+    expect(mapDigest(whole.maps.get('orders')!)).toBe(mapDigest(kit.map('orders')));
+    expect((await ask({ known: encodeKnown(whole.known()) })).kinds).toEqual(['mark']);
+    expect((await ask({ keyspaces: ['other'] })).kinds).toEqual(['mark']);
+  });
 
   it('refuses what is no subscription', async () => {
     // Plan: no name, a second subscription, an empty message: each ends the stream with the field.

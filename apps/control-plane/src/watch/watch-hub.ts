@@ -45,6 +45,22 @@ export interface Subscription {
   close(): void;
 }
 
+/** Two words a stream, where closures would take ten. */
+class Handle implements Subscription {
+  constructor(
+    private readonly hub: WatchHub,
+    private readonly reader: Reader,
+  ) {}
+
+  applied(known: readonly KeyspaceGeneration[], heldMs = 0): void {
+    this.hub.onApplied(this.reader, known, heldMs);
+  }
+
+  close(): void {
+    this.hub.drop(this.reader);
+  }
+}
+
 type Cut = (error: CadastreError) => void;
 
 const TICK_MS = 1_000;
@@ -138,10 +154,24 @@ export class WatchHub implements ReaderHost {
     this.readers.set(reader, cut);
     this.wake(reader);
     if (reader.isAhead) void this.settleAhead();
-    return {
-      applied: (generations, heldMs = 0) => this.onApplied(reader, generations, heldMs),
-      close: () => this.drop(reader),
-    };
+    return new Handle(this, reader);
+  }
+
+  /** @internal */
+  onApplied(reader: Reader, known: readonly KeyspaceGeneration[], heldMs: number): void {
+    for (const { keyspace, generation } of known) {
+      const channel = this.channels.get(keyspace);
+      if (!channel) continue;
+      reader.onApplied(keyspace, generation);
+      const seenAt = channel.ring.seenAt(generation);
+      if (seenAt !== undefined) channel.lags.add(this.now() - heldMs - seenAt);
+    }
+  }
+
+  /** @internal */
+  drop(reader: Reader): void {
+    reader.close();
+    if (this.readers.delete(reader)) this.peers.remove(reader.peer);
   }
 
   /** The chunks of a whole map as it is now; undefined when there is no such keyspace. Encoded once for all who ask. */
@@ -260,21 +290,6 @@ export class WatchHub implements ReaderHost {
     for (const resolve of resolves) resolve();
     if (this.sweepAt < this.sweep.length) this.sweepAgain = true;
     else this.renewSweep();
-  }
-
-  private onApplied(reader: Reader, known: readonly KeyspaceGeneration[], heldMs: number): void {
-    for (const { keyspace, generation } of known) {
-      const channel = this.channels.get(keyspace);
-      if (!channel) continue;
-      reader.onApplied(keyspace, generation);
-      const seenAt = channel.ring.seenAt(generation);
-      if (seenAt !== undefined) channel.lags.add(this.now() - heldMs - seenAt);
-    }
-  }
-
-  private drop(reader: Reader): void {
-    reader.close();
-    if (this.readers.delete(reader)) this.peers.remove(reader.peer);
   }
 
   private onTick(): void {

@@ -198,7 +198,8 @@ export class KeyspaceMap implements MapColumns {
       );
     }
     const next = this.copy(delta.to, delta.records, delta.nodes);
-    for (const record of delta.records) if (record.epoch >= next.epochs[record.partition]!) next.write(record);
+    // Asked this way round, so that a partition that is not there is written, and refused by that.
+    for (const record of delta.records) if (!(record.epoch < next.epochs[record.partition]!)) next.write(record);
     return next;
   }
 

@@ -97,7 +97,7 @@ export const prefixEnd = (prefix: Uint8Array): Uint8Array | undefined => {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 255) length -= 1;
   if (length === 0) return undefined;
-  const end = prefix.slice(0, length);
+  const end = Uint8Array.from(prefix.subarray(0, length)); // a Buffer's slice would be the prefix itself
   end[length - 1]! += 1;
   return end;
 };
