@@ -8,6 +8,8 @@ import type { Bytes } from './bytes.js';
 import { toBytes } from './bytes.js';
 import type { Entry } from './merge.js';
 import { Gate } from './merge.js';
+import type { ReadOptions } from './replica-reads.js';
+import { compileRead } from './replica-reads.js';
 import type { Effect } from './retry-policy.js';
 import type { RequestOptions, Router } from './router.js';
 import type { Page, ReadPage, ScanOptions } from './scan.js';
@@ -25,6 +27,15 @@ export interface WriteResult {
 export interface WriteOptions extends RequestOptions {
   /** "client:number" of who asks through this client: a write with the same id takes effect once. */
   readonly requestId?: string;
+}
+
+/** What a read returns. */
+export interface ReadResult {
+  /** Undefined when there is none. */
+  readonly value: Uint8Array | undefined;
+  /** Every write that was acknowledged longer ago than this is in it; 0 of the leader's answers, which are linearizable. */
+  readonly stalenessMs: number;
+  readonly fromFollower: boolean;
 }
 
 /** What a keyspace needs of the client that it belongs to. */
@@ -53,13 +64,34 @@ export class KeyspaceClient {
   }
 
   /** @returns the value, or undefined when there is none */
-  async get(key: Bytes, options: RequestOptions = NONE): Promise<Uint8Array | undefined> {
+  async get(key: Bytes, options: ReadOptions = NONE): Promise<Uint8Array | undefined> {
+    return (await this.read(key, options)).value;
+  }
+
+  /** As `get`, with what is known of the answer's age. */
+  async read(key: Bytes, options: ReadOptions = NONE): Promise<ReadResult> {
     const bytes = keyBytes(key);
-    const reply = await this.routed('get', 'read', bytes, options, (target) => ({
-      kind: 'get',
-      request: { target, key: bytes },
-    }));
-    return reply.found ? ownBytes(reply.value) : undefined;
+    const map = this.host.current() ?? (await this.host.mapOf(this.name, options));
+    const reply = await this.host.router.call(
+      {
+        kind: 'get',
+        effect: 'read',
+        keyspace: this.name,
+        partition: map.partitionOf(bytes),
+        read: options === NONE ? undefined : compileRead(options),
+        at: (target, staleMs) => ({
+          kind: 'get',
+          request:
+            staleMs === undefined
+              ? { target, key: bytes }
+              : { target, key: bytes, follower: true, maxStalenessMs: staleMs },
+        }),
+      },
+      options,
+    );
+    const value = reply.found ? ownBytes(reply.value) : undefined;
+    // An epoch comes with a follower's answer only.
+    return { value, stalenessMs: reply.epoch === 0 ? 0 : reply.stalenessMs, fromFollower: reply.epoch !== 0 };
   }
 
   async put(key: Bytes, value: Bytes, options: WriteOptions = NONE): Promise<WriteResult> {
@@ -109,17 +141,16 @@ export class KeyspaceClient {
   /** Entries in key order. A hash-partitioned keyspace asks all partitions and merges; an ordered one goes through them in turn. */
   async *scan(options: ScanOptions = {}): AsyncGenerator<Entry> {
     const range = compileRange(options);
-    const requestOptions = options.signal ? { signal: options.signal } : {};
-    const map = await this.host.mapOf(this.name, requestOptions);
-    yield* scanEntries(map, range, this.pageReader(requestOptions));
+    const map = await this.host.mapOf(this.name, requestOptionsOf(options));
+    yield* scanEntries(map, range, this.pageReader(options));
   }
 
   /** For questions to many partitions: bounded, streaming, in key order or as they come, with a report of what failed. */
   scatter(options: ScatterOptions = {}): Scatter {
-    const requestOptions = options.signal ? { signal: options.signal } : {};
+    const read = this.pageReader(options);
     return new Scatter(compileScatter(options), async () => ({
-      map: await this.host.mapOf(this.name, requestOptions),
-      read: this.pageReader(requestOptions),
+      map: await this.host.mapOf(this.name, requestOptionsOf(options)),
+      read,
     }));
   }
 
@@ -138,8 +169,10 @@ export class KeyspaceClient {
     );
   }
 
-  private pageReader(options: RequestOptions): ReadPage {
+  private pageReader({ signal, from, maxStalenessMs }: ScanOptions): ReadPage {
     const flow = {};
+    const options = requestOptionsOf({ signal });
+    const wanted = compileRead({ ...(from && { from }), ...(maxStalenessMs !== undefined && { maxStalenessMs }) });
     return async (partition, start, end, limit): Promise<Page> => {
       const reply = await this.host.router.call(
         {
@@ -148,9 +181,18 @@ export class KeyspaceClient {
           keyspace: this.name,
           partition,
           flow,
-          at: (target) => ({
+          read: wanted,
+          at: (target, staleMs) => ({
             kind: 'scan',
-            request: { target, start, end: end ?? EMPTY, limit, reverse: false },
+            request: {
+              target,
+              start,
+              end: end ?? EMPTY,
+              limit,
+              reverse: false,
+              follower: staleMs !== undefined,
+              maxStalenessMs: staleMs ?? 0,
+            },
           }),
         },
         options,
@@ -172,6 +214,8 @@ export class KeyspaceClient {
 }
 
 const NONE = {};
+const requestOptionsOf = ({ signal }: { signal?: AbortSignal | undefined }): RequestOptions =>
+  signal ? { signal } : {};
 const EMPTY = new Uint8Array();
 /** Below so many bytes a frame is not worth freeing. */
 const SMALL_FRAME_BYTES = 1024;

@@ -6,6 +6,8 @@ import { Backoff } from '@cadastre/runtime';
 import { LatencyRecorder } from './latency.js';
 import type { LinkPool } from './link/link-pool.js';
 import type { MapFollower } from './map-follower.js';
+import type { ReplicaRead } from './replica-reads.js';
+import { ReplicaReads } from './replica-reads.js';
 import { RetryBudget } from './retry-budget.js';
 import type { Effect, Verdict } from './retry-policy.js';
 import { judge, MAX_HOPS } from './retry-policy.js';
@@ -24,8 +26,10 @@ export interface Request<K extends KvKind = KvKind> {
   readonly partition: number;
   /** Requests of one flow take turns with those of others; a request without is of the flow of all single ones. */
   readonly flow?: object | undefined;
-  /** The request to one node; made anew for each attempt, with the same request id. */
-  at(target: Wire.Target__Output): KvOp;
+  /** May be answered by a follower. */
+  readonly read?: ReplicaRead | undefined;
+  /** The request to one node; made anew for each attempt, with the same request id. `staleMs`: as a follower may answer it. */
+  at(target: Wire.Target__Output, staleMs?: number): KvOp;
 }
 
 export interface ClientCounters {
@@ -43,6 +47,8 @@ export interface RouterOptions {
   readonly random: Random;
   readonly requestTimeoutMs: number;
   readonly attemptTimeoutMs: number;
+  /** Where this program runs. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Comes as `info` with the DEADLINE_EXCEEDED, UNKNOWN_OUTCOME or CANCELLED of a request. */
@@ -77,13 +83,16 @@ export class Router {
   readonly counters: ClientCounters = { requests: 0, retries: 0, notOwner: 0, wrongOwnerHops: 0, failures: 0 };
   readonly latency = new LatencyRecorder();
   private readonly budget = new RetryBudget();
+  private readonly replicaReads: ReplicaReads;
 
   constructor(
     private readonly follower: MapFollower,
     private readonly links: LinkPool,
     private readonly options: RouterOptions,
     private readonly telemetry: Telemetry,
-  ) {}
+  ) {
+    this.replicaReads = new ReplicaReads(links, options, telemetry);
+  }
 
   async call<K extends KvKind>(request: Request<K>, options: RequestOptions = {}): Promise<KvReplies[K]> {
     const progress = this.begin(options);
@@ -118,6 +127,7 @@ export class Router {
   private finish(request: Request, progress: Progress, error: unknown): void {
     const tookMs = this.options.clock.monotonicMs() - progress.startedAt;
     this.latency.record(tookMs);
+    if (error === undefined && request.effect === 'read') this.replicaReads.observe(tookMs);
     this.telemetry.done(request.kind, request.keyspace, tookMs, error);
   }
 
@@ -128,7 +138,20 @@ export class Router {
       const epoch = map.epochOf(request.partition);
       const leader = map.leader(request.partition);
       let verdict: Next;
-      if (leader && leader.address !== '') {
+      const { read } = request;
+      // A follower is asked first, and as long as there is no leader; a refusal of one is the leader's business.
+      const elsewhere =
+        read && (progress.attempts === 0 || !leader) ? this.atReplica(request, read, map, progress) : undefined;
+      if (elsewhere) {
+        try {
+          return await elsewhere;
+        } catch (thrown) {
+          progress.leader = leader && `${leader.id} (${leader.address}) at epoch ${epoch}, or a follower`;
+          verdict = this.weigh(request, progress, CadastreError.from(thrown));
+          // The leader has not been asked yet: nothing has to be waited for.
+          if (leader && verdict.kind === 'again' && progress.attempts === 1) continue;
+        }
+      } else if (leader && leader.address !== '') {
         try {
           return await this.attempt(request, progress, leader.address, epoch);
         } catch (thrown) {
@@ -145,6 +168,19 @@ export class Router {
       }
       await this.prepareNext(request, progress, verdict, epoch);
     }
+  }
+
+  private atReplica<K extends KvKind>(
+    request: Request<K>,
+    read: ReplicaRead,
+    map: KeyspaceMap,
+    progress: Progress,
+  ): Promise<KvReplies[K]> | undefined {
+    const remainingMs = progress.deadline - this.options.clock.monotonicMs();
+    const deadlineMs = Math.min(this.options.attemptTimeoutMs, remainingMs);
+    const attempt = this.replicaReads.attempt(request, read, map, { deadlineMs, signal: progress.signal });
+    if (attempt) progress.attempts += 1;
+    return attempt;
   }
 
   private attempt<K extends KvKind>(

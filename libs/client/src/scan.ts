@@ -14,6 +14,9 @@ export interface ScanOptions {
   /** Entries in all; without end when not given. */
   readonly limit?: number;
   readonly signal?: AbortSignal;
+  /** As of single reads: `nearest` lets followers answer, each page as of at most `maxStalenessMs` ago. */
+  readonly from?: 'leader' | 'nearest';
+  readonly maxStalenessMs?: number;
 }
 
 export interface ScanRange {

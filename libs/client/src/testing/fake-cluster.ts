@@ -88,6 +88,8 @@ export interface Seen {
   readonly verb: string;
   readonly target: Wire.Target__Output;
   readonly requestId: string;
+  /** Of a read: as a follower may answer it. */
+  readonly staleMs: number | undefined;
 }
 
 /** Does what it is told before it serves: throws to refuse, waits, or returns nothing. */
@@ -105,7 +107,10 @@ export class FakeAgent {
   address = '';
   private server: GrpcServer | undefined;
 
-  constructor(readonly id: string) {}
+  constructor(
+    readonly id: string,
+    readonly labels: Readonly<Record<string, string>> = {},
+  ) {}
 
   /** `pipeline: false` for a node of before there were frames. */
   async listen(port = 0, { pipeline = true } = {}): Promise<this> {
@@ -117,7 +122,7 @@ export class FakeAgent {
   }
 
   get entry(): NodeEntry {
-    return { id: this.id, address: this.address, labels: {}, weight: 1 };
+    return { id: this.id, address: this.address, labels: this.labels, weight: 1 };
   }
 
   cut(): void {
@@ -130,6 +135,7 @@ export class FakeAgent {
       verb: kind,
       target: request.target!,
       requestId: 'requestId' in request ? request.requestId : '',
+      staleMs: 'follower' in request && request.follower ? request.maxStalenessMs : undefined,
     };
     this.seen.push(seen);
     await this.before(seen);
@@ -159,9 +165,10 @@ export class FakeAgent {
     return this.data.get(name)!;
   }
 
-  private get({ target, key }: Wire.GetRequest__Output): Wire.GetReply {
+  private get({ target, key, follower }: Wire.GetRequest__Output): Wire.GetReply {
     const value = this.partition(target).get(hex(key));
-    return value ? { found: true, value } : { found: false };
+    const age = follower ? { epoch: target!.epoch, appliedSeq: 1, stalenessMs: 7 } : {};
+    return value ? { found: true, value, ...age } : { found: false, ...age };
   }
 
   /** Once per request id, as a real agent. */
