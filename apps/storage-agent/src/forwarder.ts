@@ -37,9 +37,10 @@ export class Forwarder {
 
   private async serveOrForward(op: ReceivedOp, caller: KvCaller): Promise<KvReply> {
     const { keyspace, partition } = op.request.target!;
+    const anyCopy = 'follower' in op.request && op.request.follower;
     const map = this.options.mapOf(keyspace);
     const leader = map && partition < map.partitions ? map.leader(partition) : undefined;
-    if (leader && leader.id !== this.options.node && leader.address !== '')
+    if (!anyCopy && leader && leader.id !== this.options.node && leader.address !== '')
       return this.forward(op, caller, leader.address, map!.epochOf(partition));
     try {
       return await this.options.serve(op, caller);

@@ -2,6 +2,8 @@ import type { KeyspaceMap } from '@cadastre/core';
 import { checkName, invalid } from '@cadastre/core';
 import type { KvKind, KvReplies, ReceivedOp, Wire } from '@cadastre/contracts';
 import { placeOf } from './place.js';
+import type { ReplicaRead } from './replica-reads.js';
+import { compileRead } from './replica-reads.js';
 import type { RequestOptions, Router } from './router.js';
 
 export interface RelayHost {
@@ -36,7 +38,9 @@ export class Relay {
         keyspace,
         partition,
         flow: options.flow,
-        at: (place) => ({ kind: op.kind, request: { ...named.request, target: place } }) as ReceivedOp,
+        read: readOf(op),
+        at: (target, staleMs) =>
+          ({ kind: op.kind, request: { ...named.request, target, ...age(staleMs) } }) as ReceivedOp,
       },
       options,
     );
@@ -47,6 +51,15 @@ export class Relay {
     return { kind: op.kind, request: { ...op.request, requestId: this.host.nextRequestId() } } as ReceivedOp;
   }
 }
+
+/** What may be answered by any copy goes to the one that is nearest to this process. */
+const readOf = ({ request }: ReceivedOp): ReplicaRead | undefined =>
+  'follower' in request && request.follower
+    ? compileRead({ from: 'nearest', ...(request.maxStalenessMs > 0 && { maxStalenessMs: request.maxStalenessMs }) })
+    : undefined;
+
+const age = (staleMs: number | undefined) =>
+  staleMs === undefined ? { follower: false, maxStalenessMs: 0 } : { follower: true, maxStalenessMs: staleMs };
 
 const checkPartition = ({ partition }: Wire.Target__Output, map: KeyspaceMap): number => {
   if (partition < map.partitions) return partition;
