@@ -39,8 +39,8 @@ export class Relay {
         partition,
         flow: options.flow,
         read: readOf(op),
-        at: (target, staleMs) =>
-          ({ kind: op.kind, request: { ...named.request, target, ...age(staleMs) } }) as ReceivedOp,
+        at: (place, staleMs) =>
+          ({ kind: op.kind, request: { ...named.request, target: place, ...age(op, staleMs) } }) as ReceivedOp,
       },
       options,
     );
@@ -58,8 +58,10 @@ const readOf = ({ request }: ReceivedOp): ReplicaRead | undefined =>
     ? compileRead({ from: 'nearest', ...(request.maxStalenessMs > 0 && { maxStalenessMs: request.maxStalenessMs }) })
     : undefined;
 
-const age = (staleMs: number | undefined) =>
-  staleMs === undefined ? { follower: false, maxStalenessMs: 0 } : { follower: true, maxStalenessMs: staleMs };
+const age = ({ kind }: ReceivedOp, staleMs: number | undefined): object => {
+  if (kind !== 'get' && kind !== 'scan') return {};
+  return { follower: staleMs !== undefined, maxStalenessMs: staleMs ?? 0 };
+};
 
 const checkPartition = ({ partition }: Wire.Target__Output, map: KeyspaceMap): number => {
   if (partition < map.partitions) return partition;
