@@ -145,7 +145,7 @@ describe('NodeLink', () => {
       return new Promise(() => undefined);
     });
     const link = linkTo(address, { inFlightMax: 1 });
-    const sent = failure(link.send(put('a'), { deadlineMs: 80 }));
+    const sent = failure(link.send(put('a'), { deadlineMs: 600 }));
     const waiting = failure(link.send(put('b'), { deadlineMs: 80 }));
     expect(await sent).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(isAnswer(await sent)).toBe(false);

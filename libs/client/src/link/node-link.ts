@@ -187,6 +187,10 @@ export class NodeLink {
     for (let bytes = 0; frame.length < room && bytes < this.limits.frameBytes;) {
       const pending = this.queue.shift();
       if (!pending) break;
+      if (pending.deadline <= now) {
+        this.giveUp(pending, tooLate(this.peer.address, false));
+        continue;
+      }
       this.waiting.delete(pending);
       this.queuedBytes -= pending.bytes;
       bytes += pending.bytes;
