@@ -305,9 +305,9 @@ export class Board {
   }
 
   private costOf(p: number, cell: number, again: boolean): number {
+    if (this.isPinned(p, this.now[cell]!)) return Infinity;
     if (this.was[cell] !== this.now[cell]) return 0;
-    if (this.still[p] === 1 || this.isPinned(p, this.now[cell]!)) return Infinity;
-    return again || this.changes[p] === 0 ? 1 : Infinity;
+    return this.still[p] === 0 && (again || this.changes[p] === 0) ? 1 : Infinity;
   }
 
   private arrive(p: number, cell: number, node: number): void {

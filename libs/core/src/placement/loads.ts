@@ -18,10 +18,13 @@ export interface Bands {
 
 /** Nodes that are looked at as the other end of a move; for swaps fewer, since each of their copies is tried. */
 const PARTNERS = 24;
-const SWAP_PARTNERS = 6;
+const DONORS = 6;
+const SWAP_PARTNERS = 4;
 /** Changes by one node before the others have their turn. */
 const TURN = 8;
-const ROUNDS = 40;
+const ROUNDS = 60;
+/** So many nodes are mended with one view of who is full and who is empty; each looks at a part of it of its own. */
+const BATCH = 32;
 const TINY = 1e-12;
 
 /** A copy, and where it is. */
@@ -80,18 +83,29 @@ export class LoadBalancer {
   }
 
   run(): void {
+    let swaps = false;
     for (let round = 0; round < ROUNDS; round += 1) {
-      const bad = this.open.filter((n) => this.badnessOf(n) > TINY);
-      if (bad.length === 0) return;
-      bad.sort((a, b) => this.badnessOf(b) - this.badnessOf(a) || a - b);
-      let changed = 0;
-      let byFill = this.byFill();
-      for (const [i, node] of bad.entries()) {
-        if (i > 0 && i % 64 === 0) byFill = this.byFill();
-        changed += this.mend(node, byFill);
-      }
-      if (changed === 0) return;
+      const changed = this.round(swaps);
+      if (changed < 0 || (changed === 0 && swaps)) return;
+      // Swaps look at far more: only when moves alone help no further.
+      swaps = changed === 0;
     }
+  }
+
+  /** Number of changes; -1 when every node is in its bands. */
+  private round(swaps: boolean): number {
+    const bad = this.open.filter((n) => this.badnessOf(n) > TINY);
+    if (bad.length === 0) return -1;
+    // Those that hold too much first: what they shed fills those that hold too little.
+    const badness = new Map(bad.map((n) => [n, this.badnessOf(n) + (this.isOver(n) ? 1e9 : 0)]));
+    bad.sort((a, b) => badness.get(b)! - badness.get(a)! || a - b);
+    let changed = 0;
+    let byFill = this.byFill();
+    for (const [i, node] of bad.entries()) {
+      if (i > 0 && i % BATCH === 0) byFill = this.byFill();
+      changed += this.mend(node, byFill, i % BATCH, swaps);
+    }
+    return changed;
   }
 
   /** Takes back every move that the bands do not need. */
@@ -180,15 +194,15 @@ export class LoadBalancer {
     return Int32Array.from([...this.open].sort((a, b) => fills[a]! - fills[b]! || a - b));
   }
 
-  /** Number of changes made. */
-  private mend(node: number, byFill: Int32Array): number {
+  /** Number of changes made. `nth` of those that share this view of who is empty. */
+  private mend(node: number, byFill: Int32Array, nth: number, swaps: boolean): number {
     let made = 0;
     while (made < TURN && this.badnessOf(node) > TINY) {
       const isOver = this.isOver(node);
       const best: Best = { gain: 0, cost: 1, out: undefined, to: -1, back: undefined };
-      if (isOver) this.push(node, byFill, best);
-      else this.pull(node, byFill, best);
-      if (!best.out) this.swap(node, isOver ? byFill : byFill.slice().reverse(), best);
+      if (isOver) this.push(node, partOf(byFill, nth, PARTNERS), best);
+      else this.pull(node, partOf(byFill.slice().reverse(), nth, DONORS), best);
+      if (!best.out && swaps) this.swap(node, isOver ? byFill : byFill.slice().reverse(), best);
       const { out, to, back } = best;
       if (!out) break;
       this.move(out.loaded, out.p, out.slot, to);
@@ -209,7 +223,7 @@ export class LoadBalancer {
 
   /** A copy of the node for one of the emptiest others. */
   private push(node: number, byFill: Int32Array, best: Best): void {
-    const count = Math.min(PARTNERS, byFill.length);
+    const count = byFill.length;
     const bad = this.badnessOf(node);
     const others = new Float64Array(count);
     let most = 0;
@@ -239,11 +253,11 @@ export class LoadBalancer {
   }
 
   /** A copy of one of the fullest others for the node. */
-  private pull(node: number, byFill: Int32Array, best: Best): void {
-    const count = Math.min(PARTNERS, byFill.length);
+  private pull(node: number, donors: Int32Array, best: Best): void {
+    const count = donors.length;
     const bad = this.badnessOf(node);
     for (let i = 0; i < count; i += 1) {
-      const donor = byFill[byFill.length - 1 - i]!;
+      const donor = donors[i]!;
       if (donor === node) continue;
       const donorBad = this.badnessOf(donor);
       for (const loaded of this.all) {
@@ -318,3 +332,10 @@ export class LoadBalancer {
     return items;
   }
 }
+
+/** A window of the first half, another one for each of those that share the view; the whole of a small list. */
+const partOf = (order: Int32Array, nth: number, size: number): Int32Array => {
+  const half = Math.max(size, order.length >> 1);
+  const from = half <= size ? 0 : (nth * size) % (half - size);
+  return order.subarray(from, Math.min(order.length, from + size));
+};

@@ -5,6 +5,8 @@ import { sizesOf } from './prepare.js';
 
 /** No plan that ends in balance builds fewer copies, or moves fewer bytes. */
 export interface Bound {
+  /** Loads are balanced, and counts are free. */
+  readonly byLoad: boolean;
   readonly moves: number;
   readonly bytes: number;
   /** Copies that have to be built wherever they go: missing ones, and those that have to leave. */
@@ -40,13 +42,14 @@ export const boundOf = (prepared: Prepared, aims: Aims, seed: number, byLoad: bo
   }
   const none = new Int32Array(board.nodes);
   // Counts are free where loads are balanced; what loads ask for is a bound of its own.
-  if (byLoad) return { moves: forced, bytes: forcedBytes, forced, gains: none, sheds: none };
+  if (byLoad) return { byLoad, moves: forced, bytes: forcedBytes, forced, gains: none, sheds: none };
   const { want } = spreadLeavers > 0 ? boardAims(board, have, seed) : aims;
   const gains = want.map((aim, n) => Math.max(0, aim - have[n]!));
   // With copies too many, a node may come down to its aim for nothing.
   const excess = excessOf(prepared);
   const sheds = board.count.map((count, n) => Math.max(0, count - aims.hi[n]! - excess[n]!));
   return {
+    byLoad,
     moves: Math.max(
       forced,
       gains.reduce((a, b) => a + b, 0),

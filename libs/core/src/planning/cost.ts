@@ -1,3 +1,4 @@
+import type { Group } from '../placement/domains.js';
 import type { Balanced } from './balance.js';
 import type { ClusterModel } from './model.js';
 import { DEFAULT_BYTES_PER_SECOND } from './plan.js';
@@ -60,7 +61,8 @@ const LINES = 12;
 
 const becauseOf = (model: ClusterModel, solutions: readonly Solution[]): string[] => {
   const { ids } = model.nodes;
-  return solutions.flatMap(({ columns, bound, board }) => {
+  return solutions.flatMap((solution) => {
+    const { columns, bound, board } = solution;
     const lines: string[] = [];
     if (bound.forced > 0)
       lines.push(`${columns.name}: ${bound.forced} copies are missing or have to leave, and each is built once`);
@@ -83,9 +85,30 @@ const becauseOf = (model: ClusterModel, solutions: readonly Solution[]): string[
       if (nodes.length > LINES / 3)
         lines.push(`${columns.name}: ${nodes.length - LINES / 3} more nodes have to ${verb}`);
     };
+    lines.push(...cappedOf(solution));
     say(bound.gains, 'gain');
     say(bound.sheds, 'shed');
     return lines;
+  });
+};
+
+/** Domains that hold less or more than their weight asks for, since the spread says so. */
+const cappedOf = ({ columns, board, replicaAims, bound }: Solution): string[] => {
+  const [found, another] = board.classes;
+  if (!found || another || bound.byLoad) return [];
+  const { root, constraints } = found.domains;
+  const shareOf = (group: Group): number =>
+    group.node >= 0 ? replicaAims.share[group.node]! : group.children.reduce((sum, c) => sum + shareOf(c), 0);
+  const total = shareOf(root);
+  return root.children.flatMap((group) => {
+    const constraint = constraints[group.constraint];
+    const fair = (total * group.weight) / root.weight;
+    const share = shareOf(group);
+    if (!constraint || Math.abs(share - fair) < 1) return [];
+    const most = `at most ${group.slots} of the copies of each partition fit in ${constraint.label} ${constraint.names[group.domain]}`;
+    return share < fair
+      ? [`${columns.name}: ${most}, so its nodes share ${Math.round(share)} and not ${Math.round(fair)} copies`]
+      : [];
   });
 };
 

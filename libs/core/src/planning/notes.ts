@@ -14,6 +14,7 @@ export const notesOf = (model: ClusterModel, solution: Solution, changes: readon
     notes.push(
       `keyspace ${name}: ${dead} partitions have no in-sync copy on a node that runs, so there is nothing to copy from; bring such a node back`,
     );
+  notes.push(...unbalanced(model, solution));
   classes.forEach((found, index) => {
     const wanted = found.policy.replicationFactor;
     const staying = stayingOf(solution, changes, index);
@@ -46,4 +47,24 @@ const stayingOf = ({ board, leavers }: Solution, changes: readonly Change[], ind
       if (!left.has(p * board.nodes + leaver.node) && board.slotOf(p, leaver.node) < 0) staying.push(leaver);
   }
   return staying;
+};
+
+/** Nodes named at most. */
+const NAMED = 5;
+
+/** Counts beyond floor or ceil of a share, where nothing else explains them. */
+const unbalanced = (model: ClusterModel, { board, replicaAims, columns, bound, dead }: Solution): string[] => {
+  const { lo, hi, share } = replicaAims;
+  // Where loads are balanced counts are free.
+  if (bound.byLoad || dead > 0) return [];
+  const off: string[] = [];
+  board.count.forEach((count, n) => {
+    if (count < lo[n]! || count > hi[n]!)
+      off.push(`${model.nodes.ids[n]} holds ${count} of its share of ${Math.round(share[n]! * 10) / 10}`);
+  });
+  if (off.length === 0) return [];
+  const more = off.length > NAMED ? `, and ${off.length - NAMED} more` : '';
+  return [
+    `keyspace ${columns.name}: ${off.slice(0, NAMED).join(', ')}${more}: constraints, pins, capacities or the cool-down allow no better`,
+  ];
 };

@@ -58,6 +58,11 @@ export const planOf = (input: PlanInput): PlanDraft => {
 /** The record after one move, through the same changes that the executor makes. */
 export const played = (record: PartitionRecord, move: PlanMove): PartitionRecord => {
   if (move.kind === 'leader') return changeLeader(record, move.to);
+  if (move.kind === 'remove') {
+    const led =
+      leaderOf(record) === move.from && move.leaderAfter !== '' ? changeLeader(record, move.leaderAfter) : record;
+    return removeReplica(led, move.from, 1);
+  }
   let next = growInSync(replicaOn(record, move.to) ? record : addLearner(record, move.to), move.to);
   if (move.leaderAfter !== '' && leaderOf(next) !== move.leaderAfter) next = changeLeader(next, move.leaderAfter);
   return move.from === '' ? next : removeReplica(next, move.from, 1);

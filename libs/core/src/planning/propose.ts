@@ -39,6 +39,7 @@ export const proposePlan = (input: PlanInput): Proposal => {
 
 export const planModel = (model: ClusterModel, options: PlanOptions = {}): ModelPlan => {
   checkModel(model);
+<<<<<<< HEAD
   return planSolved(model, solveCluster(model, options), options);
 };
 
@@ -48,10 +49,13 @@ export const planSolved = (
   { solutions, loads }: ClusterSolution,
   options: PlanOptions = {},
 ): ModelPlan => {
+=======
+  const { solutions, loads, refused } = solveCluster(model, options);
+>>>>>>> a0ddc71 (Requests of operators, what constraints force is named; policies and loads tested)
   const changes = solutions.map((s) => changesOf(model, s));
   const { ordered, left } = orderMoves(model, solutions, changes, options.limits ?? DEFAULT_PLAN_LIMITS);
   const notes = solutions.flatMap((s, i) => notesOf(model, s, changes[i]!));
-  notes.push(...loads.notes);
+  notes.push(...refused, ...loads.notes);
   if (left > 0) notes.push(`${left} moves wait: no order of the moves leaves room for them on the way`);
   return { model, solutions, loads, moves: ordered, notes };
 };

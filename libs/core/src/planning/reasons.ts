@@ -36,7 +36,7 @@ export const reasonOf = (model: ClusterModel, solution: Solution, change: Change
     case 'draining':
       return `${from} is draining`;
     case 'manual':
-      return `asked for by an operator: ${from} to ${to}`;
+      return `asked for by ${solution.manual.get(change.part)?.by ?? 'an operator'}: from ${from} to ${to}`;
     case 'excess':
       return `${too}; ${from} can spare its copy best`;
     case 'balance':

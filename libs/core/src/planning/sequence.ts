@@ -33,7 +33,7 @@ export interface Change {
 
 interface Leaving {
   readonly node: number;
-  readonly cause: LeaveCause | 'balance';
+  readonly cause: LeaveCause | 'balance' | 'manual';
 }
 
 interface Exchange {
@@ -123,7 +123,7 @@ const exchangesOf = (model: ClusterModel, solution: Solution, part: number): Exc
   for (let slot = 0; slot < board.size[part]!; slot += 1) {
     const was = board.was[base + slot]!;
     if (was >= 0 && was !== board.now[base + slot] && !final.includes(was))
-      leaving.push({ node: was, cause: 'balance' });
+      leaving.push({ node: was, cause: isAsked(model, solution, part, was) ? 'manual' : 'balance' });
   }
   const able = leavers.of(part).filter((l) => !final.includes(l.node));
   // With all its copies in their places a partition lets go of every other one; else each leaves for one that arrives.
@@ -148,6 +148,9 @@ const exchangesOf = (model: ClusterModel, solution: Solution, part: number): Exc
     ...removed.map(({ node, cause }): Exchange => ({ kind: 'remove', from: node, to: -1, cause })),
   ];
 };
+
+const isAsked = (model: ClusterModel, { manual }: Solution, part: number, from: number): boolean =>
+  manual.get(part)?.from === model.nodes.ids[from];
 
 /** Where not all can leave, those stay whose place no newcomer takes, the least urgent first. */
 const stayers = (

@@ -11,7 +11,8 @@ import type { Bound } from './bound.js';
 import { boundOf } from './bound.js';
 import type { ClusterModel } from './model.js';
 import { DOWN } from './model.js';
-import type { PlanOptions } from './plan.js';
+import { applyManual } from './manual.js';
+import type { ManualMove, PlanOptions } from './plan.js';
 import type { Prepared } from './prepare.js';
 import { prepareAll } from './prepare.js';
 
@@ -19,6 +20,8 @@ import { prepareAll } from './prepare.js';
 export interface Solution extends Prepared {
   /** Node, or -1 where planning leaves leadership alone. */
   readonly leader: Int32Array;
+  /** By position: copies that move because an operator asked for it. */
+  readonly manual: ReadonlyMap<number, ManualMove>;
   readonly replicaAims: Aims;
   readonly leaderAims: Aims;
   /** By node, before: all copies that count, wherever they have to go. */
@@ -39,14 +42,18 @@ export interface ClusterSolution {
   /** In order of their names. */
   readonly solutions: readonly Solution[];
   readonly loads: Balanced;
+  /** Requests of operators that are refused. */
+  readonly refused: readonly string[];
 }
 
 export const solveCluster = (model: ClusterModel, options: PlanOptions, fresh = false): ClusterSolution => {
   const prepared = prepareAll(model, options);
   const dimensions = dimensionsOf(prepared, options);
+  const manual = applyManual(model, prepared, options);
   const settled = prepared.map((p) => placed(model, p, fresh, isLoaded(p, dimensions)));
   const loads = balanceLoads(model, settled, dimensions, options);
-  return { solutions: settled.map((p) => finish(model, p)), loads };
+  const solutions = settled.map((p, k) => finish(model, p, manual.leaders[k]!, manual.replicas[k]!));
+  return { solutions, loads, refused: manual.notes };
 };
 
 interface Placed {
@@ -76,15 +83,21 @@ const placed = (model: ClusterModel, prepared: Prepared, fresh: boolean, byLoad:
   return { prepared, replicaAims: aims, replicasBefore, leadersBefore, bound };
 };
 
-const finish = (model: ClusterModel, done: Placed): Solution => {
+const finish = (
+  model: ClusterModel,
+  done: Placed,
+  wanted: ReadonlyMap<number, number>,
+  manual: ReadonlyMap<number, ManualMove>,
+): Solution => {
   const { prepared } = done;
   const { board, columns } = prepared;
-  const { leader, candidates } = leadershipsOf(prepared, model);
+  const { leader, candidates } = leadershipsOf(prepared, model, wanted);
   const leads = { partitions: board.partitions, stride: board.stride, candidates, leader };
   const leaderAims = balanceLeaders(board.nodes, model.nodes.weight, leads, seedOf(columns.name));
   return {
     ...done,
     ...prepared,
+    manual,
     leader,
     leaderAims,
     ...violationsOver(prepared),
@@ -174,7 +187,11 @@ const leadersFirst = (model: ClusterModel, { board, leaderBefore }: Prepared, le
 };
 
 /** Who may lead: those in sync, and those that will be when their copy has been built; of them the most preferred. */
-const leadershipsOf = (prepared: Prepared, model: ClusterModel): { leader: Int32Array; candidates: Int32Array } => {
+const leadershipsOf = (
+  prepared: Prepared,
+  model: ClusterModel,
+  wanted: ReadonlyMap<number, number>,
+): { leader: Int32Array; candidates: Int32Array } => {
   const { board, leaderBefore, inSync } = prepared;
   const { stride } = board;
   const candidates = new Int32Array(board.partitions * stride).fill(NOWHERE);
@@ -186,6 +203,12 @@ const leadershipsOf = (prepared: Prepared, model: ClusterModel): { leader: Int32
     // A dead leader is replaced by failover, without a plan; a first placement has none to replace.
     const hasLeader = before >= 0 && model.nodes.state[before] !== DOWN;
     if (!board.changed(p) && !hasLeader) continue;
+    const asked = wanted.get(p);
+    if (asked !== undefined && board.slotOf(p, asked) >= 0) {
+      candidates[p * stride] = asked;
+      leader[p] = asked;
+      continue;
+    }
     const rank = board.classFor(p).leaderRank;
     let best = 255;
     let at = p * stride;
