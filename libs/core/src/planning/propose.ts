@@ -39,19 +39,15 @@ export const proposePlan = (input: PlanInput): Proposal => {
 
 export const planModel = (model: ClusterModel, options: PlanOptions = {}): ModelPlan => {
   checkModel(model);
-<<<<<<< HEAD
   return planSolved(model, solveCluster(model, options), options);
 };
 
 /** The moves that lead to where everything should stand, in their order. */
 export const planSolved = (
   model: ClusterModel,
-  { solutions, loads }: ClusterSolution,
+  { solutions, loads, refused }: ClusterSolution,
   options: PlanOptions = {},
 ): ModelPlan => {
-=======
-  const { solutions, loads, refused } = solveCluster(model, options);
->>>>>>> a0ddc71 (Requests of operators, what constraints force is named; policies and loads tested)
   const changes = solutions.map((s) => changesOf(model, s));
   const { ordered, left } = orderMoves(model, solutions, changes, options.limits ?? DEFAULT_PLAN_LIMITS);
   const notes = solutions.flatMap((s, i) => notesOf(model, s, changes[i]!));
