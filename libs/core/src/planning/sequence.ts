@@ -82,13 +82,17 @@ const changesOfPartition = (model: ClusterModel, solution: Solution, part: numbe
       : [{ kind: 'leader', part, nth: 0, from: led, to: final, leaderAfter: final, cause: 'leaders' }];
   const canLead = new Set(inSyncBefore(solution, part));
   let now = led;
-  return exchanges.map(({ kind, from, to, cause }, nth) => {
+  const changes = exchanges.map(({ kind, from, to, cause }, nth): Change => {
     if (to >= 0) canLead.add(to);
     canLead.delete(from);
-    if (nth === exchanges.length - 1 && final >= 0) now = final;
+    // A copy that only leaves hands over what it leads, and nothing else.
+    if (kind !== 'remove' && nth === exchanges.length - 1 && final >= 0) now = final;
     else if (from >= 0 && from === now) now = canLead.has(final) ? final : to >= 0 ? to : ([...canLead][0] ?? -1);
     return { kind, part, nth, from, to, leaderAfter: now, cause };
   });
+  if (final >= 0 && now >= 0 && now !== final)
+    changes.push({ kind: 'leader', part, nth: changes.length, from: now, to: final, leaderAfter: final, cause: 'leaders' });
+  return changes;
 };
 
 const votersBefore = ({ columns }: Solution, part: number): number[] => {
