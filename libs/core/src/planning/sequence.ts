@@ -91,7 +91,15 @@ const changesOfPartition = (model: ClusterModel, solution: Solution, part: numbe
     return { kind, part, nth, from, to, leaderAfter: now, cause };
   });
   if (final >= 0 && now >= 0 && now !== final)
-    changes.push({ kind: 'leader', part, nth: changes.length, from: now, to: final, leaderAfter: final, cause: 'leaders' });
+    changes.push({
+      kind: 'leader',
+      part,
+      nth: changes.length,
+      from: now,
+      to: final,
+      leaderAfter: final,
+      cause: 'leaders',
+    });
   return changes;
 };
 
