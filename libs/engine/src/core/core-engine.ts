@@ -31,7 +31,7 @@ import { Partition } from './partition.js';
 import { endOfLog, epochAt, readApplied, readEntries, scanApplied } from './reading.js';
 import { digestOf, snapshotOf } from './slices.js';
 import { Sweeper } from './sweeper.js';
-import { toBinary } from './bytes.js';
+import { compareBytes, toBinary } from './bytes.js';
 
 export interface CoreEngineOptions {
   readonly clock: Clock;
@@ -50,6 +50,8 @@ const CLOSED = new CadastreError('FAILED_PRECONDITION', 'the engine is not open'
 
 /** The engine over any backing: bookkeeping in memory, all bytes in the backing, all writes through one group commit. */
 export class CoreEngine implements StorageEngine {
+  /** Largest key of each copy whose fill began in this process. */
+  private readonly fillFronts = new WeakMap<Partition, Uint8Array>();
   private readonly byName = new Map<string, Partition>();
   /** Partitions whose pairs or record have changed since the last flush. */
   private readonly dirty = new Set<Partition>();
@@ -416,6 +418,7 @@ export class CoreEngine implements StorageEngine {
       partition.filling = { snapshotSeq };
       partition.baseSeq = partition.lastSeq = snapshotSeq;
       partition.baseEpoch = partition.lastEpoch = epoch;
+      this.fillFronts.set(partition, new Uint8Array(0));
       const done = this.save(partition, writes);
       if (old !== undefined) this.sweepAfter(done, old);
       return done;
@@ -427,7 +430,7 @@ export class CoreEngine implements StorageEngine {
       const partition = this.writable(id, 'filling');
       checkKey(resumeAfter);
       for (const [key, value] of pairs) checkPair(key, value);
-      for (const [key, value] of pairs) this.exchange(partition, key, value);
+      for (const [key, value] of pairs) this.fillIn(partition, key, value);
       partition.filling = { snapshotSeq: partition.baseSeq, ...partition.filling, resumeAfter };
       return this.save(partition);
     });
@@ -539,6 +542,23 @@ export class CoreEngine implements StorageEngine {
   private exchange(partition: Partition, key: Uint8Array, value: Uint8Array | undefined): void {
     const old = readApplied(this.backing, partition, key);
     if (old === undefined && value === undefined) return;
+    this.place(partition, key, old, value);
+  }
+
+  /** Nothing is applied while a copy fills: what comes after all that has come so far cannot be there yet, and is not looked for. */
+  private fillIn(partition: Partition, key: Uint8Array, value: Uint8Array): void {
+    const front = this.fillFronts.get(partition);
+    if (front === undefined || compareBytes(key, front) <= 0) return this.exchange(partition, key, value);
+    this.fillFronts.set(partition, key);
+    return this.place(partition, key, undefined, value);
+  }
+
+  private place(
+    partition: Partition,
+    key: Uint8Array,
+    old: Uint8Array | undefined,
+    value: Uint8Array | undefined,
+  ): void {
     partition.exchanged(key, old, value);
     partition.overlay.set(toBinary(key), value);
   }
