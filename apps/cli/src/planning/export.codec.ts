@@ -1,4 +1,4 @@
-import type { PartitionSet, Policy, PolicyJson, Scheme } from '@cadastre/core';
+import type { PartitionSet, Policy, Scheme, SpreadRule } from '@cadastre/core';
 import { intervalsOf, policyJson } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { decodePolicy, decodeSpec } from '@cadastre/contracts';
@@ -27,14 +27,17 @@ const nodeOf = (wire: Wire.Node__Output) => ({
 
 const keyspaceOf = (wire: Wire.Keyspace__Output) => {
   const spec = decodeSpec(wire.spec);
-  const own = policyJson(byNumber(spec.policy ?? {}, spec.scheme, wire.partitions));
-  const policy = { ...own, spread: [...spec.spread, ...((own['spread'] as unknown[] | undefined) ?? [])] };
+  const own = byNumber(spec.policy ?? {}, spec.scheme, wire.partitions);
+  // Each rule in the place where the live planner has it.
+  const spread = new Map<string, SpreadRule>(spec.spread.map((rule) => [`${rule.label} ${rule.hard}`, rule]));
+  for (const rule of own.spread ?? []) spread.set(`${rule.label} ${rule.hard}`, rule);
+  const policy = policyJson({ ...own, spread: [...spread.values()] });
   return {
     name: spec.name,
     replicationFactor: spec.replicationFactor,
     minInSync: spec.minInSync,
     generation: { incarnation: wire.generation?.incarnation ?? 0, number: wire.generation?.number ?? 0 },
-    policy: policy satisfies PolicyJson,
+    policy,
     partitions: wire.records.map((record, i) => ({
       id: record.partition,
       epoch: record.epoch,

@@ -22,7 +22,7 @@ export const planInputOf = (
         spec: map.spec,
         generation: map.generation,
         records: map.records(),
-        bytesOf: (p: number) => sizes[p]!,
+        ...(sizes.some((bytes) => bytes > 0) && { bytesOf: (p: number) => sizes[p]! }),
       };
     }),
     nodes: plannerNodes(state),

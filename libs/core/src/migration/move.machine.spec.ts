@@ -78,6 +78,16 @@ describe('one move', () => {
       'remove-replica d cutover',
     ],
     [
+      'hands leadership to whom the plan wants before a copy too many goes',
+      ask(joined, { kind: 'remove', from: 'd', to: '', leaderAfter: 'b' }),
+      'change-leader b handing-over',
+    ],
+    [
+      'takes a copy too many out though the wanted leader is down',
+      ask(joined, { kind: 'remove', from: 'd', to: '', leaderAfter: 'b' }, seen({}, { b: 'down' })),
+      'remove-replica d cutover',
+    ],
+    [
       'keeps a copy too many when it is cancelled',
       ask(joined, { kind: 'remove', from: 'd', to: '' }, seen(), cancel),
       'done cancelled',

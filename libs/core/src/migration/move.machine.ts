@@ -107,14 +107,15 @@ const decideTransfer = ({ move, observed, control, target, leader, targetLost }:
   return handOver(move.to);
 };
 
-/** A copy too many leaves: nothing is built, and leadership goes first where the leaver leads. */
+/** A copy too many leaves: nothing is built, and leadership goes first, where the leaver leads or the plan wants another leader. */
 const decideRemoval = (s: Situation): MoveDecision => {
   const { move, control, source, leader } = s;
   if (!source) return decideCleanUp(s);
   if (control.cancelling) return cancelled('the copy too many is where it was');
   if (control.paused) return wait({ name: 'pending' }, 'the plan is paused');
-  if (leader !== move.from) return cutIfSafe(s, move.from);
   const heir = heirOf(s, move.leaderAfter);
+  const isWanted = leader !== undefined && leader !== move.leaderAfter && heir === move.leaderAfter;
+  if (leader !== move.from && !isWanted) return cutIfSafe(s, move.from);
   return heir === undefined
     ? wait({ name: 'handing-over', to: move.leaderAfter }, 'no other in-sync copy is on a node that is up')
     : handOver(heir);
