@@ -1,11 +1,12 @@
-import type { PlanBody, PlanKeyspace, PlanMove } from '@cadastre/core';
+import type { PlanBody, PlanMove } from '@cadastre/core';
 import { canonicalPlanBytes, isFinal, onlyMoves, proposePlan } from '@cadastre/core';
 import type { Clock, Logger, MonotonicMs, NewId } from '@cadastre/runtime';
 import { sha256Hex } from '@cadastre/runtime';
 import type { Compare, Draft, PlanHead, PlanView, Register, RegisterState } from '@cadastre/store';
 import { join, mapUnchanged, newPlanPart, planHeadPart, settingsOf } from '@cadastre/store';
 import type { Observed } from './observed.js';
-import { isConnected, plannerNodes } from './world.js';
+import { planInputOf } from './plan-input.js';
+import { isConnected } from './world.js';
 
 export interface RepairOptions {
   readonly register: Register;
@@ -139,20 +140,12 @@ export class RepairDriver {
     lost: readonly string[],
     reason: string,
   ): PlanBody | undefined {
-    const keyspaces = names.map((name): PlanKeyspace => {
-      const { map } = state.keyspaces.get(name)!;
-      return {
-        spec: map.spec,
-        generation: map.generation,
-        records: map.records(),
-        bytesOf: (p: number) => this.options.observed.bytesOf(name, p),
-      };
-    });
-    const { moveLimits: limits } = this.options;
-    const proposal = proposePlan({ keyspaces, nodes: plannerNodes(state), ...(limits && { limits }) });
+    const { observed, clock, moveLimits } = this.options;
+    const input = planInputOf(state, observed, names, Math.round(clock.wallMs()), moveLimits);
+    const proposal = proposePlan(input);
     if (proposal.kind === 'nothing') return undefined;
     const isRepair = (move: PlanMove): boolean => move.kind === 'replica' && lost.includes(move.from);
-    const plan = onlyMoves(proposal.plan, keyspaces, isRepair, 'each lost copy has to be built once');
+    const plan = onlyMoves(proposal.plan, input.keyspaces, isRepair, 'each lost copy has to be built once');
     return plan && { ...plan, proposer: ACTOR, reason };
   }
 

@@ -32,8 +32,8 @@ import {
 } from '@cadastre/store';
 import { plannerNodes } from '../controller/world.js';
 import type { Observed } from '../controller/observed.js';
+import { planInputOf } from '../controller/plan-input.js';
 import { healthOf } from './health.js';
-import { planInputOf } from './plan-input.js';
 import { checkPlaceable, policyPart, policyView, specWith } from './policies.js';
 import type { Act, ActOnPlan, OperationsPort } from './ports.js';
 import { unfreeze } from './unfreeze.js';

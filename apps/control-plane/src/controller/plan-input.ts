@@ -1,8 +1,8 @@
 import type { PlanInput, PlanLimits } from '@cadastre/core';
 import type { RegisterState } from '@cadastre/store';
 import { requireKeyspace, settingsOf } from '@cadastre/store';
-import type { Observed } from '../controller/observed.js';
-import { plannerNodes } from '../controller/world.js';
+import type { Observed } from './observed.js';
+import { plannerNodes } from './world.js';
 
 /** What the planner is given of a live cluster: for plans, for `why`, and for the rehearsal of a plan that waits. */
 export const planInputOf = (
