@@ -40,6 +40,7 @@ export class OperatorCalls {
   getSettings = () => this.read<Wire.GetSettingsRequest, Wire.Settings__Output>((p) => p.operator.GetSettings, {});
   changeSettings = (request: Wire.ChangeSettingsRequest) =>
     this.change<Wire.ChangeSettingsRequest, Wire.Settings__Output>((p) => p.operator.ChangeSettings, request);
+  watchers = () => this.read<Wire.ListWatchersRequest, Wire.ListWatchersReply__Output>((p) => p.map.ListWatchers, {});
   status = () => this.read<Wire.StatusRequest, Wire.StatusReply__Output>((p) => p.operator.Status, {});
   getPolicy = (keyspace: string) =>
     this.read<Wire.GetPolicyRequest, Wire.PolicyReply__Output>((p) => p.operator.GetPolicy, { keyspace });

@@ -202,6 +202,14 @@ describe('cadastre', () => {
     ]);
   });
 
+  it('says who follows the map and who lags', async () => {
+    // Plan: two of three watchers have the newest generation; the third is named with where it is and what it has.
+    const { out } = await cadastre('status --watchers');
+    expect(out).toMatch(/orders +1\.9 +3 +2 +2 ms +40 ms +1\.5 s/);
+    expect(out).toMatch(/slow +10\.0\.0\.1:99 +4 +orders 1\.5/);
+    expect(JSON.parse((await cadastre('status --watchers --json')).out)).toMatchObject({ watchers: 3 });
+  });
+
   it('finds its control plane by flag, environment, then the cluster file', async () => {
     // Plan: the file of a parent folder is used without the environment; the next address is asked when one is dead; none is an error.
     const io = new FakeIo(join(folder, 'deep'), '', {});

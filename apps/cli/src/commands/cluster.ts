@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { delay } from '@cadastre/runtime';
 import type { Wire } from '@cadastre/contracts';
-import { facts } from '../format.js';
+import { count, duration, facts, table } from '../format.js';
 import { EXIT } from '../io.js';
 import { keyspaceTable } from './keyspace.js';
 import type { Session } from './context.js';
@@ -13,9 +13,16 @@ export const addClusterCommands = (program: Command, session: Session): void => 
   const status = program
     .command('status')
     .description('the cluster in a few lines')
+    .option('--watchers', 'who follows the map at the replica that answers: how far they are, and who lags')
     .option('--watch', 'until Ctrl-C; with --json a document a line');
-  act<{ watch?: boolean }>(session, status, async ({ io, out, operator }, _, { watch = false }) => {
+  act<{ watch?: boolean; watchers?: boolean }>(session, status, async ({ io, out, operator }, _, options) => {
+    const { watch = false, watchers = false } = options;
     const calls = operator();
+    if (watchers) {
+      const now = await calls.watchers();
+      out.result(now, () => watchersText(now));
+      return EXIT.ok;
+    }
     if (!watch) {
       const now = await calls.status();
       out.result(now, () => statusText(now));
@@ -32,6 +39,30 @@ export const addClusterCommands = (program: Command, session: Session): void => 
     off();
     return EXIT.ok;
   });
+};
+
+const watchersText = (w: Wire.ListWatchersReply__Output): string => {
+  const generation = (g: Wire.Generation__Output | null): string => (g ? `${g.incarnation}.${g.number}` : '?');
+  const keyspaces = table(w.keyspaces, [
+    { title: 'KEYSPACE', value: (k) => k.keyspace },
+    { title: 'GENERATION', align: 'right', value: (k) => generation(k.generation) },
+    { title: 'WATCHERS', align: 'right', value: (k) => count(k.watchers) },
+    { title: 'CONVERGED', align: 'right', value: (k) => count(k.converged) },
+    { title: 'LAG P50', align: 'right', value: (k) => (k.lagReports > 0 ? duration(k.lagP50Ms) : '-') },
+    { title: 'P99', align: 'right', value: (k) => (k.lagReports > 0 ? duration(k.lagP99Ms) : '-') },
+    { title: 'MAX', align: 'right', value: (k) => (k.lagReports > 0 ? duration(k.lagMaxMs) : '-') },
+  ]);
+  const laggards = table(w.laggards, [
+    { title: 'LAGS', value: (l) => l.watcher },
+    { title: 'FROM', value: (l) => l.peer },
+    { title: 'BEHIND', align: 'right', value: (l) => (l.needsWhole ? 'a whole map' : count(l.behind)) },
+    { title: 'APPLIED', value: (l) => l.applied.map((a) => `${a.keyspace} ${generation(a.generation)}`).join(', ') },
+  ]);
+  const head = facts([
+    ['watchers', count(w.watchers)],
+    ['answered by', w.replica],
+  ]);
+  return [head, w.keyspaces.length > 0 ? `\n${keyspaces}` : '', w.laggards.length > 0 ? `\n${laggards}` : ''].join('');
 };
 
 const statusText = (s: Wire.StatusReply__Output): string =>

@@ -15,6 +15,31 @@ import {
   unary,
 } from '@cadastre/contracts';
 
+const WATCHERS: Wire.ListWatchersReply = {
+  replica: 'cp1',
+  watchers: 3,
+  keyspaces: [
+    {
+      keyspace: 'orders',
+      generation: { incarnation: 1, number: 9 },
+      watchers: 3,
+      converged: 2,
+      lagReports: 7,
+      lagP50Ms: 2,
+      lagP99Ms: 40,
+      lagMaxMs: 1_500,
+    },
+  ],
+  laggards: [
+    {
+      watcher: 'slow',
+      peer: '10.0.0.1:99',
+      behind: 4,
+      applied: [{ keyspace: 'orders', generation: { incarnation: 1, number: 5 } }],
+    },
+  ],
+};
+
 const SETTINGS: Wire.Settings = { repair: 'propose', repairGraceMs: 600_000 };
 
 /** Test-only: a control plane and a storage agent in one process, with just enough behind them for the command line. */
@@ -89,6 +114,7 @@ export class FakeOperator {
     });
     server.add(mapService, {
       Locate: this.on<Wire.LocateRequest__Output>('locate', (r) => this.locate(r)),
+      ListWatchers: this.on('listWatchers', () => WATCHERS),
       WatchMap: streaming<never>(
         (call: { write(bytes: Buffer): void; on(event: string, task: () => void): void; end(): void }) => {
           for (const name of this.keyspaces.keys())

@@ -201,6 +201,7 @@ export class Replica implements ControlPlane {
     this.httpAddress = this.http?.address ?? '';
     const grpc = new GrpcHost(ports.transport.server({ maxConnectionAgeMs: CONNECTION_AGE_MS }), {
       hub: this.hub,
+      replica: this.config.id,
       clock: this.clock,
       state: () => this.mirror.state,
       streams: this.sessions,

@@ -3,6 +3,7 @@ import { checkKey, checkName, invalid, printable } from '@cadastre/core';
 import {
   bestForm,
   decodeKnown,
+  encodeKnown,
   encodeNode,
   encodeRecord,
   endWithError,
@@ -24,10 +25,13 @@ export interface MapHandlerOptions {
   readonly hub: WatchHub;
   readonly clock: Clock;
   readonly state: () => RegisterState;
+  /** This replica's id. */
+  readonly replica?: string;
 }
 
 const FIRST_WORD_MS = 10_000;
 const KNOWN_MAX = 10_000;
+const LAGGARDS_MAX = 20;
 
 export const mapHandlers = (options: MapHandlerOptions) => ({
   WatchMap: streaming((call: WatchCall) => serveWatch(call, options)),
@@ -37,6 +41,9 @@ export const mapHandlers = (options: MapHandlerOptions) => ({
       current: () => [...options.hub.channels.values()].map(({ map }) => map),
       snapshot: (keyspace, form) => options.hub.snapshotOf(keyspace, form),
     }),
+  ),
+  ListWatchers: unary<Wire.ListWatchersRequest__Output, Wire.ListWatchersReply>((request) =>
+    listWatchers(options, request.laggardsMax || LAGGARDS_MAX),
   ),
   Locate: unary<Wire.LocateRequest__Output, Wire.LocateReply>((request) => locate(request, options.state())),
 });
@@ -102,6 +109,25 @@ const checkCount = (field: string, list: readonly unknown[]): void => {
   if (list.length > KNOWN_MAX)
     throw invalid(field, `has ${list.length} entries`, 'name only keyspaces that exist', `${KNOWN_MAX} entries`);
 };
+
+const listWatchers = ({ hub, replica = '' }: MapHandlerOptions, laggardsMax: number): Wire.ListWatchersReply => ({
+  replica,
+  watchers: hub.size,
+  keyspaces: hub.convergence().map(({ lagMs, ...of }) => ({
+    ...of,
+    lagReports: lagMs.n,
+    lagP50Ms: lagMs.p50,
+    lagP99Ms: lagMs.p99,
+    lagMaxMs: lagMs.max,
+  })),
+  laggards: hub.laggards(Math.min(laggardsMax, KNOWN_MAX)).map(({ name, peer, applied, behind }) => ({
+    watcher: name,
+    peer,
+    behind: Number.isFinite(behind) ? behind : 0,
+    needsWhole: !Number.isFinite(behind),
+    applied: encodeKnown(applied),
+  })),
+});
 
 const locate = (request: Wire.LocateRequest__Output, state: RegisterState): Wire.LocateReply => {
   checkKey(request.key);

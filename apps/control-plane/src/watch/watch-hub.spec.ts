@@ -435,6 +435,7 @@ describe('WatchHub at scale', () => {
     const [convergence] = hub.convergence();
     expect(convergence).toMatchObject({ keyspace: 'k', watchers: 3, converged: 2, lagMs: { n: 2 } });
     expect(convergence!.lagMs.max).toBeLessThan(5_000);
+    expect(hub.laggards(10)).toEqual([{ name: 'r', peer: 'test', applied: [], behind: 0 }]);
   });
 
   it('limits the streams of one connection', () => {

@@ -61,6 +61,13 @@ class Handle implements Subscription {
   }
 }
 
+const viewOf = (reader: Reader): WatcherView => ({
+  name: reader.name,
+  peer: reader.peer,
+  applied: reader.applied(),
+  behind: reader.behind,
+});
+
 type Cut = (error: CadastreError) => void;
 
 const TICK_MS = 1_000;
@@ -188,12 +195,7 @@ export class WatchHub implements ReaderHost {
   }
 
   watchers(): WatcherView[] {
-    return [...this.readers.keys()].map((reader) => ({
-      name: reader.name,
-      peer: reader.peer,
-      applied: reader.applied(),
-      behind: reader.behind,
-    }));
+    return [...this.readers.keys()].map(viewOf);
   }
 
   convergence(): Convergence[] {
@@ -208,6 +210,18 @@ export class WatchHub implements ReaderHost {
         lagMs: lags.summary(),
       };
     });
+  }
+
+  /** Readers that have not reported the newest generation of all they watch, the furthest behind first. */
+  laggards(max: number): WatcherView[] {
+    const current = [...this.channels].map(([keyspace, { map }]) => ({ keyspace, generation: map.generation }));
+    const lags = (reader: Reader): boolean =>
+      current.some(({ keyspace, generation }) => {
+        const applied = reader.appliedOf(keyspace);
+        return reader.wants(keyspace) && (!applied || compareGenerations(applied, generation) < 0);
+      });
+    const found = [...this.readers.keys()].filter(lags).map(viewOf);
+    return found.sort((a, b) => b.behind - a.behind || 0).slice(0, max);
   }
 
   /** Ends every stream: readers go to another replica and resume there. */
