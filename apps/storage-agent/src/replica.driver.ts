@@ -17,8 +17,8 @@ import { keyOf, type PartitionKey } from './partition-key.js';
 
 /** Entries applied in one go, so that one partition does not hold the event loop. */
 const APPLY_STRIDE = 1000;
-/** Entries of the log that are read again at start: enough to recognise retries and to compare logs. */
-const REREAD_ENTRIES = 8192;
+/** Entries of the log that are read again at start at most: enough to recognise retries and to compare logs. */
+const REREAD_ENTRIES = 512 * 1024;
 /** Of the newest write in the moving average. */
 const LATENCY_WEIGHT = 0.1;
 const READ_STRIDE = { maxEntries: 1000, maxBytes: 4 * 1024 * 1024 };

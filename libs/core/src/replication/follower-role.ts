@@ -69,7 +69,7 @@ export class FollowerRole {
     if (this.core.state !== 'active') return;
     if (!this.attached && now - this.askedAt >= this.core.options.refollowMs) this.ask(now);
     const { log, options, appliedSeq } = this.core;
-    this.core.trim(Math.max(appliedSeq - options.keepEntries, log.lastSeq - this.core.entriesMax()));
+    this.core.trim(Math.max(appliedSeq - options.keepEntries, log.lastSeq - this.core.entriesMax()), now);
   }
 
   entries(event: EntriesEvent, now: number): void {
@@ -97,7 +97,7 @@ export class FollowerRole {
     const { log } = this.core;
     const news = event.entries.filter((entry) => entry.seq > log.lastSeq);
     if (news.length > 0 && news[0]!.seq !== log.lastSeq + 1) return this.refollow(now);
-    if (news.length > 0) this.core.append(news);
+    if (news.length > 0) this.core.append(news, now);
     this.core.apply(Math.min(event.commitSeq, log.lastSeq));
     return this.acknowledge();
   }

@@ -347,7 +347,7 @@ export class LeaderRole {
       this.startJoin(peer, now);
     }
     if (this.phase === 'sealing') this.advance(now);
-    this.trim();
+    this.trim(now);
     if (this.change && this.change.retryAt <= now) this.sendChange();
     if (!this.change) this.nextChange(now, heardAt);
   }
@@ -490,7 +490,7 @@ export class LeaderRole {
   private append(requestId: string, ops: Extract<ReplicaEvent, { type: 'write' }>['ops'], now: number): number {
     for (const peer of this.peers.values())
       if (peer.attached && peer.acked >= this.core.log.lastSeq) peer.owesSince = now;
-    const seq = this.core.append([{ epoch: this.epoch, seq: this.core.log.lastSeq + 1, requestId, ops }]);
+    const seq = this.core.append([{ epoch: this.epoch, seq: this.core.log.lastSeq + 1, requestId, ops }], now);
     for (const peer of this.peers.values()) if (peer.inSync) this.offer(peer);
     return seq;
   }
@@ -529,14 +529,14 @@ export class LeaderRole {
       this.core.reply(token, tooFew ? { ...tooFew, appended: true } : { kind: 'done', epoch, seq });
   }
 
-  private trim(): void {
+  private trim(now: number): void {
     const { log, options, appliedSeq } = this.core;
     let before = appliedSeq - options.keepEntries;
     for (const peer of this.peers.values()) {
       const needs = peer.copyFloor ?? (peer.acked >= 0 ? peer.acked : undefined);
       if (needs !== undefined) before = Math.min(before, needs);
     }
-    this.core.trim(Math.max(before, log.lastSeq - this.core.entriesMax()));
+    this.core.trim(Math.max(before, log.lastSeq - this.core.entriesMax()), now);
     for (const peer of this.peers.values()) if (peer.attached && peer.nextSeq < log.firstSeq) this.lost(peer);
   }
 

@@ -1,4 +1,4 @@
-/** How many of a partition's newest entries are remembered for recognising a retry. */
+/** So many of a partition's newest requests are remembered for recognising a retry, and all younger ones than `rememberMs`. */
 export const RECENT_REQUESTS = 4096;
 
 interface Known {
@@ -14,6 +14,9 @@ export class RecentRequests {
   /** Insertion order is seq order. */
   private readonly byId = new Map<string, Known>();
 
+  /** Entries up to here may be forgotten when there are more than `capacity`. */
+  floor = Number.POSITIVE_INFINITY;
+
   constructor(private readonly capacity = RECENT_REQUESTS) {}
 
   find(requestId: string): Known | undefined {
@@ -24,10 +27,9 @@ export class RecentRequests {
     if (requestId === '') return;
     this.byId.delete(requestId);
     this.byId.set(requestId, { seq, epoch });
-    if (this.byId.size <= this.capacity) return;
-    for (const oldest of this.byId.keys()) {
+    for (const [oldest, known] of this.byId) {
+      if (this.byId.size <= this.capacity || known.seq > this.floor) return;
       this.byId.delete(oldest);
-      return;
     }
   }
 

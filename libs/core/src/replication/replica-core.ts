@@ -27,6 +27,8 @@ export class ReplicaCore {
   asked: AskedFor | undefined;
   private actions: ReplicaAction[] = [];
   private entryBytes = 256;
+  /** Where the log ended at some moments, oldest first. */
+  private marks: { readonly seq: number; readonly at: number }[] = [];
 
   constructor(
     start: ReplicaStart,
@@ -62,7 +64,8 @@ export class ReplicaCore {
   }
 
   /** @returns the last seq */
-  append(entries: readonly ReplicatedEntry[]): number {
+  append(entries: readonly ReplicatedEntry[], now: number): number {
+    this.age(now);
     for (const entry of entries) {
       this.log.append(entry.epoch);
       this.recent.add(entry.requestId, entry.seq, entry.epoch);
@@ -83,13 +86,30 @@ export class ReplicaCore {
     this.cut += 1;
     this.log.truncateAfter(seq);
     this.recent.truncateAfter(seq);
+    this.marks = this.marks.filter((mark) => mark.seq <= seq);
     this.durableSeq = Math.min(this.durableSeq, seq);
     this.act({ type: 'truncate', seq });
   }
 
+  /** Entries up to this one are older than `rememberMs`, or more than the log may hold. Of those found at start nobody knows the age. */
+  private age(now: number): void {
+    const { rememberMs } = this.options;
+    const last = this.marks.at(-1);
+    if (!last || now - last.at >= rememberMs / 12) this.marks.push({ seq: this.log.lastSeq, at: now });
+    while (this.marks.length > 1 && this.marks[1]!.at <= now - rememberMs) this.marks.shift();
+    const old = this.marks[0]!.at <= now - rememberMs ? this.marks[0]!.seq : 0;
+    this.recent.floor = Math.max(old, this.log.lastSeq - this.entriesMax());
+  }
+
+  /** What is forgotten may be trimmed. */
+  get forgotten(): number {
+    return Math.min(this.recent.floor, this.log.lastSeq);
+  }
+
   /** In strides, so that it is not a transaction per tick. */
-  trim(beforeSeq: number): void {
-    const before = Math.min(beforeSeq, this.appliedSeq + 1);
+  trim(beforeSeq: number, now: number): void {
+    this.age(now);
+    const before = Math.min(beforeSeq, this.appliedSeq + 1, this.forgotten + 1);
     if (before - this.log.firstSeq < Math.max(64, this.options.keepEntries / 8)) return;
     this.log.trimBefore(before);
     this.act({ type: 'trim', beforeSeq: before });
@@ -110,6 +130,7 @@ export class ReplicaCore {
     this.state = 'active';
     this.log.reset(seq, epoch);
     this.recent.clear();
+    this.marks = [];
     this.durableSeq = seq;
     this.appliedSeq = seq;
   }

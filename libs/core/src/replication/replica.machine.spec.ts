@@ -135,7 +135,14 @@ class World {
         appliedSeq: m.applied,
         log: m.log,
       },
-      { inSyncTimeoutMs: 300, refollowMs: 50, changeRetryMs: 20, keepEntries: 64, keepBytes: 16 * 1024 },
+      {
+        inSyncTimeoutMs: 300,
+        refollowMs: 50,
+        changeRetryMs: 20,
+        keepEntries: 64,
+        rememberMs: 200,
+        keepBytes: 16 * 1024,
+      },
     );
     this.ticking(node, node.life);
     this.tell(node);

@@ -115,7 +115,7 @@ export class ReplicaMachine {
    */
   copyBase(seq: number, epoch: number): { seq: number; epoch: number } {
     const { log } = this.core;
-    const base = Math.max(log.firstSeq, seq - RECENT_REQUESTS);
+    const base = Math.max(log.firstSeq, Math.min(seq - RECENT_REQUESTS, this.core.forgotten));
     const known = base < seq ? log.epochAt(base) : undefined;
     return known === undefined ? { seq, epoch } : { seq: base, epoch: known };
   }

@@ -595,6 +595,39 @@ describe('LogIndex', () => {
   });
 });
 
+describe('recognising a retry', () => {
+  const requests = (count: number) => {
+    const bench = serving();
+    for (let seq = 1; seq <= count; seq += 1) {
+      bench.feed({ ...write, token: seq, requestId: `r${seq}` });
+      bench.machine.sent('b', 1, seq, 0);
+      bench.feed({ type: 'durable', seq, cut: 0 });
+      bench.ack('b', 1, seq);
+    }
+    return bench;
+  };
+  const again = (bench: Bench) => bench.feed({ ...write, token: 0 }).find((a) => a.type === 'reply');
+  const done = { type: 'reply', token: 0, outcome: { kind: 'done', epoch: 1, seq: 1 } };
+
+  it('goes on for a minute, however many other requests come, and the log is kept for it', () => {
+    const bench = requests(20_000);
+    bench.now = 59_000;
+    expect(typesOf(bench.feed({ type: 'tick' }))).not.toContain('trim');
+    expect(again(bench)).toEqual(done);
+    expect(bench.machine.copyBase(20_000, 1).seq).toBe(1);
+  });
+
+  it('ends when it is old and many came since', () => {
+    const bench = requests(20_000);
+    const trims: string[] = [];
+    for (bench.now = 1000; bench.now < 70_000; bench.now += 1000) trims.push(...typesOf(bench.feed({ type: 'tick' })));
+    expect(trims).toContain('trim');
+    expect(bench.machine.pending).toBe(false);
+    bench.feed({ ...write, token: 30_000, requestId: 'late' });
+    expect(again(bench)).toBeUndefined();
+  });
+});
+
 describe('RecentRequests', () => {
   it('forgets the oldest first, and what was cut', () => {
     const recent = new RecentRequests(2);

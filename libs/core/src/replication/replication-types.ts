@@ -35,6 +35,8 @@ export interface ReplicationOptions {
   readonly changeRetryMs: number;
   /** Entries kept in the log behind what is applied, for followers that come back and for recognising retries. */
   readonly keepEntries: number;
+  /** Entries younger than this are kept too: for so long at least a retry is recognised, which is longer than a client goes on retrying. */
+  readonly rememberMs: number;
   /** The log is trimmed above this even when a learner still needs it; that learner then starts anew. */
   readonly keepBytes: number;
   /** Entries of a leader's log that wait to be committed at most; above it writes are refused, so that a silent follower costs no memory. */
@@ -48,6 +50,7 @@ export const REPLICATION_DEFAULTS: ReplicationOptions = {
   refollowMs: 500,
   changeRetryMs: 250,
   keepEntries: 8192,
+  rememberMs: 60_000,
   keepBytes: 64 * 1024 * 1024,
   uncommittedMax: 8192,
 };
