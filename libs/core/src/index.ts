@@ -42,6 +42,7 @@ export type { Change, MoveCause } from './planning/sequence.js';
 export { MOVE_CAUSES } from './planning/sequence.js';
 export type { ClusterSolution, Solution } from './planning/solve.js';
 export { solveCluster } from './planning/solve.js';
+export * from './planning/intents/index.js';
 export * from './planning/rehearsal/index.js';
 export * from './planning/simulate/index.js';
 export * from './planning/stale.js';

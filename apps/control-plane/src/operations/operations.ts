@@ -233,7 +233,10 @@ export class Operations implements OperationsPort {
 
   getPlan(id: string): Wire.Plan {
     const plan = this.findPlan(id);
-    return { ...planView(plan, this.options.observed, true), rehearsal: rehearsalView(this.state, plan) };
+    return {
+      ...planView(plan, this.options.observed, true),
+      rehearsal: rehearsalView(this.state, plan, this.options.clock.monotonicMs()),
+    };
   }
 
   getPolicy(keyspace: string): Wire.PolicyReply {

@@ -1,26 +1,36 @@
 import type { Rehearsal, RehearsalPoint } from '@cadastre/core';
 import { rehearse } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
+import type { MonotonicMs } from '@cadastre/runtime';
 import type { PlanView, RegisterState } from '@cadastre/store';
 import { plannerNodes } from '../controller/world.js';
 import { hasEnded } from './views.js';
 
-/** A plan's view is another object after each change of its moves. */
-const kept = new WeakMap<PlanView, { readonly generations: string; readonly view: Wire.Rehearsal }>();
+interface Kept {
+  /** Of the maps and nodes that it was made from. */
+  readonly world: string;
+  readonly at: MonotonicMs;
+  readonly view: Wire.Rehearsal;
+}
+
+/** By body, which never changes. */
+const kept = new WeakMap<PlanView['body'], Kept>();
+/** Streams read a running plan at each change; a pass over a large map for each would be all that this replica does. */
+const FRESH_MS = 5_000;
 
 /**
- * The moves of a plan that are left, rehearsed on the map as it is: computed when it is read, kept as long as neither map, nodes nor
- * progress change. None for a plan that has ended.
+ * The moves of a plan that are left, rehearsed on the map as it is: computed when it is read, at most every five seconds, and not while
+ * neither maps nor nodes change. None for a plan that has ended.
  */
-export const rehearsalView = (state: RegisterState, plan: PlanView): Wire.Rehearsal | null => {
+export const rehearsalView = (state: RegisterState, plan: PlanView, now: MonotonicMs): Wire.Rehearsal | null => {
   if (hasEnded(plan.head.state)) return null;
   const nodes = plannerNodes(state);
-  const generations = JSON.stringify([
+  const world = JSON.stringify([
     plan.body.base.map((b) => state.keyspaces.get(b.keyspace)?.map.generation),
     nodes.map((n) => [n.entry.id, n.state]),
   ]);
-  const known = kept.get(plan);
-  if (known?.generations === generations) return known.view;
+  const known = kept.get(plan.body);
+  if (known && (known.world === world || now - known.at < FRESH_MS)) return known.view;
   const keyspaces = plan.body.base.flatMap(({ keyspace }) => {
     const map = state.keyspaces.get(keyspace)?.map;
     return map ? [{ spec: map.spec, records: map.records() }] : [];
@@ -29,7 +39,7 @@ export const rehearsalView = (state: RegisterState, plan: PlanView): Wire.Rehear
   const isLeft = (index: number): boolean => !DONE.has(plan.moves.get(index)?.value.phase ?? '');
   const moves = plan.body.moves.filter((m) => names.has(m.keyspace) && isLeft(m.index));
   const view = encodeRehearsal(rehearse({ keyspaces, nodes, moves }));
-  kept.set(plan, { generations, view });
+  kept.set(plan.body, { world, at: now, view });
   return view;
 };
 

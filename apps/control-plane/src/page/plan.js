@@ -61,7 +61,7 @@ const boundText = ({ replicaMoves, lowerBoundMoves }) => {
 const renderSummary = (plan) => {
   renderWhenChanged(
     byId('plan-summary'),
-    [plan?.id, plan?.cost, plan?.digest, plan?.reason, plan?.proposer, plan?.base],
+    [plan?.id, plan?.cost, plan?.digest, plan?.reason, plan?.proposer, plan?.base, plan?.rehearsal?.summary],
     () => {
       if (!plan)
         return h(
@@ -99,6 +99,20 @@ const renderSummary = (plan) => {
                 'nothing',
             ),
           ),
+          cost.because.length > 0 &&
+            h('div', {}, h('dt', {}, 'because'), h('dd', {}, cost.because.slice(0, 5).join('; '))),
+          cost.estimateMs > 0 &&
+            h(
+              'div',
+              {},
+              h('dt', {}, 'estimate'),
+              h(
+                'dd',
+                {},
+                `${formatDuration(cost.estimateMs)}, between ${formatDuration(cost.estimateLowMs)} and ${formatDuration(cost.estimateHighMs)}`,
+              ),
+            ),
+          plan.rehearsal && h('div', {}, h('dt', {}, 'rehearsal'), h('dd', {}, plan.rehearsal.summary)),
           h('div', {}, h('dt', {}, 'digest'), h('dd', { class: 'mono digest' }, plan.digest)),
         ),
       ];

@@ -1,0 +1,3 @@
+export * from './intents.js';
+export * from './intents.machine.js';
+export * from './smooth.js';
