@@ -28,6 +28,11 @@ const readHistory = async (dir: string): Promise<HistoryEvent[]> => {
   return events;
 };
 
+/** What a scenario waited for in vain; the history is judged all the same. */
+const neverCame = (error: unknown): Violation[] => [
+  { rule: 'liveness', at: historyNow(), subject: 'scenario', what: String(error) },
+];
+
 const run = async (options: ChaosOptions, dir: string): Promise<{ summary: Summary; violations: Violation[] }> => {
   const scenario = SCENARIOS[options.scenario]!;
   const recorder = new Recorder(join(dir, 'history.jsonl'));
@@ -54,7 +59,9 @@ const run = async (options: ChaosOptions, dir: string): Promise<{ summary: Summa
     await world.startClients({ ...options, rate: options.rate / options.clients });
     const began = historyNow();
     tell(`${options.scenario}, seed ${options.seed}: load of ${options.rate} operations a second`);
-    violations.push(...(await scenario.run(world, { seed: options.seed, lengthMs: options.minutes * 60_000 })));
+    violations.push(
+      ...(await scenario.run(world, { seed: options.seed, lengthMs: options.minutes * 60_000 }).catch(neverCame)),
+    );
     tell('faults are over: waiting until all is well');
     violations.push(...(await settle(world)));
     violations.push(...(await checkAudit(world)));
