@@ -305,7 +305,7 @@ export const REGISTER_FAULTS: readonly Kind[] = [
 
 /** Draws one by weight; what cannot be done now is drawn again. */
 export const nextFault = async (kinds: readonly Kind[], world: World, random: Random): Promise<Fault | undefined> => {
-  for (let tries = 0; tries < 10; tries += 1) {
+  for (let tries = 0; tries < 10 && kinds.length > 0; tries += 1) {
     let dice = random() * kinds.reduce((sum, k) => sum + k.weight, 0);
     const kind = kinds.find((k) => (dice -= k.weight) < 0) ?? kinds[0]!;
     const fault = await kind.make(world, random);

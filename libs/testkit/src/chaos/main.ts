@@ -60,7 +60,9 @@ const run = async (options: ChaosOptions, dir: string): Promise<{ summary: Summa
     const began = historyNow();
     tell(`${options.scenario}, seed ${options.seed}: load of ${options.rate} operations a second`);
     violations.push(
-      ...(await scenario.run(world, { seed: options.seed, lengthMs: options.minutes * 60_000 }).catch(neverCame)),
+      ...(await scenario
+        .run(world, { seed: options.seed, lengthMs: options.minutes * 60_000, faults: options.faults })
+        .catch(neverCame)),
     );
     tell('faults are over: waiting until all is well');
     violations.push(...(await settle(world)));

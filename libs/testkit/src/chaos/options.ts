@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { AGENT_FAULTS, REGISTER_FAULTS } from './faults.js';
 import { SCENARIOS } from './scenarios.js';
 
 export interface ChaosOptions {
@@ -11,16 +12,25 @@ export interface ChaosOptions {
   readonly workers: number;
   readonly keys: number;
   readonly requestTimeoutMs: number;
+  /** Only these kinds; all when empty. */
+  readonly faults: readonly string[];
   readonly loopback: boolean;
   readonly keep: boolean;
   readonly json: boolean;
 }
 
 export const USAGE = `usage: npm run chaos -- [--minutes M] [--seed S] [--rate R] [--scenario ${Object.keys(SCENARIOS).join('|')}]
-  [--clients N] [--workers N] [--keys N] [--request-timeout-ms N] [--loopback] [--keep] [--json]
+  [--clients N] [--workers N] [--keys N] [--request-timeout-ms N] [--faults KIND,KIND] [--loopback] [--keep] [--json]
   --minutes   length of the faults, or of the outage (default 2)
   --loopback  no network namespaces, even for root: cuts by proxies
   --keep      leaves the folder with history and logs; a run with a violation always does`;
+
+const knownFaults = (given: readonly string[]): readonly string[] => {
+  const known = [...AGENT_FAULTS, ...REGISTER_FAULTS].map(({ kind }) => kind);
+  const strange = given.find((kind) => !known.includes(kind));
+  if (strange !== undefined) throw new Error(`--faults: "${strange}" is unknown; known: ${known.join(', ')}`);
+  return given;
+};
 
 /** @throws Error naming the flag */
 export const parseChaosOptions = (argv: readonly string[]): ChaosOptions => {
@@ -35,6 +45,7 @@ export const parseChaosOptions = (argv: readonly string[]): ChaosOptions => {
       workers: { type: 'string', default: '80' },
       keys: { type: 'string', default: '96' },
       'request-timeout-ms': { type: 'string', default: '' },
+      faults: { type: 'string', default: '' },
       loopback: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -60,6 +71,7 @@ export const parseChaosOptions = (argv: readonly string[]): ChaosOptions => {
     workers: number('workers', 1),
     keys: number('keys', 1),
     requestTimeoutMs: timeout,
+    faults: knownFaults(values.faults.split(',').filter(Boolean)),
     loopback: values.loopback,
     keep: values.keep,
     json: values.json,

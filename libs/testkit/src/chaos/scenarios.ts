@@ -9,6 +9,8 @@ import { KEYSPACE, until } from './world.js';
 export interface ScenarioOptions {
   readonly seed: number;
   readonly lengthMs: number;
+  /** Only these kinds of faults; all when empty. */
+  readonly faults: readonly string[];
 }
 
 export interface Scenario {
@@ -21,13 +23,14 @@ export interface Scenario {
 /** Faults of agents, faults of control planes and etcd, and moves, all at once, drawn from one seed. */
 const chaos: Scenario = {
   mayFail: true,
-  run: async (world, { seed, lengthMs }) => {
+  run: async (world, { seed, lengthMs, faults }) => {
     const period = new Period(lengthMs);
     const agents = seededRandom(seed * 3 + 1);
     const register = seededRandom(seed * 3 + 2);
+    const wanted = ({ kind }: { readonly kind: string }): boolean => faults.length === 0 || faults.includes(kind);
     const lanes = [
-      faultLane(world, period, agents, () => nextFault(AGENT_FAULTS, world, agents)),
-      faultLane(world, period, register, () => nextFault(REGISTER_FAULTS, world, register)),
+      faultLane(world, period, agents, () => nextFault(AGENT_FAULTS.filter(wanted), world, agents)),
+      faultLane(world, period, register, () => nextFault(REGISTER_FAULTS.filter(wanted), world, register)),
       moveLane(world, period, seededRandom(seed * 3 + 3)),
       watch(world, period),
     ];
