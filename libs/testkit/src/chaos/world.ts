@@ -251,6 +251,8 @@ export class World {
       ...['--id', host.name, '--etcd', etcd.map((e) => `http://${e}`).join(',')],
       ...['--grpc', `${host.ip}:${host.ports['grpc']}`, '--http', `${host.ip}:${host.ports['http']}`],
       ...['--advertise', await this.network.route('*', host, 'grpc')],
+      // Its addresses are of namespaces that end with the run; nobody else reaches them.
+      ...['--access', 'open-anywhere'],
     ]);
   }
 
