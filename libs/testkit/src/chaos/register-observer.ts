@@ -171,5 +171,9 @@ export class RegisterObserver {
   }
 }
 
-const approverOf = (head: PlanHead): string | undefined =>
-  head.events.find((e) => e.what.startsWith('approved') && e.actor !== 'cadastre')?.actor;
+/** A person, or the policy in which a person approved that kind of move beforehand. */
+const approverOf = (head: PlanHead): string | undefined => {
+  const approval = head.events.find((e) => e.what.startsWith('approved'));
+  if (approval === undefined || approval.actor !== 'cadastre') return approval?.actor;
+  return approval.what.startsWith('approved: settings:') ? 'policy' : undefined;
+};
