@@ -300,7 +300,7 @@ class ClientStream extends EventEmitter {
 /** The server's end of a call: of a stream, or of a unary call, whose handler gets `callback` too. */
 class ServerCall extends EventEmitter {
   cancelled = false;
-  readonly metadata = {};
+  readonly metadata = { get: (): string[] => [] };
   private over = false;
   private out = 0;
   private blocked = false;
