@@ -83,6 +83,16 @@ export class Board {
     return this.keepsOwed(p, node, NOWHERE, this.classFor(p));
   }
 
+  /** No copy stays, as yet; only before `begin`. */
+  release(p: number): void {
+    const base = p * this.stride;
+    for (let k = base; k < base + this.size[p]!; k += 1) {
+      this.was[k] = NOWHERE;
+      this.now[k] = NOWHERE;
+    }
+    this.size[p] = 0;
+  }
+
   /** A copy that stays; only before `begin`. */
   keep(p: number, node: number): void {
     const cell = p * this.stride + this.size[p]!;

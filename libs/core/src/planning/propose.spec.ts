@@ -223,3 +223,33 @@ describe('worlds without room', () => {
     expect(proposePlan({ keyspaces: [keyspaceOf(spec, records)], nodes })).toMatchObject({ kind: 'nothing' });
   });
 });
+
+describe('a plan that was cut short', () => {
+  it('goes on from the copies that it had built', () => {
+    // A node joins; a third of the moves stand half made, with both copies in one zone. What was built stays, the rest is moved.
+    const nodes = grid(3, 2, 1);
+    const spec = specOf(36, 3, [hard('zone')]);
+    const world = [...nodes, nodeOf('n9', { zone: 'z0', rack: 'r2' })];
+    const records = placeKeyspace(spec, nodes);
+    const first = planOf({ keyspaces: [keyspaceOf(spec, records)], nodes: world });
+    const built = new Set(
+      first.moves
+        .filter((m) => m.kind === 'replica')
+        .slice(0, 4)
+        .map((m) => m.partition),
+    );
+    const half = records.map((r) =>
+      built.has(r.partition)
+        ? {
+            ...r,
+            replicas: [...r.replicas, { node: 'n9', role: 'follower', state: 'available', inSync: true } as const],
+          }
+        : r,
+    );
+    const plan = planOf({ keyspaces: [keyspaceOf(spec, half)], nodes: world });
+    expect(plan.cost.replicaMoves).toBe(first.cost.replicaMoves - 4);
+    expect(plan.moves.filter((m) => m.kind === 'remove')).toHaveLength(4);
+    const after = playedAll(half, plan, (r) => expect(votersOf(r).length).toBeGreaterThanOrEqual(3));
+    expect(replicasOf(after)).toEqual({ n0000: 12, n0003: 12, n9: 12, n0001: 18, n0002: 18, n0004: 18, n0005: 18 });
+  });
+});
