@@ -39,6 +39,8 @@ const schema = z
     sessionTtlMs: duration(1_000).default(10_000),
     electionTtlMs: duration(1_000).default(4_000),
     settleMs: duration(0).default(10_000),
+    /** 0: no plan is proposed but by a person, and for lost copies as the settings say. */
+    proposeAfterMs: duration(0).default(0),
     silenceMs: duration(500).default(5_000),
   })
   .strict()
@@ -100,6 +102,7 @@ export const parseConfig = (
       'session-ttl-ms': { type: 'string' },
       'election-ttl-ms': { type: 'string' },
       'settle-ms': { type: 'string' },
+      'propose-after-ms': { type: 'string' },
       'silence-ms': { type: 'string' },
     },
     schema,

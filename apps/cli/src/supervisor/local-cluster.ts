@@ -51,6 +51,9 @@ interface RunningAgent {
   readonly child: ManagedChild;
 }
 
+/** A plan waits for a person by itself when nodes have joined or drain for so long; it moves nothing. */
+const PROPOSE_AFTER_MS = 60_000;
+
 /** A whole cluster as child processes of this one: etcd, control planes, storage agents. */
 export class LocalCluster {
   private readonly host: ChildHost;
@@ -221,6 +224,7 @@ export class LocalCluster {
       const grpc = `127.0.0.1:${await this.choose(known && portOf(known.grpc), DEFAULT_PORTS.grpc + i)}`;
       const http = `127.0.0.1:${await this.choose(known && portOf(known.http), DEFAULT_PORTS.http + i)}`;
       const args = ['--id', id, '--grpc', grpc, '--http', http, '--etcd', this.etcdEndpoints.join(',')];
+      args.push('--propose-after-ms', String(PROPOSE_AFTER_MS));
       this.controlPlanes.push({
         entry: { id, grpc, http },
         child: this.child(id, this.options.programs.controlPlane, args),

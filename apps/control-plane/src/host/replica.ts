@@ -10,6 +10,7 @@ import { openAccess } from '../access/open-access.js';
 import { Controller } from '../controller/controller.js';
 import { Observed } from '../controller/observed.js';
 import { GrpcProber } from '../controller/prober.js';
+import { IntentsDriver } from '../operations/intents.driver.js';
 import { Operations } from '../operations/operations.js';
 import { PlanWatches } from '../operator/plan-watches.js';
 import { EventStream } from '../rest/event-stream.js';
@@ -89,6 +90,7 @@ export class Replica implements ControlPlane {
   private readonly slot = new ControllerSlot();
   private readonly hub: WatchHub;
   private readonly operations: Operations;
+  private readonly intents: IntentsDriver;
   private readonly planWatches: PlanWatches;
   private readonly events: EventStream;
   private readonly sessions: SessionStreams;
@@ -117,6 +119,15 @@ export class Replica implements ControlPlane {
       watchers: () => this.hub.size,
       frozen: () => this.controller?.frozen,
     });
+    this.intents = new IntentsDriver({
+      operations: this.operations,
+      register: this.register,
+      observed: this.observed,
+      clock,
+      logger,
+      isActive: () => this.active && this.controller?.frozen === undefined,
+      quietMs: config.proposeAfterMs,
+    });
     this.planWatches = new PlanWatches({ operations: this.operations, clock });
     this.events = new EventStream({ operations: this.operations, clock });
     const sessions = new SessionService({ store, register: this.register, clock, logger, ttlMs: config.sessionTtlMs });
@@ -144,6 +155,7 @@ export class Replica implements ControlPlane {
     await this.openRegister(signal);
     await this.listen();
     this.startController();
+    this.intents.start();
   }
 
   stop(): Promise<void> {
@@ -260,6 +272,7 @@ export class Replica implements ControlPlane {
   private async stopInOrder(): Promise<void> {
     const quiet = (what: string) => (error: unknown) =>
       this.logger.warn(`${what} did not stop cleanly`, { reason: CadastreError.from(error).message });
+    this.intents.stop();
     this.events.close();
     this.hub.close();
     this.planWatches.close();

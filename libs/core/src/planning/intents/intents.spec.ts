@@ -3,6 +3,7 @@ import { newRecord } from '../../map/changes.js';
 import type { PlannerNode } from '../../placement/domains.js';
 import type { PlanInput } from '../plan.js';
 import { hard, keyspaceOf, nodeOf, specOf } from '../planning-fixtures.js';
+import { balancedDimensions, deviationOf } from './deviation.js';
 import type { Intent, IntentSigns } from './intents.js';
 import { DEFAULT_INTENT_RULES, intentsOf, unbalancedDimensions } from './intents.js';
 import type { IntentState } from './intents.machine.js';
@@ -77,6 +78,16 @@ describe('what asks for a plan', () => {
       ['bytes'],
       ['bytes'],
       [],
+    ]);
+  });
+
+  it('measures how far the fullest node is over its share by weight', () => {
+    // 100 to 103 bytes all on a; b weighs three times as much: a has four times its share. Nothing is known of writes.
+    const world = input([nodeOf('a'), nodeOf('b', {}, 3)], { dimensions: ['bytes'] });
+    expect([balancedDimensions(world), deviationOf(world, 'bytes'), deviationOf(world, 'writes')]).toEqual([
+      ['bytes'],
+      3,
+      0,
     ]);
   });
 
