@@ -84,6 +84,7 @@ function note(watcher) {
     process.send({ generation: number, moments });
   }
   watcher.at = at;
+  if (process.env.NOREPORT) return;
   watcher.timer ??= setTimeout(() => report(watcher), 500 + Math.random() * 5_000);
 }
 

@@ -15,6 +15,7 @@ const holds = createHistogram();
 const server = kind === 'hub' ? await hubServer() : await bareServer();
 process.send({ listening: server.port });
 
+process.on('disconnect', () => process.exit());
 process.on('message', (command) => {
   if (command.push) for (let i = 0; i < (command.times ?? 1); i += 1) push(command.push);
   if (command.memory) {

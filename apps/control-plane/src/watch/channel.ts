@@ -43,11 +43,12 @@ export class Channel {
     this.ring = new DeltaRing(ringSize);
   }
 
-  apply(delta: MapDelta, map: KeyspaceMap, at: MonotonicMs): void {
+  apply(delta: MapDelta, map: KeyspaceMap, at: MonotonicMs): RingEntry {
     const message = shareMessage(encodeDelta(delta));
-    this.ring.push({ delta, message, at, gone: goneBy(delta, this.map) });
+    const entry = this.ring.push({ delta, message, at, gone: goneBy(delta, this.map) });
     this.map = map;
     this.merged.clear();
+    return entry;
   }
 
   replace(map: KeyspaceMap): void {

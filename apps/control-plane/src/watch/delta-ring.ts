@@ -26,10 +26,12 @@ export class DeltaRing {
     return this.next;
   }
 
-  push(entry: Omit<RingEntry, 'seq'>): void {
-    this.entries.push({ ...entry, seq: this.next });
+  push(change: Omit<RingEntry, 'seq'>): RingEntry {
+    const entry = { ...change, seq: this.next };
+    this.entries.push(entry);
     this.next += 1;
     if (this.entries.length > this.capacity) this.entries.shift();
+    return entry;
   }
 
   /** Forgets all, because what comes does not continue what was: every reader needs a snapshot. */

@@ -140,6 +140,21 @@ export class Reader {
     this.batchAt = 0;
   }
 
+  /**
+   * Writes the change that has just come, when it is all that this reader lacks: the way of nearly every reader at nearly every change.
+   * @param after the position behind it, one object for all readers
+   * @returns false when it lacks more, or takes no more now: then it is to be pumped
+   */
+  offer(channel: Channel, { seq, message }: RingEntry, after: Position): boolean {
+    const place = this.places.get(channel.map.spec.name);
+    if (place?.channel !== channel || place.position.kind !== 'at' || place.position.seq !== seq) return false;
+    if (this.closed || this.wish.node !== undefined || this.batchAt < this.batch.length) return false;
+    if (this.bytesUnderWay >= WINDOW_BYTES || this.underWay.length >= WINDOW_MESSAGES) return false;
+    place.position = after;
+    this.write(message);
+    return true;
+  }
+
   /** Writes what is missing until the window is full. */
   pump(): void {
     while (!this.closed) {

@@ -485,12 +485,12 @@ describe('WatchHub at scale', () => {
       setImmediate(flushed);
     };
     for (let i = 0; i < 10_000; i += 1) hub.subscribe('r', wish(), { peer: 'storm', write: flush }, never);
-    expect(written).toBeLessThan(200);
+    expect(written).toBeLessThan(1_000);
     await until(() => written === 20_000);
     const before = turns;
     turn(3);
     await until(() => written === 30_000);
-    expect(turns - before).toBeGreaterThan(100);
+    expect(turns - before).toBeGreaterThan(20);
     expect(hub.takeLongestHoldMs()).toBeLessThan(10);
   }, 60_000);
 });

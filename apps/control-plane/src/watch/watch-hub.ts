@@ -2,10 +2,12 @@ import type { Generation, KeyspaceGeneration } from '@cadastre/core';
 import { CadastreError, compareGenerations } from '@cadastre/core';
 import type { SharedMessage, SnapshotForm } from '@cadastre/contracts';
 import { encodeProgress, shareMessage } from '@cadastre/contracts';
-import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
+import type { Cancellable, Clock, Logger, MonotonicMs } from '@cadastre/runtime';
 import type { RegisterChange, RegisterState } from '@cadastre/store';
 import { Channel } from './channel.js';
 import type { Convergence } from './convergence.js';
+import type { RingEntry } from './delta-ring.js';
+import type { Position } from './next-step.js';
 import { Pacer } from './pacer.js';
 import { PeerCounts } from './peer-counts.js';
 import type { ReaderHost, Sink, Wish } from './reader.js';
@@ -26,7 +28,7 @@ export interface WatchHubOptions {
   readonly stalledMs?: number;
   /** Default 5,000. */
   readonly progressMs?: number;
-  /** What the hub may take of one turn of the event loop, default 4. */
+  /** What the hub may take of one turn of the event loop, default 6. */
   readonly sliceMs?: number;
 }
 
@@ -94,11 +96,15 @@ export class WatchHub implements ReaderHost {
   private awakeAt = 0;
   private owedMarks: Reader[] = [];
   private settling = false;
+  private lately: MonotonicMs;
+  /** What the sweep under way is about, when it is one change of one keyspace. */
+  private single: { readonly channel: Channel; readonly entry: RingEntry; readonly after: Position } | undefined;
   private readonly waiting = new Map<Channel, (() => void)[]>();
   private readonly tick: Cancellable;
 
   constructor(private readonly options: WatchHubOptions) {
-    const { clock, sliceMs = 4, progressMs = TICK_MS } = options;
+    const { clock, sliceMs = 6, progressMs = TICK_MS } = options;
+    this.lately = clock.monotonicMs();
     this.peers = new PeerCounts(options.maxReaders ?? 20_000, options.maxReadersPerPeer ?? 1_000);
     this.pacer = new Pacer(clock, sliceMs, [
       () => this.sweepOne(),
@@ -118,8 +124,9 @@ export class WatchHub implements ReaderHost {
     return this.pacer.takeLongestMs();
   }
 
+  /** Taken at each change, each coming and each tick: readers are judged by the second. */
   now(): number {
-    return this.options.clock.monotonicMs();
+    return this.lately;
   }
 
   mark(): SharedMessage {
@@ -142,13 +149,17 @@ export class WatchHub implements ReaderHost {
     if (clusterId === this.clusterId && deltas.length + snapshots.length + dropped.length === 0) return;
     this.clusterId = clusterId;
     this.markMessage = undefined;
+    const now = this.look();
     for (const name of dropped) this.channels.delete(name);
     for (const name of snapshots) this.replace(name, state);
+    let single: WatchHub['single'];
     for (const delta of deltas) {
       const view = state.keyspaces.get(delta.keyspace);
-      if (view) this.channels.get(delta.keyspace)?.apply(delta, view.map, this.now());
+      const channel = this.channels.get(delta.keyspace);
+      const entry = view && channel?.apply(delta, view.map, now);
+      if (entry) single = { channel: channel!, entry, after: { kind: 'at', seq: entry.seq + 1 } };
     }
-    this.startSweep();
+    this.startSweep(deltas.length === 1 && snapshots.length + dropped.length === 0 ? single : undefined);
   }
 
   /**
@@ -157,6 +168,7 @@ export class WatchHub implements ReaderHost {
    */
   subscribe(name: string, { known, ...wish }: Wish, sink: Sink, cut: Cut): Subscription {
     this.peers.add(sink.peer);
+    this.look();
     const reader = new Reader(name, sink, this, wish, known);
     this.readers.set(reader, cut);
     this.wake(reader);
@@ -171,7 +183,7 @@ export class WatchHub implements ReaderHost {
       if (!channel) continue;
       reader.onApplied(keyspace, generation);
       const seenAt = channel.ring.seenAt(generation);
-      if (seenAt !== undefined) channel.lags.add(this.now() - heldMs - seenAt);
+      if (seenAt !== undefined) channel.lags.add(this.options.clock.monotonicMs() - heldMs - seenAt);
     }
   }
 
@@ -248,13 +260,19 @@ export class WatchHub implements ReaderHost {
     else this.channels.set(name, new Channel(view.record.id, view.map, this.options.ringSize ?? 1_024));
   }
 
-  private startSweep(): void {
+  private look(): MonotonicMs {
+    this.lately = this.options.clock.monotonicMs();
+    return this.lately;
+  }
+
+  private startSweep(single: WatchHub['single']): void {
     if (this.sweepAt < this.sweep.length) this.sweepAgain = true;
-    else this.renewSweep();
+    else this.renewSweep(single);
     this.pacer.run();
   }
 
-  private renewSweep(): void {
+  private renewSweep(single?: WatchHub['single']): void {
+    this.single = single;
     this.sweep = [...this.readers.keys()];
     this.sweepAt = 0;
     this.sweepAgain = false;
@@ -265,7 +283,8 @@ export class WatchHub implements ReaderHost {
     const reader = this.sweep[this.sweepAt];
     if (!reader) return false;
     this.sweepAt += 1;
-    reader.pump();
+    const { single } = this;
+    if (!single || !reader.offer(single.channel, single.entry, single.after)) reader.pump();
     if (this.sweepAt === this.sweep.length) this.sweep = [];
     return true;
   }
@@ -308,6 +327,7 @@ export class WatchHub implements ReaderHost {
 
   private onTick(): void {
     const { stalledMs = 30_000, progressMs = 5_000 } = this.options;
+    this.look();
     const owed: Reader[] = [];
     for (const [reader, cut] of this.readers) {
       if (reader.isStalled(stalledMs)) this.cutStalled(reader, cut, stalledMs);
