@@ -218,12 +218,14 @@ const compaction: Begin = (world) => {
   return { target: `revision ${revision}` };
 };
 
-const wallJump: Begin = (world, random) => {
-  const process = upNode(world, random)?.process;
-  if (!process) return undefined;
-  process.wallJumpMs = (random() - 0.5) * 1_200_000;
-  return { target: process.host, end: () => (process.wallJumpMs = 0) };
-};
+const wallJump =
+  (of: 'node' | 'plane'): Begin =>
+  (world, random) => {
+    const process = (of === 'node' ? upNode(world, random) : upPlane(world, random))?.process;
+    if (!process) return undefined;
+    process.wallJumpMs = (random() - 0.5) * 1_200_000;
+    return { target: process.host, end: () => (process.wallJumpMs = 0) };
+  };
 
 const killClient: Begin = (world, random) => {
   const client = pick([...world.clients.values()], random);
@@ -267,6 +269,7 @@ export const FAULTS: Readonly<Record<string, { readonly begin: Begin; readonly m
   'etcd-lost-requests': { begin: lossy('lostRequests'), maxMs: 8_000 },
   'etcd-mass-lease-loss': { begin: massLeaseLoss, maxMs: 0 },
   'etcd-compaction': { begin: compaction, maxMs: 0 },
-  'wall-clock-jump': { begin: wallJump, maxMs: 10_000 },
+  'wall-clock-jump': { begin: wallJump('node'), maxMs: 10_000 },
+  'wall-clock-jump-plane': { begin: wallJump('plane'), maxMs: 15_000 },
   'kill-client': { begin: killClient, maxMs: 3_000 },
 };

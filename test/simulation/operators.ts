@@ -50,6 +50,9 @@ export class Operators {
     );
     const plan = open.at(-1);
     const dice = this.random();
+    // Somebody with an old page open.
+    const ended = [...state.plans.keys()].find((id) => !open.some((p) => p.head.id === id));
+    if (ended && dice > 0.93) return this.onPlan(ended, 'approve');
     if (plan?.head.state === 'proposed') return this.onPlan(plan.head.id, dice < 0.85 ? 'approve' : 'reject');
     if (plan?.head.state === 'paused') return this.onPlan(plan.head.id, dice < 0.8 ? 'resume' : 'cancel');
     if (plan && dice < 0.15) return this.onPlan(plan.head.id, 'cancel');

@@ -5,6 +5,8 @@ import {
   RegisterMirror,
   type RegisterChange,
   type RegisterState,
+  parseKey,
+  type Txn,
 } from '@cadastre/store';
 import type { KeyspaceMap, WriteOutcome } from '@cadastre/core';
 import { leaderOf } from '@cadastre/core';
@@ -115,6 +117,21 @@ export class Recorder {
       this.term = term;
       this.add({ type: 'term', holder: state.controller?.id ?? '', term: Number(term) });
     }
+  }
+
+  /** INV-1: who writes the map compares its election key; only the one transaction that makes a keyspace has no need to. */
+  onTransaction(writer: string, { compare, success }: Txn): void {
+    const kinds = success.map((o) => ('key' in o && o.kind === 'put' ? parseKey(o.key).kind : ''));
+    if (!kinds.includes('map-head') || kinds.includes('keyspace')) return;
+    const fenced = compare.some((c) => c.key.startsWith(`${keys.controllers}/`) && c.target === 'createRevision');
+    if (!fenced) this.world.violation(`INV-1: ${writer} writes the map without comparing its election key`);
+  }
+
+  /** A leader serves only under an epoch that its disk has promised. */
+  onServing(node: string, keyspace: string, partition: number, epoch: number): void {
+    const promised = this.world.nodes.get(node)?.engine?.meta({ keyspace, partition })?.promisedEpoch ?? 0;
+    if (promised < epoch)
+      this.world.violation(`INV-3: ${node} serves ${keyspace}/${partition} at ${epoch}, its disk promised ${promised}`);
   }
 
   private onPlan(id: string, state: RegisterState): void {

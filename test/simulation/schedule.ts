@@ -109,6 +109,11 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
   // The busy time.
   const busyEnd = scheduler.now + plan.busyMs;
   const undo = new Set<() => void>();
+  const watchActive = (): void => {
+    world.checkActive();
+    scheduler.after(100, 'who is active', watchActive);
+  };
+  watchActive();
   const inject = (): void => {
     const kind = plan.kinds[Math.floor(random() * plan.kinds.length)]!;
     const fault = FAULTS[kind]!;

@@ -92,6 +92,7 @@ export class World {
     this.scheduler.onThrow = (error, label) => this.violation(`thrown in ${label}: ${String((error as Error).stack)}`);
     this.observer = this.newProcess('observer');
     this.recorder = new Recorder(this);
+    this.etcd.onCall = (process, call) => call.txn && this.recorder.onTransaction(process.host, call.txn);
     for (let i = 1; i <= options.controlPlanes; i += 1) this.addPlane(`cp${i}`);
     for (let i = 1; i <= options.agents; i += 1) this.addNode(`n${i}`);
     for (let i = 1; i <= options.clients; i += 1) this.addClient(`c${i}`);
@@ -110,6 +111,12 @@ export class World {
   /** Who is active, as the replicas themselves say. */
   get active(): PlaneMachine | undefined {
     return [...this.planes.values()].find((p) => p.process.alive && p.replica?.active);
+  }
+
+  /** Two replicas that both believe to be active; a frozen one believes nothing, and the fence stops it when it wakes. */
+  checkActive(): void {
+    const active = [...this.planes.values()].filter((p) => p.process.alive && !p.process.frozen && p.replica?.active);
+    if (active.length > 1) this.violation(`two are active: ${active.map((p) => p.id).join(', ')}`);
   }
 
   startAll(): void {
@@ -347,6 +354,7 @@ export class World {
   private onLog(host: string, event: string, fields: Record<string, unknown>): void {
     const { keyspace, partition, epoch } = fields as { keyspace: string; partition: number; epoch: number };
     const node = this.nodes.get(host);
+    if (event === 'serving' && node) this.recorder.onServing(host, keyspace, partition, epoch);
     if (event === 'serving' && node)
       this.recorder.add({ type: 'sealed', node: host, incarnation: node.incarnation, keyspace, partition, epoch });
   }

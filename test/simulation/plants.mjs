@@ -1,0 +1,214 @@
+// Bugs to plant: each is a guard of the product taken away, by a change of its source as the simulation loads it (see hooks.mjs); what is
+// built never has them. A test shows that the simulated world finds every one. `of` is the number in reliability.md 2.6, where it has one.
+const LEADER = 'libs/core/src/replication/leader-role.ts';
+const MACHINE = 'libs/core/src/replication/replica.machine.ts';
+const REPLICA = 'apps/storage-agent/src/replica.driver.ts';
+
+/** @type {readonly { name: string, of?: number, about: string, only?: readonly string[], patches: readonly { file: string, from: string, to: string }[] }[]} */
+export const PLANTS = [
+  {
+    name: 'old-epoch-taken',
+    of: 1,
+    about: 'a follower takes entries of a leader whose epoch it has promised not to follow',
+    patches: [
+      {
+        file: MACHINE,
+        from: "if (role?.kind !== 'follower' || role.leader !== event.from || event.epoch < role.base) {",
+        to: "if (role?.kind !== 'follower') {",
+      },
+    ],
+  },
+  {
+    name: 'ack-before-in-sync-set',
+    of: 2,
+    about: 'the leader acknowledges what only it has',
+    patches: [
+      {
+        file: LEADER,
+        from: 'for (const peer of this.peers.values()) if (peer.inSync || peer.join) floor = Math.min(floor, peer.acked);',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'ack-before-durable',
+    about: 'a follower acknowledges what its disk does not have yet',
+    patches: [
+      {
+        file: REPLICA,
+        from: "        return this.whenDurable(around.engine.append(this.id, action.entries), {\n          type: 'durable',\n          seq: action.entries.at(-1)!.seq,\n          cut: action.cut,\n        });",
+        to: "        this.whenDurable(around.engine.append(this.id, action.entries), undefined);\n        return this.dispatch({ type: 'durable', seq: action.entries.at(-1)!.seq, cut: action.cut });",
+      },
+    ],
+  },
+  {
+    name: 'joiner-not-waited-for',
+    of: 22,
+    about: 'writes are acknowledged without a replica that the register may take into the in-sync set at any moment',
+    patches: [{ file: LEADER, from: 'if (peer.inSync || peer.join) floor', to: 'if (peer.inSync) floor' }],
+  },
+  {
+    name: 'delete-source-early',
+    of: 3,
+    about: 'a copy is purged before enough whole copies act on the map without it',
+    patches: [
+      {
+        file: 'apps/control-plane/src/controller/purge-book.ts',
+        from: 'if (!this.isSafe(state, replica.keyspace, record, since, view.map.spec.replicationFactor)) return undefined;',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'delete-without-comparing',
+    of: 4,
+    about: 'damaged copies are taken for whole: neither the frames nor the content are compared',
+    only: ['flip-frames', 'kill-node', 'wipe', 'flip-frames', 'flip-frames'],
+    patches: [
+      {
+        file: 'apps/storage-agent/src/frames.codec.ts',
+        from: 'intact: crc32(frame.packed) === frame.packedCrc32',
+        to: 'intact: true',
+      },
+      {
+        file: REPLICA,
+        from: 'const equal = own.seq === mark.seq && own.records === mark.records && own.digest === mark.digest;',
+        to: 'const equal = true;',
+      },
+    ],
+  },
+  {
+    name: 'tombstones-dropped',
+    of: 7,
+    about: 'deletes have no effect',
+    patches: [
+      {
+        file: 'libs/engine/src/core/core-engine.ts',
+        from: "for (const op of entry.ops) this.exchange(partition, op.key, op.kind === 'put' ? op.value : undefined);",
+        to: "for (const op of entry.ops) if (op.kind === 'put') this.exchange(partition, op.key, op.value);",
+      },
+    ],
+  },
+  {
+    name: 'no-dedupe',
+    of: 8,
+    about: 'a retried request takes effect again',
+    patches: [
+      {
+        file: 'libs/core/src/replication/recent-requests.ts',
+        from: "return requestId === '' ? undefined : this.byId.get(requestId);",
+        to: 'return undefined;',
+      },
+    ],
+  },
+  {
+    name: 'unknown-taken-for-done',
+    of: 10,
+    about: 'a transaction without an answer is taken for committed',
+    only: ['etcd-lost-replies', 'etcd-lost-requests', 'kill-node', 'etcd-lost-requests', 'cut-plane-etcd'],
+    patches: [
+      {
+        file: 'libs/store/src/settle.ts',
+        from: '    cause = expectUnknown(error);\n  }',
+        to: "    cause = expectUnknown(error);\n    return { kind: 'committed', revision: 1n };\n  }",
+      },
+    ],
+  },
+  {
+    name: 'deposed-leader-writes',
+    of: 11,
+    about: 'changes of the active controller do not compare its election key',
+    patches: [
+      {
+        file: 'libs/store/src/register/register.ts',
+        from: 'const fences = fence ? [fence] : [];',
+        to: 'const fences: Compare[] = [];',
+      },
+    ],
+  },
+  {
+    name: 'no-compare-of-map',
+    of: 12,
+    about: 'changes of the map do not compare what they were decided on',
+    patches: [
+      {
+        file: 'libs/store/src/register/drafts.ts',
+        from: '  return { compare: compares, ops, generation };\n};\n\nconst refuseBroken',
+        to: '  return { compare: [], ops, generation };\n};\n\nconst refuseBroken',
+      },
+    ],
+  },
+  {
+    name: 'approval-used-twice',
+    of: 14,
+    about: 'a plan that has ended can be approved again',
+    patches: [
+      {
+        file: 'libs/core/src/planning/plan-lifecycle.ts',
+        from: '  completed: {},\n  cancelled: {},',
+        to: "  completed: { approve: 'approved' },\n  cancelled: { approve: 'approved' },",
+      },
+    ],
+  },
+  {
+    name: 'wiped-node-trusted',
+    of: 15,
+    about: 'a node whose disks were lost comes back under its old incarnation',
+    only: ['wipe', 'kill-node', 'kill-plane'],
+    patches: [
+      {
+        file: 'apps/storage-agent/src/identity.ts',
+        from: 'const incarnation = newId(8);',
+        to: "const incarnation = '0000000000000000';",
+      },
+    ],
+  },
+  {
+    name: 'unvouched-map-kept',
+    about: 'a wiped node that was not let in keeps the map, and takes it for proof at its next start',
+    only: ['wipe', 'wipe', 'kill-node', 'wall-clock-jump'],
+    patches: [{ file: 'apps/storage-agent/src/map-watch.driver.ts', from: '    if (!this.keeping) return;\n', to: '' }],
+  },
+  {
+    name: 'map-goes-back',
+    of: 19,
+    about: 'an agent takes an older map from another replica',
+    patches: [
+      {
+        file: 'apps/storage-agent/src/map-watch.driver.ts',
+        from: 'if (known && compareGenerations(map.generation, known.generation) < 0) return; // INV-2',
+        to: '',
+      },
+      {
+        file: 'apps/control-plane/src/watch/next-step.ts',
+        from: "return { kind: 'ahead', known };",
+        to: "return { kind: 'nothing' };",
+      },
+    ],
+  },
+  {
+    name: 'promise-not-durable',
+    of: 21,
+    about: 'the promised epoch is not written to disk',
+    patches: [
+      {
+        file: REPLICA,
+        from: 'this.whenDurable(around.engine.promise(this.id, action.epoch), {',
+        to: 'this.whenDurable(Promise.resolve(), {',
+      },
+    ],
+  },
+  {
+    name: 'lease-by-calendar',
+    of: 23,
+    about: 'the deadline of a lease is counted on the calendar, which people set',
+    only: ['wall-clock-jump-plane', 'cut-plane-etcd', 'wall-clock-jump-plane', 'cut-plane-etcd'],
+    patches: [
+      {
+        file: 'libs/store/src/lease.ts',
+        from: 'return this.loss === undefined && this.host.clock.monotonicMs() < this.deadline;',
+        to: 'return this.loss === undefined && this.host.clock.wallMs() - 1_767_225_599_000 < this.deadline;',
+      },
+    ],
+  },
+];
