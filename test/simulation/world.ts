@@ -384,6 +384,7 @@ const planeConfig = (id: string, fast: boolean): ControlPlaneConfig => ({
   etcd: ['etcd:2379'],
   logLevel: 'info',
   exitWithParent: false,
+  access: 'open',
   startTimeoutMs: 30_000,
   sessionTtlMs: fast ? 4_000 : 10_000,
   electionTtlMs: fast ? 2_000 : 4_000,

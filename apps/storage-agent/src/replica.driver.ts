@@ -271,7 +271,10 @@ export class ReplicaDriver {
       case 'apply':
         return this.apply(action.uptoSeq);
       case 'truncate':
-        return this.whenDurable(around.engine.truncateAfter(this.id, action.seq), undefined);
+        return this.whenDurable(around.engine.truncateAfter(this.id, action.seq), {
+          type: 'truncated',
+          cut: action.cut,
+        });
       case 'trim':
         return this.whenDurable(around.engine.trimBefore(this.id, action.beforeSeq), undefined);
       case 'reply':

@@ -116,6 +116,10 @@ export class FollowerRole {
     this.ask(now);
   }
 
+  truncated(now: number): void {
+    if (!this.attached && this.core.state === 'active') this.ask(now);
+  }
+
   needSnapshot(): void {
     if (this.core.state === 'active') this.cannotGoOn("the leader's log does not reach back to this copy");
   }
@@ -151,9 +155,13 @@ export class FollowerRole {
     this.ask(now);
   }
 
+  /**
+   * Not while entries that were cut off may come back by a crash: a leader that was started anew under its epoch gives their places to
+   * other entries, and epoch and seq would not tell them apart. It serves only once all have asked who hold what it may have lost.
+   */
   private ask(now: number): void {
     this.attached = false;
-    if (this.trouble) return;
+    if (this.trouble || this.core.truncating) return;
     this.askedAt = now;
     const { log, appliedSeq } = this.core;
     this.core.act({

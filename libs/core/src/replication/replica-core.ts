@@ -24,6 +24,8 @@ export class ReplicaCore {
   appliedSeq: number;
   /** Counts truncations: what was appended before one says nothing of what is in the log after it. */
   cut = 0;
+  /** Entries that were cut off are still on disk: after a crash they would be back. */
+  truncating = false;
   asked: AskedFor | undefined;
   private actions: ReplicaAction[] = [];
   private entryBytes = 256;
@@ -88,7 +90,8 @@ export class ReplicaCore {
     this.recent.truncateAfter(seq);
     this.marks = this.marks.filter((mark) => mark.seq <= seq);
     this.durableSeq = Math.min(this.durableSeq, seq);
-    this.act({ type: 'truncate', seq });
+    this.truncating = true;
+    this.act({ type: 'truncate', seq, cut: this.cut });
   }
 
   /** Entries up to this one are older than `rememberMs`, or more than the log may hold. Of those found at start nobody knows the age. */
@@ -126,6 +129,7 @@ export class ReplicaCore {
   }
 
   filled(seq: number, epoch: number): void {
+    this.truncating = false;
     this.cut += 1;
     this.state = 'active';
     this.log.reset(seq, epoch);

@@ -287,7 +287,7 @@ class World {
         return this.durable(
           node,
           (d) => (d.log.length = Math.min(d.log.length, a.seq - d.base.seq)),
-          () => undefined,
+          () => this.feed(node, { type: 'truncated', cut: a.cut }),
         );
       }
       case 'trim': {

@@ -130,6 +130,10 @@ export class ReplicaMachine {
         return this.role?.kind === 'leader' ? this.role.askedMarked(event) : undefined;
       case 'durable':
         return this.onDurable(event.seq, event.cut, now);
+      case 'truncated':
+        if (event.cut !== this.core.cut) return undefined;
+        this.core.truncating = false;
+        return this.role?.kind === 'follower' ? this.role.truncated(now) : undefined;
       case 'filled':
         return this.onFilled(event.seq, event.epoch, now);
       case 'follow':

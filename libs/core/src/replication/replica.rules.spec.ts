@@ -548,11 +548,22 @@ describe('a follower', () => {
     const bench = following();
     expect(typesOf(bench.feed(entries(3, [1, 2])))).toEqual(['append', 'send-ack']);
     bench.feed({ type: 'truncate', from: 'a', epoch: 3, seq: 1 });
+    bench.feed({ type: 'truncated', cut: 1 });
     bench.feed(entries(3, [2]));
     expect(typesOf(bench.feed({ type: 'durable', seq: 2, cut: 0 }))).toEqual([]);
     expect(bench.feed({ type: 'durable', seq: 2, cut: 1 })).toEqual([
       { type: 'send-ack', to: 'a', epoch: 3, durableSeq: 2 },
     ]);
+  });
+
+  it('asks again only once what was cut off is gone from its disk', () => {
+    // Plan: a cut, then what makes a follower ask (a link, time): it asks when the cut is durable, not before.
+    const bench = following();
+    bench.feed(entries(3, [1, 2]));
+    expect(typesOf(bench.feed({ type: 'truncate', from: 'a', epoch: 3, seq: 1 }))).toEqual(['truncate']);
+    expect(typesOf(bench.feed({ type: 'link', to: 'a', up: true }))).toEqual([]);
+    expect(typesOf(bench.feed({ type: 'truncated', cut: 0 }))).toEqual([]);
+    expect(typesOf(bench.feed({ type: 'truncated', cut: 1 }))).toEqual(['send-follow']);
   });
 
   it('asks again when entries are missing between', () => {

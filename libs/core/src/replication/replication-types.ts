@@ -85,6 +85,8 @@ export type CallToken = number;
 export type ChangeOutcome = 'refused' | 'unknown' | 'unreached';
 
 export type ReplicaEvent =
+  /** What was cut off is durably gone. */
+  | { readonly type: 'truncated'; readonly cut: number }
   | {
       readonly type: 'record';
       readonly record: PartitionRecord;
@@ -153,7 +155,8 @@ export type ReplicaAction =
   | { readonly type: 'mark-asked'; readonly epoch: number; readonly node: string }
   | { readonly type: 'append'; readonly entries: readonly ReplicatedEntry[]; readonly cut: number }
   | { readonly type: 'apply'; readonly uptoSeq: number }
-  | { readonly type: 'truncate'; readonly seq: number }
+  /** `cut` comes back with `truncated`. */
+  | { readonly type: 'truncate'; readonly seq: number; readonly cut: number }
   | { readonly type: 'trim'; readonly beforeSeq: number }
   | { readonly type: 'reply'; readonly token: CallToken; readonly outcome: WriteOutcome }
   /** `pull(to)` has something; ask when the other actions of this turn are done and the stream has room. */
