@@ -16,6 +16,8 @@ console.log(`propose.brute seed ${seed}`);
 
 /** Share of cases that may be worse than the best; STRICT=1 shows them. */
 const TOLERATED = 0.02;
+/** The same of those that begin without a broken constraint, where it is not open which copy has to leave. */
+const TOLERATED_SOUND = 0.005;
 
 /** Up to six nodes in up to three zones of up to two racks, up to six partitions, any start, some nodes down or draining. */
 const small = fc.record({
@@ -82,7 +84,7 @@ describe('against brute force', () => {
   it('balances exactly wherever any placement can, with the fewest moves of all', () => {
     // Where some allowed placement has every node at floor or ceiling of its weight's share: so has ours, at the least cost.
     let compared = 0;
-    const more: unknown[] = [];
+    const more: { isRepair: boolean }[] = [];
     fc.assert(
       fc.property(small, (c) => {
         const nodes = nodesOf(c);
@@ -98,7 +100,8 @@ describe('against brute force', () => {
         const after = proposal.kind === 'plan' ? playedAll(records, proposal.plan) : records;
         const found = { excess: excessOf(countsAfter(given, after), given.share), moves };
         expect(after.map((r) => broken(spec, nodes, r))).toEqual(after.map(() => 0));
-        if (found.excess !== best.excess || found.moves !== best.moves) more.push({ case: c, found, best });
+        if (found.excess !== best.excess || found.moves !== best.moves)
+          more.push({ isRepair: records.some((r) => broken(spec, nodes, r) > 0), case: c, found, best });
         // A node whose weight asks for more copies than there are partitions leaves the rest of its share to others: not counted here.
         const isPlain = Object.values(given.share).every((share) => share <= c.partitions);
         if (proposal.kind === 'plan' && isPlain)
@@ -107,8 +110,13 @@ describe('against brute force', () => {
       { seed, numRuns: 2_000 },
     );
     expect(compared).toBeGreaterThan(300);
-    if (more.length > compared * TOLERATED || process.env['STRICT'])
-      expect(more.slice(0, 3).map((each) => JSON.stringify(each))).toEqual([]);
+    const sound = more.filter((m) => !m.isRepair);
+    // eslint-disable-next-line no-console -- how near to the best of all
+    console.log(
+      `${more.length} of ${compared} need more moves than the best, ${sound.length} without anything to repair`,
+    );
+    if (more.length > compared * TOLERATED || sound.length > compared * TOLERATED_SOUND || process.env['STRICT'])
+      expect([...sound, ...more].slice(0, 3).map((each) => JSON.stringify(each))).toEqual([]);
   });
 
   it('the brute force itself knows small answers', () => {
