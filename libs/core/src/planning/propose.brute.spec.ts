@@ -84,7 +84,7 @@ describe('against brute force', () => {
   it('balances exactly wherever any placement can, with the fewest moves of all', () => {
     // Where some allowed placement has every node at floor or ceiling of its weight's share: so has ours, at the least cost.
     let compared = 0;
-    const more: { isRepair: boolean }[] = [];
+    const more: { isRepair: boolean; case: Small; found: object; best: object }[] = [];
     fc.assert(
       fc.property(small, (c) => {
         const nodes = nodesOf(c);
