@@ -81,7 +81,8 @@ export class IntentsDriver {
     const timing: IntentTiming = { quietMs, atMostMs: Math.max(quietMs, DEFAULT_INTENT_TIMING.atMostMs) };
     const decision = decideIntents(this.answered, this.intents(input), clock.monotonicMs(), timing);
     if (decision.do === 'propose') {
-      const { plan, nothingBecause } = await operations.proposePlan([], { actor: 'cadastre', reason: decision.reason });
+      const act = { actor: 'cadastre', reason: decision.reason, automatic: true };
+      const { plan, nothingBecause } = await operations.proposePlan([], act);
       logger.info('a plan was proposed for what asked for one', {
         reason: decision.reason,
         ...(plan ? { plan: plan.id } : { nothing: nothingBecause }),

@@ -60,6 +60,7 @@ export interface OperationsOptions {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+const COOL_DOWN_MS = 10 * 60 * 1000;
 const VERBS = ['approve', 'reject', 'pause', 'resume', 'cancel'] as const;
 type Verb = (typeof VERBS)[number];
 
@@ -159,7 +160,7 @@ export class Operations implements OperationsPort {
       const names = keyspaces.length > 0 ? keyspaces : [...state.keyspaces.keys()];
       for (const name of names) requireKeyspace(state, name);
       refuseWhileBusy(state, names);
-      const proposal = this.plan(state, names);
+      const proposal = proposePlan(this.planInput(state, names, act.automatic ? COOL_DOWN_MS : undefined));
       if (proposal.kind === 'nothing') {
         scores = proposal.scores.map((score) => ({ ...score }));
         return { compare: [], ops: [], result: proposal.because };
@@ -192,13 +193,9 @@ export class Operations implements OperationsPort {
     return { plan: this.getPlan(id), nothingBecause: '' };
   }
 
-  private plan(state: RegisterState, names: readonly string[]) {
-    return proposePlan(this.planInput(state, names));
-  }
-
-  private planInput(state: RegisterState, names: readonly string[]) {
+  private planInput(state: RegisterState, names: readonly string[], coolDownMs?: number) {
     const { observed, clock, moveLimits } = this.options;
-    return planInputOf(state, observed, names, Math.round(clock.wallMs()), moveLimits);
+    return planInputOf(state, observed, names, Math.round(clock.wallMs()), moveLimits, coolDownMs);
   }
 
   private newHead(id: string, body: PlanBody, actor: string): Omit<PlanHead, 'bodyChunks'> {

@@ -6,6 +6,8 @@ export interface Act {
   /** Who; "unknown" is refused for verbs that change something. */
   readonly actor: string;
   readonly reason?: string;
+  /** Nobody asked for it: partitions that moved a short while ago are left where they are, but for repair and constraints. */
+  readonly automatic?: boolean;
 }
 
 export interface ActOnPlan extends Act {
