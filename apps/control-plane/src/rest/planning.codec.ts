@@ -26,6 +26,7 @@ export const policyReplyJson = (wire: Wire.PolicyReply): Json<typeof schemas.Pol
     maxPerDomain: number(s.maxPerDomain),
     hard: s.hard ?? false,
   })),
+  version: text(wire.version),
 });
 
 export const scoreJson = (wire: Wire.PlanScore): Json<typeof schemas.Score> => ({

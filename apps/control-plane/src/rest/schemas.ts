@@ -171,6 +171,7 @@ export const Node = z
     records: count,
     capacity: z.record(z.string(), z.number()).meta({ description: 'By dimension; not limited where not named.' }),
     allowedActions: z.array(z.string()),
+    safeToDelete: z.boolean().meta({ description: 'Drained: no map names it any more.' }),
   })
   .meta({ id: 'Node' });
 
@@ -191,6 +192,12 @@ export const Move = z
     note: z.string(),
     bytesDone: count,
     phaseSinceMs: count,
+    bytesPerSecond: count.meta({ description: 'Of late.' }),
+    condition: z
+      .enum(['', 'pending', 'moving', 'throttled', 'waiting', 'stalled'])
+      .meta({ description: 'stalled: no byte for long, and not for the throttle. Empty once it has ended.' }),
+    because: z.string().meta({ description: 'Of the condition.' }),
+    phases: z.array(z.strictObject({ phase: z.string(), sinceMs: count })),
   })
   .meta({ id: 'Move' });
 
@@ -256,6 +263,42 @@ export const Rehearsal = z
   })
   .meta({ id: 'Rehearsal', description: 'Of the moves that are left, on the map as it is.' });
 
+const moment = count.meta({ description: 'Milliseconds since 1970.' });
+
+export const PlanWindow = z
+  .strictObject({
+    name: z.string(),
+    zone: z.string(),
+    open: z.boolean(),
+    opensMs: moment,
+    closesMs: moment,
+    fits: z.enum(['yes', 'perhaps', 'no']),
+    because: z.string(),
+  })
+  .meta({ id: 'PlanWindow', description: 'When moves may begin, and whether what is left fits, by its estimate.' });
+
+export const PlanProgress = z
+  .strictObject({
+    condition: z.enum(['waiting', 'moving', 'throttled', 'stalled', 'paused', 'frozen', 'ended']),
+    because: z.string(),
+    bytesDone: count,
+    bytesTotal: count,
+    bytesPerSecond: count.meta({ description: 'Of late.' }),
+    etaLowMs: count.meta({ description: 'From now.' }),
+    etaHighMs: count.meta({ description: 'From now; 0 where it is not known.' }),
+    movesRunning: count,
+    movesPending: count,
+  })
+  .meta({ id: 'PlanProgress' });
+
+export const PlanApproval = z
+  .strictObject({ actor: z.string(), atMs: moment, reason: z.string() })
+  .meta({ id: 'PlanApproval' });
+
+export const BreakGlass = z
+  .strictObject({ actor: z.string(), reason: z.string(), atMs: moment, expiresMs: moment })
+  .meta({ id: 'BreakGlass', description: 'Approved past the rules by an administrator; begins before it expires.' });
+
 export const Plan = z
   .strictObject({
     id,
@@ -276,8 +319,42 @@ export const Plan = z
     events: z.array(z.strictObject({ atMs: count, actor: z.string(), what: z.string() })),
     note: z.string(),
     rehearsal: Rehearsal.nullable().meta({ description: 'Only of one open plan that is read by its id.' }),
+    approvals: z.array(PlanApproval),
+    approvalsNeeded: count,
+    approvalsBecause: z.array(z.string()).meta({ description: 'The rules that ask for so many.' }),
+    approvedByPolicy: z.string().meta({ description: 'The rule by which nobody was asked; else empty.' }),
+    breakGlass: BreakGlass.nullable(),
+    risk: z.strictObject({
+      moves: count,
+      bytes: count,
+      crossesZone: z.boolean(),
+      lowersRedundancy: z.boolean().meta({ description: 'At some step more would be lost or stop than before.' }),
+    }),
+    window: PlanWindow.nullable().meta({ description: 'Null: plans may run at any time.' }),
+    progress: PlanProgress.nullable().meta({ description: 'Null before it is approved.' }),
+    refusedActions: z
+      .array(z.strictObject({ action: z.string(), because: z.string() }))
+      .meta({ description: 'Legal in this state, but not for who asks.' }),
+    undoOf: z.string().meta({ description: 'The plan whose way back this is; else empty.' }),
+    staleBecause: z
+      .array(z.string())
+      .meta({ description: 'Of a proposal read by its id: what has changed since it was made.' }),
+    startedMs: moment,
+    endedMs: moment,
   })
   .meta({ id: 'Plan' });
+
+export const Freeze = z
+  .strictObject({
+    by: z.enum(['person', 'automation']),
+    actor: z.string(),
+    because: z.string(),
+    sinceMs: moment,
+  })
+  .meta({
+    id: 'Freeze',
+    description: 'No move begins and nothing is repaired; failover goes on unless by automation.',
+  });
 
 export const Status = z
   .strictObject({
@@ -293,6 +370,9 @@ export const Status = z
     watchers: count,
     openPlan: z.string(),
     health: z.string().meta({ description: 'One sentence, the worst thing first.' }),
+    freezes: z.array(Freeze),
+    window: PlanWindow.nullable().meta({ description: 'Null: plans may run at any time.' }),
+    openPlans: z.array(z.string()).meta({ description: 'Newest first.' }),
   })
   .meta({ id: 'Status' });
 
@@ -319,10 +399,16 @@ const settings = {
   clusterBytesPerSecond: count.meta({ description: 'Of all copies together; 0 for no limit.' }),
   quarantineMs: count.meta({ description: 'A copy that was moved away is kept so long before it is purged.' }),
 };
+const freezeBy = z.enum(['person', 'automation']);
+export const UnfreezeRequest = z
+  .strictObject({ actor, reason, by: freezeBy.optional().meta({ description: 'Needed where there are two.' }) })
+  .meta({ id: 'UnfreezeRequest' });
 export const UnfreezeReply = z
-  .strictObject({ nodes: z.array(name).meta({ description: 'Whose loss was accepted.' }) })
+  .strictObject({ nodes: z.array(name).meta({ description: 'Whose loss was accepted.' }), by: freezeBy })
   .meta({ id: 'UnfreezeReply' });
-export const Settings = z.strictObject(settings).meta({ id: 'Settings' });
+export const FreezeReply = z.strictObject({ freezes: z.array(Freeze) }).meta({ id: 'FreezeReply' });
+const ownVersion = z.string().meta({ description: 'Also the ETag; give it as If-Match to change nothing unseen.' });
+export const Settings = z.strictObject({ ...settings, version: ownVersion }).meta({ id: 'Settings' });
 export const SettingsRequest = z
   .strictObject(settings)
   .partial()
@@ -344,6 +430,11 @@ export const ApproveRequest = z
     actor,
     reason,
     digest: z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hex digits that the plan shows'),
+    breakGlass: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Past the rules, for administrators; needs a reason, and stands out in the audit log.' }),
+    breakGlassMs: z.int().min(1_000).max(3_600_000).default(3_600_000),
   })
   .meta({ id: 'ApproveRequest' });
 export const PolicyRequest = z.strictObject({ actor, reason, policy: Policy }).meta({ id: 'PolicyRequest' });
@@ -354,6 +445,7 @@ export const PolicyReply = z
     replicationFactor: count,
     minInSync: count,
     spread: z.array(SpreadConstraint),
+    version: ownVersion,
   })
   .meta({ id: 'PolicyReply' });
 export const Why = z
@@ -385,14 +477,167 @@ export const PartitionParam = z.object({
     .min(0)
     .max(LIMITS.partitionsMax - 1),
 });
+const approvals = z.int().min(1).max(10);
+export const ApprovalPolicy = z
+  .strictObject({
+    fourEyes: z.boolean().default(false).meta({ description: 'Who proposed may not approve.' }),
+    reasonRequired: z.boolean().default(false),
+    approvals: approvals.default(1).meta({ description: 'Of different people, unless a rule asks for more.' }),
+    rules: z
+      .array(
+        z.strictObject({
+          name,
+          approvals,
+          movesOver: count.optional(),
+          bytesOver: count.optional(),
+          crossesZone: z.boolean().default(false),
+          lowersRedundancy: z.boolean().default(false),
+        }),
+      )
+      .max(32)
+      .default([])
+      .meta({ description: 'Each asks for at least so many when any condition that it gives holds.' }),
+    automatic: z
+      .array(
+        z.strictObject({
+          name,
+          kinds: z.array(z.enum(['replica', 'leader', 'add', 'remove'])).min(1),
+          movesMax: z.int().min(1),
+          bytesMax: count,
+          crossesZone: z.boolean().default(false).meta({ description: 'Also such.' }),
+          keyspaces: z.array(name).max(1_000).default([]).meta({ description: 'None: all.' }),
+        }),
+      )
+      .max(32)
+      .default([])
+      .meta({ description: 'Approved beforehand; never what lowers redundancy. None: every plan waits for a person.' }),
+    windows: z
+      .array(
+        z.strictObject({
+          name,
+          zone: z.string().min(1).max(64).meta({ description: 'IANA, such as Europe/Berlin.' }),
+          days: z
+            .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+            .max(7)
+            .default([]),
+          from: z.string().meta({ description: 'HH:MM' }),
+          to: z.string().meta({ description: 'HH:MM, on the next day if not after from.' }),
+        }),
+      )
+      .max(32)
+      .default([])
+      .meta({ description: 'When moves may begin. None: at any time.' }),
+  })
+  .meta({ id: 'ApprovalPolicy' });
+export const ApprovalPolicyRequest = z
+  .strictObject({ actor, reason, policy: ApprovalPolicy })
+  .meta({ id: 'ApprovalPolicyRequest' });
+export const ApprovalPolicyReply = z
+  .strictObject({ policy: ApprovalPolicy, version: ownVersion })
+  .meta({ id: 'ApprovalPolicyReply' });
+
+export const Report = z
+  .strictObject({
+    plan: Plan,
+    final: z.boolean().meta({ description: 'The run has ended: this never changes any more.' }),
+    sha256: z.string(),
+    plannedMs: count,
+    actualMs: count,
+    plannedBytes: count,
+    actualBytes: count,
+    pausedMs: count,
+    outcome: z.string().meta({ description: 'One sentence.' }),
+  })
+  .meta({ id: 'Report' });
+
+export const Drain = z
+  .strictObject({
+    node: name,
+    state: z.enum([
+      'not-draining',
+      'needs-plan',
+      'waits-for-approval',
+      'waits-for-window',
+      'draining',
+      'blocked',
+      'drained',
+    ]),
+    safeToDelete: z.boolean(),
+    blockers: z.array(z.string()).meta({ description: 'Why not all copies can leave.' }),
+    warnings: z.array(z.string()),
+    replicasLeft: count,
+    replicasTotal: count.meta({ description: 'When the drain began.' }),
+    leadersLeft: count,
+    bytesLeft: count,
+    plan: z.string(),
+    etaLowMs: count,
+    etaHighMs: count,
+    allowedActions: z.array(z.string()),
+    because: z.string(),
+  })
+  .meta({ id: 'Drain' });
+
+export const AuditEntry = z
+  .strictObject({
+    number: count,
+    atMs: moment,
+    actor: z.string(),
+    verb: z.string(),
+    subject: z.string(),
+    reason: z.string(),
+    before: z.string(),
+    after: z.string(),
+    generation: z.array(z.strictObject({ keyspace: name, generation: Generation })),
+    previousHash: z.string(),
+    hash: z.string().meta({ description: 'SHA-256 of the stored bytes.' }),
+  })
+  .meta({ id: 'AuditEntry' });
+export const AuditPage = z
+  .strictObject({
+    entries: z.array(AuditEntry).meta({ description: 'Newest first.' }),
+    next: count.optional().meta({ description: 'Give as `before` to go on.' }),
+  })
+  .meta({ id: 'AuditPage' });
+export const AuditQuery = z.strictObject({
+  before: z.coerce.number().int().min(0).default(0).meta({ description: 'Entries of smaller numbers; 0: the newest.' }),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  subject: z.string().max(256).default('').meta({ description: 'Begins with, such as plan/p1234.' }),
+  actor: z.string().max(256).default(''),
+});
+export const AuditCheckpoint = z
+  .strictObject({ number: count, hash: z.string().max(64), atMs: count.default(0), clusterId: z.string().default('') })
+  .meta({ id: 'AuditCheckpoint' });
+export const VerifyAuditRequest = z
+  .strictObject({ checkpoints: z.array(AuditCheckpoint).max(10_000).default([]) })
+  .meta({ id: 'VerifyAuditRequest' });
+export const AuditVerdict = z
+  .strictObject({
+    intact: z.boolean(),
+    first: count,
+    last: count,
+    entries: count,
+    faults: z.array(
+      z.strictObject({
+        kind: z.enum(['edited', 'missing', 'reordered', 'cut', 'unreadable']),
+        number: count,
+        detail: z.string(),
+      }),
+    ),
+    head: AuditCheckpoint,
+    checkpoints: count.meta({ description: 'That were compared.' }),
+  })
+  .meta({ id: 'AuditVerdict' });
+
 export const PageQuery = z.strictObject({
   from: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
 });
 
 export const KeyspaceList = z.strictObject({ keyspaces: z.array(Keyspace) }).meta({ id: 'KeyspaceList' });
-export const NodeList = z.strictObject({ nodes: z.array(Node) }).meta({ id: 'NodeList' });
-export const PlanList = z.strictObject({ plans: z.array(Plan) }).meta({ id: 'PlanList' });
+const next = count.optional().meta({ description: 'Where to go on when there is more.' });
+export const NodeList = z.strictObject({ nodes: z.array(Node), next }).meta({ id: 'NodeList' });
+export const PlanList = z.strictObject({ plans: z.array(Plan), next }).meta({ id: 'PlanList' });
+export const CancelAllReply = z.strictObject({ plans: z.array(Plan) }).meta({ id: 'CancelAllReply' });
 
 export const Problem = z
   .strictObject({
@@ -404,6 +649,15 @@ export const Problem = z
     field: z.string().optional(),
     limit: z.string().optional(),
     remedy: z.string().optional(),
+    changes: z.array(z.string()).optional().meta({ description: 'With PLAN_STALE: what has changed.' }),
+    proposeAgain: z
+      .strictObject({
+        method: z.literal('POST'),
+        path: z.string(),
+        body: z.strictObject({ keyspaces: z.array(name), reason: z.string() }),
+      })
+      .optional()
+      .meta({ description: 'With PLAN_STALE and PLAN_CHANGED: the one request that gives a new plan.' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457, with what to do next.' });
 
@@ -413,4 +667,8 @@ export type PlanJson = z.output<typeof Plan>;
 export type StatusJson = z.output<typeof Status>;
 export type StateJson = z.output<typeof StateEvent>;
 export type PartitionPageJson = z.output<typeof PartitionPage>;
+export type DrainJson = z.output<typeof Drain>;
+export type ReportJson = z.output<typeof Report>;
+export type AuditEntryJson = z.output<typeof AuditEntry>;
+export type ApprovalPolicyJson = z.output<typeof ApprovalPolicy>;
 export type ProblemJson = z.output<typeof Problem>;

@@ -4,6 +4,7 @@ import type { Wire } from '@cadastre/contracts';
 import type { z } from 'zod';
 import { schemeJson, schemeOf } from './scheme.codec.js';
 import type * as schemas from './schemas.js';
+import { approvalJson, freezeJson, windowJson } from './operator.codec.js';
 import { policyOf, rehearsalJson, scoreJson } from './planning.codec.js';
 import type { KeyspaceJson, NodeJson, PartitionPageJson, PlanJson, StatusJson } from './schemas.js';
 
@@ -84,6 +85,7 @@ export const nodeJson = (wire: Wire.Node): NodeJson => ({
   records: number(wire.records),
   capacity: Object.fromEntries(Object.entries(wire.capacity ?? {}).map(([name, amount]) => [name, number(amount)])),
   allowedActions: wire.allowedActions ?? [],
+  safeToDelete: wire.safeToDelete ?? false,
 });
 
 export const settingsJson = (wire: Wire.Settings): z.output<typeof schemas.Settings> => ({
@@ -92,6 +94,7 @@ export const settingsJson = (wire: Wire.Settings): z.output<typeof schemas.Setti
   nodeBytesPerSecond: number(wire.nodeBytesPerSecond),
   clusterBytesPerSecond: number(wire.clusterBytesPerSecond),
   quarantineMs: number(wire.quarantineMs),
+  version: text(wire.version),
 });
 
 const moveJson = (wire: Wire.PlanMove): PlanJson['moves'][number] => ({
@@ -110,6 +113,10 @@ const moveJson = (wire: Wire.PlanMove): PlanJson['moves'][number] => ({
   note: text(wire.note),
   bytesDone: number(wire.bytesDone),
   phaseSinceMs: number(wire.phaseSinceMs),
+  bytesPerSecond: number(wire.bytesPerSecond),
+  condition: text(wire.condition) as PlanJson['moves'][number]['condition'],
+  because: text(wire.because),
+  phases: (wire.phases ?? []).map((p) => ({ phase: text(p.phase), sinceMs: number(p.sinceMs) })),
 });
 
 export const planJson = (wire: Wire.Plan): PlanJson => ({
@@ -154,6 +161,7 @@ export const planJson = (wire: Wire.Plan): PlanJson => ({
   events: (wire.events ?? []).map((e) => ({ atMs: number(e.atMs), actor: text(e.actor), what: text(e.what) })),
   note: text(wire.note),
   rehearsal: wire.rehearsal ? rehearsalJson(wire.rehearsal) : null,
+  ...approvalJson(wire),
 });
 
 export const statusJson = (wire: Wire.StatusReply): StatusJson => ({
@@ -169,4 +177,7 @@ export const statusJson = (wire: Wire.StatusReply): StatusJson => ({
   watchers: number(wire.watchers),
   openPlan: text(wire.openPlan),
   health: text(wire.health),
+  freezes: (wire.freezes ?? []).map(freezeJson),
+  window: windowJson(wire.window),
+  openPlans: wire.openPlans ?? [],
 });

@@ -277,8 +277,9 @@ export const controllerCodec: RecordCodec<ControllerRecord> = wire.controller;
 export const settingsCodec: RecordCodec<Settings> = {
   encode: (settings) => wire.settings.encode({ settings }),
   decode: (bytes) => {
-    const { settings } = wire.settings.decode(bytes);
-    if (!settings) return SETTINGS_DEFAULTS;
+    const { settings: found } = wire.settings.decode(bytes);
+    if (!found) return SETTINGS_DEFAULTS;
+    const { version: _, ...settings } = found;
     return { ...settings, repair: REPAIR_MODES.find((m) => m === settings.repair) ?? SETTINGS_DEFAULTS.repair };
   },
 };
