@@ -145,22 +145,19 @@ const transferDirectly = (list: LeaderLists, { lo, hi, want }: Aims): void => {
   }
 };
 
-/**
- * Brings every count into [lo, hi] along shortest chains of transfers, as `even` does for copies. Sources are taken one by one, first
- * those that one transfer helps, then two: distances to a sink only grow, so that no source is looked at twice for the same length.
- */
+/** Brings every count into [lo, hi] along shortest chains of transfers, as `even` does for copies. */
 const evenLeaders = (list: LeaderLists, { lo, hi }: Aims): void => {
   const { count } = list;
-  const search = new ChainSearch(list);
-  search.run(
+  const chains = new Chains(list);
+  chains.run(
     (n) => count[n]! > hi[n]!,
     (n) => count[n]! < lo[n]!,
   );
-  search.run(
+  chains.run(
     (n) => count[n]! > hi[n]!,
     (n) => count[n]! < hi[n]!,
   );
-  search.run(
+  chains.run(
     (n) => count[n]! > lo[n]!,
     (n) => count[n]! < lo[n]!,
   );
@@ -168,74 +165,107 @@ const evenLeaders = (list: LeaderLists, { lo, hi }: Aims): void => {
 
 type Test = (node: number) => boolean;
 
-class ChainSearch {
+/**
+ * Transfers are a flow: a node may pass on each partition that it leads to any of that partition's other candidates. In phases (Dinic,
+ * 1970): one search from all sources at once finds how far the nearest sink is, then chains of just that length are taken until none is
+ * left; each phase is longer than the one before, so no partition is looked at more than twice in it.
+ */
+class Chains {
   private readonly queue: Int32Array;
-  private readonly stamp: Int32Array;
-  private readonly from: Int32Array;
-  private readonly item: Int32Array;
-  private round = 0;
-  /** Whether the last search ended at its depth and not for want of nodes. */
-  private cut = false;
+  private readonly level: Int32Array;
+  /** The next partition to try at each node of a phase; NOWHERE at its end. */
+  private readonly at: Int32Array;
+  /** The chain at hand: its nodes, and the partitions that go from each to the next. */
+  private readonly nodes: Int32Array;
+  private readonly items: Int32Array;
 
   constructor(private readonly list: LeaderLists) {
     const { nodes } = list;
     this.queue = new Int32Array(nodes);
-    this.stamp = new Int32Array(nodes);
-    this.from = new Int32Array(nodes);
-    this.item = new Int32Array(nodes);
+    this.level = new Int32Array(nodes);
+    this.at = new Int32Array(nodes);
+    this.nodes = new Int32Array(nodes + 1);
+    this.items = new Int32Array(nodes + 1);
   }
 
   run(isSource: Test, isSink: Test): void {
-    const { nodes } = this.list;
-    const all = Array.from({ length: nodes }, (_, n) => n);
-    let sources = all.filter((n) => isSource(n) && !isSink(n));
-    for (let depth = 1; sources.length > 0 && all.some(isSink); depth += 1) {
-      const next: number[] = [];
-      for (const source of sources) {
-        let sink = 0;
-        while (sink >= 0 && isSource(source)) {
-          sink = this.search(source, depth, isSink);
-          if (sink >= 0) this.apply(source, sink);
-        }
-        if (isSource(source) && this.cut) next.push(source);
-      }
-      sources = next;
+    for (;;) {
+      const sources: number[] = [];
+      for (let n = 0; n < this.list.nodes; n += 1) if (isSource(n) && !isSink(n)) sources.push(n);
+      const length = this.measure(sources, isSink);
+      if (length < 0) return;
+      this.at.set(this.list.head);
+      for (const source of sources) while (isSource(source) && this.follow(source, length, isSink));
     }
   }
 
-  private search(source: number, depth: number, isSink: Test): number {
-    const { list, queue, stamp } = this;
+  /** Levels from the sources on, as far as the nearest sink. @returns its level, or -1 */
+  private measure(sources: readonly number[], isSink: Test): number {
+    const { list, queue, level } = this;
     const { candidates, stride } = list.leads;
-    this.round += 1;
-    stamp[source] = this.round;
-    queue[0] = source;
-    let end = 1;
-    let at = 0;
-    for (let level = 0; level < depth; level += 1) {
-      const last = end;
-      for (; at < last; at += 1) {
-        const node = queue[at]!;
-        for (let p = list.head[node]!; p >= 0; p = list.next[p]!)
-          for (let k = p * stride; k < (p + 1) * stride && candidates[k]! >= 0; k += 1) {
-            const to = candidates[k]!;
-            if (stamp[to] === this.round) continue;
-            stamp[to] = this.round;
-            this.from[to] = node;
-            this.item[to] = p;
-            if (isSink(to)) return to;
-            queue[end++] = to;
-          }
-      }
-      if (at === end) {
-        this.cut = false;
-        return NOWHERE;
-      }
+    level.fill(NOWHERE);
+    let end = 0;
+    for (const source of sources) {
+      level[source] = 0;
+      queue[end++] = source;
     }
-    this.cut = true;
-    return NOWHERE;
+    let found = Infinity;
+    for (let at = 0; at < end; at += 1) {
+      const node = queue[at]!;
+      const next = level[node]! + 1;
+      if (next > found) break;
+      for (let p = list.head[node]!; p >= 0; p = list.next[p]!)
+        for (let k = p * stride; k < (p + 1) * stride && candidates[k]! >= 0; k += 1) {
+          const to = candidates[k]!;
+          if (level[to]! >= 0) continue;
+          level[to] = next;
+          queue[end++] = to;
+          if (isSink(to)) found = next;
+        }
+    }
+    return found === Infinity ? -1 : found;
   }
 
-  private apply(source: number, sink: number): void {
-    for (let node = sink; node !== source; node = this.from[node]!) this.list.lead(this.item[node]!, node);
+  /** Takes one chain of `length` transfers from `source` to a sink. @returns false when there is none left */
+  private follow(source: number, length: number, isSink: Test): boolean {
+    const { nodes, items, at } = this;
+    let depth = 0;
+    nodes[0] = source;
+    while (depth >= 0) {
+      if (depth === length) return this.take(length);
+      const to = this.step(nodes[depth]!, depth + 1, length, isSink);
+      // Nothing leads on from here in this phase: back, and another way from there.
+      if (to < 0) depth -= 1;
+      else {
+        items[depth] = at[nodes[depth]!]!;
+        depth += 1;
+        nodes[depth] = to;
+      }
+    }
+    return false;
+  }
+
+  private take(length: number): true {
+    const { nodes, items, at, list } = this;
+    for (let i = length - 1; i >= 0; i -= 1) {
+      at[nodes[i]!] = list.next[items[i]!]!;
+      list.lead(items[i]!, nodes[i + 1]!);
+    }
+    return true;
+  }
+
+  /** A node of the next level that is no dead end; `at[node]` then names the partition that would go there. */
+  private step(node: number, level: number, length: number, isSink: Test): number {
+    const { list, at } = this;
+    const { candidates, stride } = list.leads;
+    for (let p = at[node]!; p >= 0; p = list.next[p]!)
+      for (let k = p * stride; k < (p + 1) * stride && candidates[k]! >= 0; k += 1) {
+        const to = candidates[k]!;
+        if (this.level[to] !== level || (level === length ? !isSink(to) : at[to] === NOWHERE)) continue;
+        at[node] = p;
+        return to;
+      }
+    at[node] = NOWHERE;
+    return NOWHERE;
   }
 }
