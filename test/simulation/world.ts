@@ -15,6 +15,7 @@ import type { Peer } from '@cadastre/contracts';
 import { startAgent, type Agent } from '@cadastre/storage-agent';
 import { Replica } from '../../apps/control-plane/src/host/replica.js';
 import type { ControlPlaneConfig } from '../../apps/control-plane/src/config.js';
+import { completeConfig } from '../../apps/control-plane/src/config.js';
 import { SimEngine } from './engine.js';
 import { Recorder } from './recorder.js';
 import { Trace } from './trace.js';
@@ -377,16 +378,12 @@ export class World {
 
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-const planeConfig = (id: string, fast: boolean): ControlPlaneConfig => ({
-  id,
-  grpc: `${id}:${PLANE_PORT}`,
-  http: `${id}:7480`,
-  etcd: ['etcd:2379'],
-  logLevel: 'info',
-  exitWithParent: false,
-  access: 'open',
-  startTimeoutMs: 30_000,
-  sessionTtlMs: fast ? 4_000 : 10_000,
-  electionTtlMs: fast ? 2_000 : 4_000,
-  settleMs: fast ? 4_000 : 10_000,
-});
+const planeConfig = (id: string, fast: boolean): ControlPlaneConfig =>
+  completeConfig({
+    id,
+    grpc: `${id}:${PLANE_PORT}`,
+    http: `${id}:7480`,
+    etcd: ['etcd:2379'],
+    access: 'open-anywhere',
+    ...(fast && { sessionTtlMs: 4_000, electionTtlMs: 2_000, settleMs: 4_000 }),
+  });

@@ -85,9 +85,9 @@ export class SimProcess {
     const { scheduler, host } = this;
     const { rate, wallOffsetMs } = this.traits;
     const timerLabel = `${host} timer`;
-    // As Node's timers: whole milliseconds, at least one.
+    // As Node's timers: whole milliseconds, at least one; nonsense counts as one.
     const after = (delayMs: number, task: () => void): Cancellable =>
-      this.later(Math.max(1, Math.trunc(delayMs)) / rate, timerLabel, task);
+      this.later(Math.max(1, Math.trunc(delayMs) || 1) / rate, timerLabel, task);
     return {
       monotonicMs: () => 1_000 + (scheduler.now - this.bornAt) * rate,
       wallMs: () => WALL_ZERO_MS + wallOffsetMs + this.wallJumpMs + scheduler.now * rate,
