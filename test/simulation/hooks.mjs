@@ -14,7 +14,10 @@ const SWC = {
 const APPS = ['control-plane', 'storage-agent', 'cli'];
 const HERE = new URL('./', import.meta.url).href;
 
-if (isMainThread) register(import.meta.url, { data: { plant: process.env['CADASTRE_PLANT'] ?? '' } });
+if (isMainThread)
+  register(import.meta.url, {
+    data: { plant: process.env['CADASTRE_BARE'] ? '' : (process.env['CADASTRE_PLANT'] ?? '') },
+  });
 
 let patches = [];
 

@@ -5,10 +5,17 @@ import { fileURLToPath } from 'node:url';
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * @param {{ seeds: Iterable<number>, workers: number, plant?: string, endAt?: number, onDone?: (result: object) => boolean | void }} options
+ * @param {{ seeds: Iterable<number>, workers: number, plant?: string, bare?: boolean, endAt?: number, onDone?: (result: object) => boolean | void }} options
  *   `onDone` ends the run by returning true. A worker that dies counts as a violation of the seed it had.
  */
-export const runSeeds = async ({ seeds, workers, plant = '', endAt = Infinity, onDone = () => false }) => {
+export const runSeeds = async ({
+  seeds,
+  workers,
+  plant = '',
+  bare = false,
+  endAt = Infinity,
+  onDone = () => false,
+}) => {
   const queue = seeds[Symbol.iterator]();
   let over = false;
   const next = () => {
@@ -20,7 +27,7 @@ export const runSeeds = async ({ seeds, workers, plant = '', endAt = Infinity, o
     new Promise((resolve) => {
       const child = fork(here('worker.ts'), [], {
         execArgv: ['--import', here('hooks.mjs'), '--max-semi-space-size=64'],
-        env: { ...process.env, CADASTRE_PLANT: plant },
+        env: { ...process.env, CADASTRE_PLANT: plant, CADASTRE_BARE: bare ? '1' : '' },
         stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       });
       let seed;

@@ -80,7 +80,9 @@ export class SessionService {
   }
 
   /** `gone` says that the session is over: the node must register anew. @throws CadastreError when the register is out of reach */
-  async keepAlive({ leaseId, ttlMs }: Session): Promise<'kept' | 'gone'> {
+  async keepAlive({ node, leaseId, ttlMs }: Session): Promise<'kept' | 'gone'> {
+    // A node that was declared dead lost its session, not its lease: kept alive, that would never let it in again.
+    if (this.options.register.state.sessions.get(node)?.leaseId !== leaseId) return 'gone';
     const answer = await this.options.store.keepAliveOnce(leaseId, { deadlineMs: ttlMs / 4 });
     return answer === 'gone' ? 'gone' : 'kept';
   }

@@ -55,8 +55,8 @@ interface Change {
 type FollowEvent = Extract<ReplicaEvent, { type: 'follow' }>;
 /** Calls that wait for one entry: retries whose callers are gone must not pile up. */
 const CALLS_AN_ENTRY = 8;
-/** Each doubles the wait for the next attempt to join, from `inSyncTimeoutMs` up to 32 times that. */
-const REFUSALS_COUNTED = 5;
+/** Each doubles the wait for the next attempt to join, from `inSyncTimeoutMs` up to 8 times that. */
+const REFUSALS_COUNTED = 3;
 
 /**
  * One tenure: the epochs from `base` on that follow each other without a gap and all name this node as leader, within one life of
