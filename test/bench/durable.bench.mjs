@@ -1,23 +1,33 @@
-// Durable writes per second: through the gRPC door of real agent processes with 64 calls in flight, beside the bare engine's group
-// commit with 64 callers in the same run. Calls of one write each, and of `--batch` writes each: with one write a call, gRPC's own
-// cost is compared with the disk's. The control plane is the tests' table; the client runs in this process.
+// Durable writes per second: through real agent processes with 64 calls in flight, beside the bare engine's group commit with 64 callers in
+// the same run. The smart client's way, the same without the client's router (the link to the node alone), and unary gRPC calls; calls of
+// one write each, and of `--batch` writes each (0 = none). The control plane is the tests' table; the client runs in this process.
+//   --seconds 4 --rounds 1 --in-flight 64 --batch 32 --replicas 1,3
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { transformFileSync } from '@swc/core';
+import { CadastreClient, LinkPool } from '@cadastre/client';
 import { newRecord, createPartitioner } from '@cadastre/core';
-import { callUnary, Peer } from '@cadastre/contracts';
+import { callUnary, grpcTransport, Peer } from '@cadastre/contracts';
 import { LmdbEngine } from '@cadastre/engine';
+import { systemClock } from '@cadastre/runtime';
 import { argument, print, round, summarise } from './support/figures.mjs';
 
 const seconds = argument('seconds', 4);
 const inFlight = argument('in-flight', 64);
 const batch = argument('batch', 32);
+const rounds = argument('rounds', 1);
 const PARTITIONS = 16;
 const KEYS = 100_000;
+/** For a look inside: `CADASTRE_NODE_ARGS="--cpu-prof --cpu-prof-dir=prof"`. */
+const NODE_ARGS = (process.env['CADASTRE_NODE_ARGS'] ?? '').split(' ').filter(Boolean);
 const root = join(import.meta.dirname, '..', '..');
+const replicaCounts = (process.argv[process.argv.indexOf('--replicas') + 1 || Infinity] ?? '1,3')
+  .split(',')
+  .map(Number);
+let engines = 0;
 const value = Buffer.alloc(100, 'x');
 const folder = mkdtempSync(join(tmpdir(), 'cadastre-bench-'));
 
@@ -49,19 +59,30 @@ async function drive(size, call) {
 }
 
 async function bareEngine(size) {
-  const engine = new LmdbEngine({ directory: join(folder, `bare-${size}`) });
+  const engine = new LmdbEngine({ directory: join(folder, `bare-${(engines += 1)}`) });
   await engine.open();
   const ids = Array.from({ length: PARTITIONS }, (_, partition) => ({ keyspace: 'ks', partition }));
   for (const id of ids) await engine.create(id);
+  const lastSeq = new Map();
+  const applied = new Map();
+  const own = process.cpuUsage();
   const result = await drive(size, async (n) => {
     const id = ids[n % PARTITIONS];
-    const seq = engine.meta(id).lastSeq + 1;
+    const seq = (lastSeq.get(id) ?? 0) + 1;
+    lastSeq.set(id, seq);
     const ops = Array.from({ length: size }, (_, i) => ({ kind: 'put', key: keyOf(n * size + i), value }));
     await engine.append(id, [{ epoch: 1, seq, requestId: `b:${n}`, ops }]);
-    if (engine.meta(id).appliedSeq < seq) engine.apply(id, seq).catch(() => undefined);
+    if (applied.get(id) >= seq) return;
+    applied.set(id, seq);
+    engine.apply(id, seq).catch(() => undefined);
   });
+  const { user, system } = process.cpuUsage(own);
   await engine.close();
-  return result;
+  return { ...result, clientCpuUs: round((user + system) / (result.latencies.length * size)) };
+}
+
+function partitionOf(n) {
+  return Math.abs(n) % PARTITIONS;
 }
 
 function keyOf(n) {
@@ -70,6 +91,7 @@ function keyOf(n) {
 
 class Agents {
   children = [];
+  calls = 0;
 
   static async start(replicas) {
     const agents = new Agents();
@@ -89,7 +111,10 @@ class Agents {
       spec,
       Array.from({ length: PARTITIONS }, (_, p) => newRecord(p, rotate(p))),
     );
+    agents.addresses = addresses;
     agents.peers = addresses.map((address) => new Peer(address));
+    agents.links = new LinkPool({ transport: grpcTransport, clock: systemClock, maps: () => [] });
+    agents.client = await CadastreClient.connect({ controlPlanes: [agents.plane.address] });
     agents.keys = keysOf(createPartitioner(spec.scheme));
     await agents.warmUp();
     return agents;
@@ -97,9 +122,13 @@ class Agents {
 
   async spawn(id, data) {
     const main = join(root, 'apps/storage-agent/dist/main.js');
-    const child = spawn(process.execPath, [main, '--id', id, '--data', data, '--control-plane', this.plane.address], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [...NODE_ARGS, main, '--id', id, '--data', data, '--control-plane', this.plane.address],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     this.children.push(child);
     for await (const line of createInterface({ input: child.stdout })) {
       const entry = JSON.parse(line);
@@ -123,22 +152,50 @@ class Agents {
   }
 
   put(n, size) {
-    const partition = Math.abs(n) % PARTITIONS;
-    const { kv } = this.peers[partition % this.peers.length];
-    const target = { keyspace: 'ks', partition, epoch: 1 };
-    const keys = this.keys[partition];
-    const at = Math.abs(n) * size;
-    const key = (i) => keys[(at + i) % keys.length];
-    const requestId = `b${size}:${n}`;
-    if (size === 1) return callUnary(kv, kv.put, { target, requestId, key: key(0), value }, { deadlineMs: 10_000 });
-    const ops = Array.from({ length: size }, (_, i) => ({ delete: false, key: key(i), value }));
-    return callUnary(kv, kv.batch, { target, requestId, ops }, { deadlineMs: 10_000 });
+    const { kv } = this.peers[partitionOf(n) % this.peers.length];
+    const { kind, request } = this.op(n, size);
+    return callUnary(kv, kv[kind], request, { deadlineMs: 10_000 });
   }
 
-  async load(size) {
+  op(n, size) {
+    const partition = partitionOf(n);
+    const target = { keyspace: 'ks', partition, epoch: 1, forward: false, hops: 0, byKey: false };
+    const requestId = `b${size}:${n}:${this.calls++}`;
+    if (size === 1) return { kind: 'put', request: { target, requestId, key: this.key(n, 1, 0), value } };
+    const ops = Array.from({ length: size }, (_, i) => ({ delete: false, key: this.key(n, size, i), value }));
+    return { kind: 'batch', request: { target, requestId, ops } };
+  }
+
+  key(n, size, i) {
+    const keys = this.keys[partitionOf(n)];
+    return keys[(Math.abs(n) * size + i) % keys.length];
+  }
+
+  /** Each way is `[what, one call]`. */
+  get ways() {
+    const keyspace = this.client.keyspace('ks');
+    const link = (n) => this.links.at(this.addresses[partitionOf(n) % this.addresses.length]);
+    const single = (n) => keyspace.put(this.key(n, 1, 0), value);
+    const many = (n, size) =>
+      keyspace.batch(Array.from({ length: size }, (_, i) => ({ type: 'put', key: this.key(n, size, i), value })));
+    return [
+      ['smart client', (n, size) => (size === 1 ? single(n) : many(n, size))],
+      ['link to the node', (n, size) => link(n).send(this.op(n, size), { deadlineMs: 10_000 })],
+      ['unary calls', (n, size) => this.put(n, size)],
+    ];
+  }
+
+  async load(size, call) {
     const before = this.cpuMs();
-    const result = await drive(size, (n) => this.put(n, size));
-    return { ...result, cpuMsPerWrite: round((this.cpuMs() - before) / (result.latencies.length * size)) };
+    const own = process.cpuUsage();
+    const result = await drive(size, (n) => call(n, size));
+    const writes = result.latencies.length * size;
+    const { user, system } = process.cpuUsage(own);
+    return {
+      ...result,
+      agentCpuUs: round((1000 * (this.cpuMs() - before)) / writes),
+      clientCpuUs: round((user + system) / writes),
+    };
   }
 
   /** Processor time of the agents; unlike throughput it does not depend on what else the machine does. */
@@ -154,6 +211,8 @@ class Agents {
   }
 
   async stop() {
+    await this.client.close();
+    this.links.close();
     for (const peer of this.peers) peer.close();
     const ended = this.children.map((child) => new Promise((resolve) => child.on('exit', resolve)));
     for (const child of this.children) child.kill('SIGTERM');
@@ -184,20 +243,33 @@ function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-try {
-  const baselines = new Map();
-  for (const size of [1, batch]) {
-    const { latencies, perSecond } = await bareEngine(size);
-    baselines.set(size, perSecond);
-    report('bare engine, group commit', size, latencies, perSecond);
+const median = (results, field) => results.map((each) => each[field]).sort((a, b) => a - b)[results.length >> 1];
+
+/** The bare engine and all ways take turns, so that what else the machine does meets them alike; medians over the rounds. */
+async function compareWays(agents, what, size) {
+  const results = new Map([['bare engine, group commit', []], ...agents.ways.map(([way]) => [`${what}, ${way}`, []])]);
+  for (let i = 0; i < rounds; i += 1) {
+    results.get('bare engine, group commit').push(await bareEngine(size));
+    for (const [way, call] of agents.ways) results.get(`${what}, ${way}`).push(await agents.load(size, call));
   }
-  for (const replicas of [1, 3]) {
+  const base = median(results.get('bare engine, group commit'), 'perSecond');
+  for (const [way, all] of results) {
+    const perSecond = median(all, 'perSecond');
+    const cpu = { agentCpuUsAWrite: median(all, 'agentCpuUs'), ownCpuUsAWrite: median(all, 'clientCpuUs') };
+    report(
+      way,
+      size,
+      all.flatMap(({ latencies }) => latencies),
+      perSecond,
+      { ratio: round(perSecond / base), ...cpu },
+    );
+  }
+}
+
+try {
+  for (const replicas of replicaCounts) {
     const agents = await Agents.start(replicas);
-    for (const size of [1, batch]) {
-      const { latencies, perSecond, cpuMsPerWrite } = await agents.load(size);
-      const ratio = round(perSecond / baselines.get(size));
-      report(`agent, RF ${replicas}`, size, latencies, perSecond, { ratio, cpuMsPerWrite });
-    }
+    for (const size of [1, batch].filter((each) => each > 0)) await compareWays(agents, `agent, RF ${replicas}`, size);
     await agents.stop();
   }
 } finally {

@@ -41,6 +41,16 @@ export class Gate {
 
   /** `task` counts against the bound of waiting calls while it runs. @throws CadastreError RESOURCE_EXHAUSTED above it */
   async hold<T>(task: () => Promise<T>): Promise<T> {
+    this.enter();
+    try {
+      return await task();
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Counts against the bound of waiting calls until `leave`. @throws CadastreError RESOURCE_EXHAUSTED above it */
+  enter(): void {
     if (this.held >= this.options.holdMax) {
       throw new CadastreError('RESOURCE_EXHAUSTED', `${this.held} calls wait on ${this.options.node}`, {
         limit: `${this.options.holdMax} calls`,
@@ -48,11 +58,10 @@ export class Gate {
       });
     }
     this.held += 1;
-    try {
-      return await task();
-    } finally {
-      this.held -= 1;
-    }
+  }
+
+  leave(): void {
+    this.held -= 1;
   }
 
   /** As `admit`, where nothing has to be waited for; otherwise nothing. */
@@ -107,10 +116,10 @@ export class Gate {
         remedy: 'retry; the map will name another leader',
       });
     const map = this.mapFor(target);
-    const record = this.recordOf(target, map);
+    const replica = this.options.replica(keyOf(target));
+    const record = newerOf(replica?.machine.record, map, target.partition);
     if (target.epoch > record.epoch) return 'newer';
     if (leaderOf(record) !== this.options.node) throw this.notOwner(target, map);
-    const replica = this.options.replica(keyOf(target));
     // A lower epoch of the caller is no reason to refuse: this node is the sealed leader of the newest epoch it knows of, and every
     // write is committed under that one. The caller's map only lacks a change that did not touch the leader.
     return replica?.machine.phase === 'serving' ? { replica, map } : 'preparing';
@@ -133,11 +142,8 @@ export class Gate {
     return map;
   }
 
-  /** The newer of the map's and the replica's, which an answer of the controller may have told first. */
   private recordOf(target: Target, map: KeyspaceMap): PartitionRecord {
-    const mapped = map.record(target.partition);
-    const own = this.options.replica(keyOf(target))?.machine.record;
-    return own && own.epoch > mapped.epoch ? own : mapped;
+    return newerOf(this.options.replica(keyOf(target))?.machine.record, map, target.partition);
   }
 
   private async wait(target: Target, remainingMs: number): Promise<Admitted> {
@@ -168,3 +174,7 @@ export class Gate {
     );
   }
 }
+
+/** The newer of the map's record and the replica's, which an answer of the controller may have told first. */
+const newerOf = (own: PartitionRecord | undefined, map: KeyspaceMap, partition: number): PartitionRecord =>
+  own && own.epoch >= map.epochOf(partition) ? own : map.record(partition);

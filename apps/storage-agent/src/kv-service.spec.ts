@@ -14,14 +14,14 @@ describe('KvService', () => {
       mapOf: () => undefined,
       replica: () => undefined,
     });
-    const admitted = { replica: { write: () => new Promise(() => undefined) }, map: { partitionOf: () => 0 } };
-    Object.assign(gate, { admit: () => Promise.resolve(admitted) });
+    const admitted = { replica: { write: () => undefined }, map: { partitionOf: () => 0 } };
+    Object.assign(gate, { admitNow: () => admitted });
     const service = new KvService({ gate, engine: {} as never, clock: systemClock, reads: {} as never });
     const begin = () => {
       const target = { keyspace: 'orders', partition: 0, epoch: 1, forward: false, hops: 0, byKey: false };
       const request = { target, requestId: 'c:1', key: Buffer.from('k'), value: Buffer.from('v') };
       const call = Object.assign(new EventEmitter(), { getDeadline: () => systemClock.wallMs() + 60_000 });
-      const served = Promise.resolve(service.serve({ kind: 'put', request }, call));
+      const served = Promise.resolve().then(() => service.serve({ kind: 'put', request }, call));
       return {
         call,
         ended: served.then(

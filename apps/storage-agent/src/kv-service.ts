@@ -1,4 +1,4 @@
-import type { KeyspaceMap, LogOp } from '@cadastre/core';
+import type { KeyspaceMap, LogOp, WriteOutcome } from '@cadastre/core';
 import { CadastreError, checkKey, checkValue, compareBytes, invalid, LIMITS } from '@cadastre/core';
 import type { KvCaller, KvReply, ReceivedOp, Wire } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
@@ -6,6 +6,7 @@ import type { Clock } from '@cadastre/runtime';
 import { decodeOp } from './entries.codec.js';
 import type { Admitted, Gate, Target } from './gate.js';
 import type { Freshness, Reads } from './reads.js';
+import type { ReplicaDriver } from './replica.driver.js';
 
 const REQUEST_ID_MAX = 128;
 const SCAN_BYTES_MAX = 2 * 1024 * 1024;
@@ -40,12 +41,12 @@ const checkPlace = (map: KeyspaceMap, key: Uint8Array, { keyspace, partition }: 
     );
 };
 
-/** A caller that has gone away no longer counts among those who wait; what it asked for may still take effect. */
+const gone = (): CadastreError =>
+  new CadastreError('CANCELLED', 'the caller has gone', { remedy: 'retry with the same request id' });
+
 const whileWanted = <T>(call: KvCaller, task: Promise<T>): Promise<T> =>
   new Promise((resolve, reject) => {
-    call.once('cancelled', () =>
-      reject(new CadastreError('CANCELLED', 'the caller has gone', { remedy: 'retry with the same request id' })),
-    );
+    call.once('cancelled', () => reject(gone()));
     task.then(resolve, reject);
   });
 
@@ -163,7 +164,7 @@ export class KvService {
     };
   }
 
-  private async write(
+  private write(
     target: Target,
     requestId: string,
     ops: readonly LogOp[],
@@ -175,21 +176,56 @@ export class KvService {
       checkKey(op.key, `${path(i)}key`);
       if (op.kind === 'put') checkValue(op.value, `${path(i)}value`);
     });
-    const { replica, map } = await this.admit(target, call);
-    ops.forEach((op, i) => checkPlace(map, op.key, target, `${path(i)}key`));
-    const outcome = await this.options.gate.hold(() => whileWanted(call, replica.write(requestId, ops)));
-    if (outcome.kind === 'done') return { epoch: outcome.epoch, seq: outcome.seq };
-    if (outcome.kind === 'not-leader') throw this.options.gate.notOwner(target, map, outcome.appended);
+    const begin = ({ replica, map }: Admitted): Promise<Wire.WriteReply> => {
+      ops.forEach((op, i) => checkPlace(map, op.key, target, `${path(i)}key`));
+      return this.commit(replica, map, target, requestId, ops, call);
+    };
+    const ready = this.options.gate.admitNow(target);
+    return ready ? begin(ready) : this.admit(target, call).then(begin);
+  }
+
+  /** A caller that has gone away no longer counts among those who wait; what it asked for may still take effect. */
+  private commit(
+    replica: ReplicaDriver,
+    map: KeyspaceMap,
+    target: Target,
+    requestId: string,
+    ops: readonly LogOp[],
+    call: KvCaller,
+  ): Promise<Wire.WriteReply> {
+    const { gate } = this.options;
+    gate.enter();
+    return new Promise((resolve, reject) => {
+      let waits = true;
+      const leave = () => {
+        if (waits) gate.leave();
+        waits = false;
+      };
+      call.once('cancelled', () => {
+        if (!waits) return;
+        leave();
+        reject(gone());
+      });
+      replica.write(requestId, ops, (outcome) => {
+        leave();
+        if (outcome.kind === 'done') resolve({ epoch: outcome.epoch, seq: outcome.seq });
+        else reject(this.failure(outcome, target, map));
+      });
+    });
+  }
+
+  private failure(outcome: Exclude<WriteOutcome, { kind: 'done' }>, target: Target, map: KeyspaceMap): CadastreError {
+    if (outcome.kind === 'not-leader') return this.options.gate.notOwner(target, map, outcome.appended);
     const place = `${target.keyspace}/${target.partition}`;
     if (outcome.appended)
-      throw new CadastreError('UNKNOWN_OUTCOME', `${place}: the write is in the leader's log and not acknowledged`, {
+      return new CadastreError('UNKNOWN_OUTCOME', `${place}: the write is in the leader's log and not acknowledged`, {
         remedy: 'retry with the same request id',
       });
     if (outcome.kind === 'busy')
-      throw new CadastreError('RESOURCE_EXHAUSTED', `${place}: ${outcome.uncommitted} writes wait for its followers`, {
+      return new CadastreError('RESOURCE_EXHAUSTED', `${place}: ${outcome.uncommitted} writes wait for its followers`, {
         remedy: 'back off and retry',
       });
-    throw new CadastreError(
+    return new CadastreError(
       'UNAVAILABLE',
       `${place} has ${outcome.inSync} in-sync replicas and writes need minInSync ${outcome.minInSync}; nothing was changed`,
       {

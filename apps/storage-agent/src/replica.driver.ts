@@ -27,6 +27,13 @@ export type ChangeAction = Extract<ReplicaAction, { type: 'change-in-sync' }>;
 type FollowerWord = Extract<ReplicaAction, { type: 'send-follow' | 'send-ack' | 'send-unfollow' }>;
 type LeaderWord = Extract<ReplicaAction, { type: 'send-truncate' | 'send-need-snapshot' | 'send-refused' }>;
 
+interface Call {
+  readonly sentAt: number;
+  done(outcome: WriteOutcome): void;
+}
+
+type Append = Extract<ReplicaAction, { type: 'append' }>;
+
 /** The world around a replica. */
 export interface ReplicaSurroundings {
   readonly node: string;
@@ -58,12 +65,19 @@ export class ReplicaDriver {
   readonly key: PartitionKey;
   readonly machine: ReplicaMachine;
   private readonly queue: ReplicaEvent[] = [];
-  private readonly calls = new Map<number, (outcome: WriteOutcome) => void>();
-  /** Of writes under way, the oldest first. */
-  private readonly sentAt = new Map<number, number>();
+  /** Under way, the oldest first. */
+  private readonly calls = new Map<number, Call>();
   private readonly waiters = new Set<() => void>();
   private nextToken = 1;
   private busy = false;
+  /** The queue holds writes that wait for others of the same turn. */
+  private gathering = false;
+  /** Entries decided on and not handed to the engine yet: those of writes that came together go in one append. */
+  private appends: Append[] = [];
+  /** At most what the engine has applied was asked for; 0 = not known. */
+  private appliedSeq = 0;
+  /** What is reported through it is watched already. */
+  private watched: Promise<unknown> | undefined;
   private closed = false;
   private leadAskedAt: number | undefined;
   private confirming: Promise<WriteOutcome> | undefined;
@@ -117,7 +131,11 @@ export class ReplicaDriver {
   dispatch(event: ReplicaEvent): void {
     if (this.closed) return;
     this.queue.push(event);
-    if (this.busy) return;
+    this.workOff();
+  }
+
+  private workOff(): void {
+    if (this.busy || this.closed) return;
     this.busy = true;
     try {
       this.work();
@@ -132,7 +150,9 @@ export class ReplicaDriver {
     const before = this.machine.phase;
     const epoch = this.machine.record?.epoch;
     for (let event = this.queue.shift(); event; event = this.queue.shift()) {
+      if (event.type === 'filled') this.appliedSeq = 0;
       for (const action of this.machine.onEvent(event, this.around.clock.monotonicMs())) this.perform(action);
+      if (this.queue.length === 0) this.flushAppends();
     }
     this.around.pending(this, this.machine.pending && !this.closed);
     if (before !== this.machine.phase || epoch !== this.machine.record?.epoch) this.changed();
@@ -151,26 +171,25 @@ export class ReplicaDriver {
     for (const wake of [...this.waiters]) wake();
   }
 
-  write(requestId: string, ops: readonly LogOp[]): Promise<WriteOutcome> {
-    return new Promise((resolve) => {
-      if (this.closed) return resolve({ kind: 'not-leader' });
-      const token = this.nextToken;
-      this.nextToken += 1;
-      const sentAt = this.around.clock.monotonicMs();
-      this.sentAt.set(token, sentAt);
-      this.calls.set(token, (outcome) => {
-        this.sentAt.delete(token);
-        this.measure(sentAt);
-        resolve(outcome);
-      });
-      return this.dispatch({ type: 'write', token, requestId, ops });
+  /** `done` is called once, later. Writes of one turn of the event loop are decided on together. */
+  write(requestId: string, ops: readonly LogOp[], done: (outcome: WriteOutcome) => void): void {
+    if (this.closed) return done({ kind: 'not-leader' });
+    const token = this.nextToken;
+    this.nextToken += 1;
+    this.calls.set(token, { sentAt: this.around.clock.monotonicMs(), done });
+    this.queue.push({ type: 'write', token, requestId, ops });
+    if (this.gathering) return undefined;
+    this.gathering = true;
+    return queueMicrotask(() => {
+      this.gathering = false;
+      this.workOff();
     });
   }
 
   /** For how long writes have stood still here: while this node is named leader and not ready, or the oldest write waits. */
   pausedMs(now: number): number {
-    const [oldest] = this.sentAt.values();
-    return now - Math.min(this.leadAskedAt ?? now, oldest ?? now);
+    const [oldest] = this.calls.values();
+    return now - Math.min(this.leadAskedAt ?? now, oldest?.sentAt ?? now);
   }
 
   private measure(sentAt: number): void {
@@ -199,9 +218,11 @@ export class ReplicaDriver {
   }
 
   private beginConfirm(): Promise<WriteOutcome> {
-    const done: Promise<WriteOutcome> = this.write('', []).finally(() => {
-      if (this.confirming === done) this.confirming = undefined;
-    });
+    const done: Promise<WriteOutcome> = new Promise<WriteOutcome>((resolve) => this.write('', [], resolve)).finally(
+      () => {
+        if (this.confirming === done) this.confirming = undefined;
+      },
+    );
     return done;
   }
 
@@ -225,9 +246,8 @@ export class ReplicaDriver {
     this.around.pending(this, false);
     this.around.stopFill(this);
     // Which of them are in the log, and whether others have them, is not known any more.
-    for (const resolve of this.calls.values()) resolve({ kind: 'not-leader', appended: true });
+    for (const { done } of this.calls.values()) done({ kind: 'not-leader', appended: true });
     this.calls.clear();
-    this.sentAt.clear();
     for (const wake of [...this.waiters]) wake();
   }
 
@@ -251,6 +271,7 @@ export class ReplicaDriver {
 
   private perform(action: ReplicaAction): void {
     const { around } = this;
+    if (action.type !== 'stream' && action.type !== 'append') this.flushAppends();
     switch (action.type) {
       case 'promise':
         return this.whenDurable(around.engine.promise(this.id, action.epoch), {
@@ -263,11 +284,7 @@ export class ReplicaDriver {
           type: 'asked-marked',
         });
       case 'append':
-        return this.whenDurable(around.engine.append(this.id, action.entries), {
-          type: 'durable',
-          seq: action.entries.at(-1)!.seq,
-          cut: action.cut,
-        });
+        return void this.appends.push(action);
       case 'apply':
         return this.apply(action.uptoSeq);
       case 'truncate':
@@ -306,19 +323,33 @@ export class ReplicaDriver {
     }
   }
 
+  private flushAppends(): void {
+    const { appends } = this;
+    if (appends.length === 0) return;
+    this.appends = [];
+    const entries = appends.length === 1 ? appends[0]!.entries : appends.flatMap((append) => append.entries);
+    this.whenDurable(this.around.engine.append(this.id, entries), {
+      type: 'durable',
+      seq: entries.at(-1)!.seq,
+      cut: appends[0]!.cut,
+    });
+  }
+
   private apply(uptoSeq: number): void {
     const { engine } = this.around;
-    const from = engine.meta(this.id)?.appliedSeq ?? 0;
-    for (let seq = from; seq < uptoSeq;) {
-      seq = Math.min(uptoSeq, seq + APPLY_STRIDE);
-      this.whenDurable(engine.apply(this.id, seq), undefined);
+    if (uptoSeq - this.appliedSeq > APPLY_STRIDE) this.appliedSeq = engine.meta(this.id)?.appliedSeq ?? 0;
+    while (this.appliedSeq < uptoSeq) {
+      this.appliedSeq = Math.min(uptoSeq, this.appliedSeq + APPLY_STRIDE);
+      this.whenDurable(engine.apply(this.id, this.appliedSeq), undefined);
     }
   }
 
   private answer(token: number, outcome: WriteOutcome): void {
-    const resolve = this.calls.get(token);
+    const call = this.calls.get(token);
+    if (!call) return;
     this.calls.delete(token);
-    resolve?.(outcome);
+    this.measure(call.sentAt);
+    call.done(outcome);
   }
 
   private compare(mark: ContentMark): void {
@@ -344,6 +375,8 @@ export class ReplicaDriver {
 
   /** A failed write means that nobody knows what the disk has: the node must stop. */
   private whenDurable(done: Promise<unknown>, then: ReplicaEvent | undefined): void {
+    if (!then && done === this.watched) return;
+    this.watched = done;
     done.then(
       () => then && this.dispatch(then),
       (error: unknown) => this.fail(error),

@@ -62,6 +62,8 @@ export class CoreEngine implements StorageEngine {
    * cost less than with each: a group of appends alone is a few sequential pages.
    */
   private readonly applied = new Set<Partition>();
+  /** Partitions of which not all is applied that was asked for: see `applySoon`. */
+  private readonly behind = new Set<Partition>();
   private lazy: { done: Group; timer: Cancellable } | undefined;
   /** The next group takes `applied` along. */
   private due = false;
@@ -118,6 +120,7 @@ export class CoreEngine implements StorageEngine {
     this.dirty.clear();
     this.grown.clear();
     this.applied.clear();
+    this.behind.clear();
     this.lazy?.timer.cancel();
     this.lazy = undefined;
     this.due = false;
@@ -163,11 +166,14 @@ export class CoreEngine implements StorageEngine {
   }
 
   partitions(): PartitionMeta[] {
+    this.catchUpAll();
     return [...this.byName.values()].map((partition) => partition.meta());
   }
 
   meta(id: PartitionId): PartitionMeta | undefined {
-    return this.byName.get(nameOf(id))?.meta();
+    const partition = this.byName.get(nameOf(id));
+    if (partition) this.catchUp(partition);
+    return partition?.meta();
   }
 
   flush(): Promise<void> {
@@ -228,7 +234,7 @@ export class CoreEngine implements StorageEngine {
 
   append(id: PartitionId, entries: readonly LogEntry[]): Promise<void> {
     return attempt(() => {
-      const partition = this.writable(id, 'active', 'filling');
+      const partition = this.writableLog(id, 'active', 'filling');
       checkEntries(partition, entries);
       const writes = entries.map((entry): Write => {
         const value = encodeLogEntry(entry);
@@ -242,29 +248,57 @@ export class CoreEngine implements StorageEngine {
 
   apply(id: PartitionId, uptoSeq: number): Promise<void> {
     return attempt(() => {
-      const partition = this.writable(id, 'active');
+      const partition = this.writableLog(id, 'active');
       if (uptoSeq > partition.lastSeq)
         throw refuse(
           'uptoSeq',
           `${nameOf(id)}: the log ends at ${partition.lastSeq}, before ${uptoSeq}`,
           'append the entries first',
         );
-      if (uptoSeq <= partition.appliedSeq) return this.lazy?.done.done ?? this.commits().settled();
-      for (const { entry } of readEntries(this.backing, partition, partition.appliedSeq + 1)) {
-        if (entry.seq > uptoSeq) break;
-        this.applyEntry(partition, entry);
-      }
+      if (uptoSeq <= Math.max(partition.appliedSeq, partition.dueSeq))
+        return this.lazy?.done.done ?? this.commits().settled();
+      partition.dueSeq = uptoSeq;
+      this.applySoon(partition);
       return this.lazily(partition);
     });
+  }
+
+  /**
+   * Nobody waits for the work itself: whoever looks at a partition has it done first, so it looks as if it had been done at once. Put off
+   * beyond the I/O of this turn, it does not keep those waiting whose writes are durable.
+   */
+  private applySoon(partition: Partition): void {
+    const { turn } = this.options;
+    this.behind.add(partition);
+    if (this.behind.size === 1) turn(() => turn(() => this.applyAll()));
+  }
+
+  private applyAll(): void {
+    try {
+      this.catchUpAll();
+    } catch (error) {
+      this.lazy?.done.reject(CadastreError.from(error));
+    }
+  }
+
+  private catchUpAll(): void {
+    for (const partition of this.behind) this.catchUp(partition);
+  }
+
+  private catchUp(partition: Partition): void {
+    if (!this.behind.delete(partition)) return;
+    for (const { entry } of readEntries(this.backing, partition, partition.appliedSeq + 1)) {
+      if (entry.seq > partition.dueSeq) break;
+      this.applyEntry(partition, entry);
+    }
+    if (partition.overlay.waitingBytes > OVERLAY_BYTES) this.flushLazy();
   }
 
   private lazily(partition: Partition): Promise<void> {
     const { clock, applyFlushDelayMs = DEFAULT_APPLY_FLUSH_DELAY_MS } = this.options;
     this.applied.add(partition);
     this.lazy ??= { done: newGroup(), timer: clock.after(applyFlushDelayMs, () => this.flushLazy()) };
-    const { done } = this.lazy.done;
-    if (partition.overlay.waitingBytes > OVERLAY_BYTES) this.flushLazy();
-    return done;
+    return this.lazy.done.done;
   }
 
   private flushLazy(): void {
@@ -276,7 +310,7 @@ export class CoreEngine implements StorageEngine {
     fromSeq: number,
     { maxEntries, maxBytes }: { maxEntries: number; maxBytes: number },
   ): LogEntry[] {
-    const partition = this.known(id);
+    const partition = this.knownLog(id);
     if (fromSeq <= partition.baseSeq)
       throw refuse(
         'fromSeq',
@@ -484,6 +518,7 @@ export class CoreEngine implements StorageEngine {
     this.dirty.delete(partition);
     this.grown.delete(partition);
     this.applied.delete(partition);
+    this.behind.delete(partition);
     return [
       { table: 'partitions', key: liveKey(partition.number), value: undefined },
       { table: 'partitions', key: doomedKey(partition.number), value: Buffer.of(1) },
@@ -504,6 +539,13 @@ export class CoreEngine implements StorageEngine {
   }
 
   private known(id: PartitionId): Partition {
+    const partition = this.knownLog(id);
+    this.catchUp(partition);
+    return partition;
+  }
+
+  /** For who uses nothing of it but its log. */
+  private knownLog(id: PartitionId): Partition {
     this.commits();
     const partition = this.byName.get(nameOf(id));
     if (partition === undefined)
@@ -515,7 +557,13 @@ export class CoreEngine implements StorageEngine {
   }
 
   private writable(id: PartitionId, ...states: PartitionState[]): Partition {
-    const partition = this.known(id);
+    const partition = this.writableLog(id, ...states);
+    this.catchUp(partition);
+    return partition;
+  }
+
+  private writableLog(id: PartitionId, ...states: PartitionState[]): Partition {
+    const partition = this.knownLog(id);
     this.commits().assertOpen();
     checkState(partition, ...states);
     return partition;
@@ -582,7 +630,10 @@ export class CoreEngine implements StorageEngine {
   }
 
   private takeApplied(): Group | undefined {
-    for (const partition of this.applied) this.dirty.add(partition);
+    for (const partition of this.applied) {
+      this.catchUp(partition);
+      this.dirty.add(partition);
+    }
     this.applied.clear();
     this.due = false;
     const { lazy } = this;

@@ -14,6 +14,8 @@ export class Partition {
   lastEpoch = 0;
   appliedSeq = 0;
   appliedEpoch = 0;
+  /** Up to where it is to be applied. */
+  dueSeq = 0;
   count = 0;
   bytes = 0;
   digest = new Digest128();
