@@ -36,8 +36,8 @@ export const PLANTS = [
     patches: [
       {
         file: REPLICA,
-        from: "        return this.whenDurable(around.engine.append(this.id, action.entries), {\n          type: 'durable',\n          seq: action.entries.at(-1)!.seq,\n          cut: action.cut,\n        });",
-        to: "        this.whenDurable(around.engine.append(this.id, action.entries), undefined);\n        return this.dispatch({ type: 'durable', seq: action.entries.at(-1)!.seq, cut: action.cut });",
+        from: "    this.whenDurable(this.around.engine.append(this.id, entries), {\n      type: 'durable',\n      seq: entries.at(-1)!.seq,\n      cut: appends[0]!.cut,\n    });",
+        to: "    this.whenDurable(this.around.engine.append(this.id, entries), undefined);\n    this.dispatch({ type: 'durable', seq: entries.at(-1)!.seq, cut: appends[0]!.cut });",
       },
     ],
   },

@@ -26,10 +26,11 @@ const { write } = ReplicaDriver.prototype;
 /** Of every leader in this process, at the moment at which it acknowledges; one world at a time. */
 const observeWrites = (observer: WriteObserver): void => {
   writeObserver = observer;
-  ReplicaDriver.prototype.write = function observed(requestId, ops) {
-    const done = write.call(this, requestId, ops);
-    void done.then((outcome) => writeObserver?.(this, requestId, outcome));
-    return done;
+  ReplicaDriver.prototype.write = function observed(requestId, ops, done) {
+    write.call(this, requestId, ops, (outcome) => {
+      writeObserver?.(this, requestId, outcome);
+      done(outcome);
+    });
   };
 };
 
