@@ -7,9 +7,11 @@ import { BEAT_TICKS, HELD_MS } from './lease.js';
 import { keyOf, type PartitionKey } from './partition-key.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
-/** A commit alone waits so long for entries that it can travel with: under load that halves the messages. */
-const COMMIT_DELAY_MS = 10;
+/** A commit alone waits so long for a message that it can travel with, of any partition: under load that halves the messages. */
+const COMMIT_DELAY_MS = 40;
 const BATCH = { maxEntries: 500, maxBytes: 256 * 1024 };
+/** Partitions of one message, and entries after which it takes no more of them: it is one piece of work for who receives it. */
+const MESSAGE = { maxParts: 256, maxEntries: 500 };
 
 type Call = DuplexCall<Wire.FollowerMessage__Output, Wire.LeaderMessage>;
 type LeaderWord = Extract<ReplicaAction, { type: 'send-truncate' | 'send-need-snapshot' | 'send-refused' }>;
@@ -28,6 +30,8 @@ class FollowerStream {
 
   constructor(
     readonly node: string,
+    /** The follower reads the entries of many partitions in one message. */
+    private readonly combined: boolean,
     private readonly call: Call,
     private readonly clock: Clock,
     /** The log could not be read; the follower begins again on a new stream. */
@@ -51,10 +55,15 @@ class FollowerStream {
   }
 
   private sendCommits(): void {
-    this.commitTimer = undefined;
+    this.takeCommits();
+    this.schedule();
+  }
+
+  private takeCommits(): void {
     for (const replica of this.commits) this.due.add(replica);
     this.commits.clear();
-    this.schedule();
+    this.commitTimer?.cancel();
+    this.commitTimer = undefined;
   }
 
   /** After the event at hand, so that writes which came together travel together. */
@@ -72,32 +81,47 @@ class FollowerStream {
   }
 
   private pump(): void {
-    while (!this.full && this.open) {
-      const [replica] = this.due;
-      if (!replica) return;
-      this.due.delete(replica);
-      if (this.sendNext(replica) && replica.machine.pull(this.node)?.urgent) this.due.add(replica);
+    if (this.due.size > 0) this.takeCommits();
+    while (!this.full && this.open && this.due.size > 0) {
+      const parts = this.nextParts();
+      if (parts.length === 1) this.write({ entries: parts[0]! });
+      else if (parts.length > 1) this.write({ many: { parts } });
     }
   }
 
-  private sendNext(replica: ReplicaDriver): boolean {
+  private nextParts(): Wire.Entries[] {
+    const parts: Wire.Entries[] = [];
+    let entries = 0;
+    const maxParts = this.combined ? MESSAGE.maxParts : 1;
+    while (parts.length < maxParts && entries < MESSAGE.maxEntries) {
+      const [replica] = this.due;
+      if (!replica) break;
+      this.due.delete(replica);
+      const part = this.partOf(replica);
+      if (!part) continue;
+      parts.push(part);
+      entries += part.entries!.length;
+      // Its turn comes again after the others.
+      if (replica.machine.pull(this.node)?.urgent) this.due.add(replica);
+    }
+    return parts;
+  }
+
+  private partOf(replica: ReplicaDriver): Wire.Entries | undefined {
     const pull = replica.isClosed ? undefined : replica.machine.pull(this.node);
-    if (!pull) return false;
+    if (!pull) return undefined;
     const entries = replica.read(pull.fromSeq, pull.toSeq, BATCH);
     const mark = pull.mark && entries.length > 0 ? replica.mark() : undefined;
     const { keyspace, partition } = replica.id;
-    this.write({
-      entries: {
-        keyspace,
-        partition,
-        epoch: pull.epoch,
-        entries: entries.map(encodeEntry),
-        commitSeq: pull.commitSeq,
-        ...(mark && { digestSeq: mark.seq, records: mark.records, digest: mark.digest }),
-      },
-    });
     replica.machine.sent(this.node, pull.epoch, pull.fromSeq + entries.length - 1, pull.commitSeq, mark);
-    return true;
+    return {
+      keyspace,
+      partition,
+      epoch: pull.epoch,
+      entries: entries.map(encodeEntry),
+      commitSeq: pull.commitSeq,
+      ...(mark && { digestSeq: mark.seq, records: mark.records, digest: mark.digest }),
+    };
   }
 
   write(message: Wire.LeaderMessage): void {
@@ -107,14 +131,16 @@ class FollowerStream {
   /** What is due goes first, so that the beat can vouch for it. */
   beat(unsure: () => Wire.UnsurePartition[]): void {
     const { theirMs } = this;
-    for (const replica of this.commits) this.due.add(replica);
-    this.commits.clear();
-    this.commitTimer?.cancel();
-    this.commitTimer = undefined;
+    this.takeCommits();
     this.pump();
     const echoMs = this.due.size === 0 ? theirMs : 0;
     this.write({
-      beat: { sentMs: Math.floor(this.clock.monotonicMs()), echoMs, unsure: echoMs === 0 ? [] : unsure() },
+      beat: {
+        sentMs: Math.floor(this.clock.monotonicMs()),
+        echoMs,
+        unsure: echoMs === 0 ? [] : unsure(),
+        combined: true,
+      },
     });
   }
 
@@ -187,7 +213,7 @@ export class FollowerStreams {
     call.on('data', (message: Wire.FollowerMessage__Output) => {
       // A beat shows a process and no disk: only what took work counts as a sign of life here.
       if (stream && !message.beat) stream.heardAt = this.options.clock.monotonicMs();
-      if (message.hello) stream = this.begin(message.hello.node, call);
+      if (message.hello) stream = this.begin(message.hello, call);
       else if (!stream)
         call.emit('error', { code: 3, details: invalid('hello', 'is missing', 'begin the stream with hello').message });
       else if (stream.open) this.take(stream, message);
@@ -218,10 +244,10 @@ export class FollowerStreams {
   }
 
   /** A newer stream of the same node ends the older one first, so that a late end cannot undo what the newer one began. */
-  private begin(node: string, call: Call): FollowerStream {
+  private begin({ node, combined }: Wire.FollowerHello__Output, call: Call): FollowerStream {
     const old = this.byNode.get(node);
     if (old) this.end(old);
-    const stream: FollowerStream = new FollowerStream(node, call, this.options.clock, (error) =>
+    const stream: FollowerStream = new FollowerStream(node, combined, call, this.options.clock, (error) =>
       this.broken(stream, error),
     );
     this.byNode.set(node, stream);
@@ -254,7 +280,9 @@ export class FollowerStreams {
       if (until > (this.leased.get(from) ?? 0)) this.leased.set(from, until);
       return;
     }
-    const word = message.follow ?? message.ack ?? message.unfollow;
+    for (const ack of message.acks?.acks ?? []) this.takeAck(from, ack);
+    if (message.ack) this.takeAck(from, message.ack);
+    const word = message.follow ?? message.unfollow;
     if (!word) return;
     const replica = this.options.replica(keyOf(word));
     if (!replica) {
@@ -275,8 +303,11 @@ export class FollowerStreams {
         appliedSeq,
         ...((durableSeq > 0 || lastSeq === 0) && { durableSeq }),
       });
-    } else if (message.ack)
-      replica.dispatch({ type: 'ack', from, epoch: word.epoch, durableSeq: message.ack.durableSeq });
-    else replica.dispatch({ type: 'unfollow', from, epoch: word.epoch });
+    } else replica.dispatch({ type: 'unfollow', from, epoch: word.epoch });
+  }
+
+  private takeAck(from: string, ack: Wire.Ack__Output): void {
+    const { epoch, durableSeq } = ack;
+    this.options.replica(keyOf(ack))?.dispatch({ type: 'ack', from, epoch, durableSeq });
   }
 }

@@ -34,6 +34,8 @@ class LeaderLink {
   private stream: Stream | undefined;
   private retry: Cancellable | undefined;
   private flushing = false;
+  /** The leader reads the acknowledgements of many partitions in one message. */
+  private combined = false;
   private closed = false;
   private address = '';
   /** Own monotonic clock: what the leader had committed then is here. */
@@ -76,7 +78,8 @@ class LeaderLink {
   }
 
   /** The grant begins before the answer goes. */
-  private beat(stream: Stream, { sentMs, echoMs, unsure }: Wire.LeaderBeat__Output): void {
+  private beat(stream: Stream, { sentMs, echoMs, unsure, combined }: Wire.LeaderBeat__Output): void {
+    this.combined = combined;
     const now = this.options.clock.monotonicMs();
     this.options.granted.set(this.leader, now + LEASE_MS);
     stream.write({ beat: { echoMs: sentMs, sentMs: Math.floor(now) } });
@@ -87,7 +90,8 @@ class LeaderLink {
   }
 
   private flushAcks(): void {
-    for (const ack of this.acks.values()) this.stream?.write({ ack });
+    if (this.acks.size > 1 && this.combined) this.stream?.write({ acks: { acks: [...this.acks.values()] } });
+    else for (const ack of this.acks.values()) this.stream?.write({ ack });
     this.acks.clear();
   }
 
@@ -110,12 +114,13 @@ class LeaderLink {
     const peer = this.options.peerOf(this.leader);
     if (!peer) return this.later();
     this.address = peer.address;
+    this.combined = false;
     const stream = peer.transfer.replicate();
     this.stream = stream;
     stream.on('data', (message: Wire.LeaderMessage__Output) => this.receive(stream, message));
     stream.on('error', () => this.lost(stream));
     stream.on('end', () => this.lost(stream));
-    stream.write({ hello: { node: this.options.node, incarnation: this.options.incarnation } });
+    stream.write({ hello: { node: this.options.node, incarnation: this.options.incarnation, combined: true } });
     this.tell(true);
   }
 
@@ -158,25 +163,29 @@ class LeaderLink {
   private take(message: Wire.LeaderMessage__Output): void {
     this.backoff.reset();
     this.options.onLink?.(this.leader, true);
-    const word = message.entries ?? message.truncate ?? message.needSnapshot ?? message.refused;
+    for (const part of message.many?.parts ?? []) this.takeEntries(part);
+    if (message.entries) return this.takeEntries(message.entries);
+    const word = message.truncate ?? message.needSnapshot ?? message.refused;
     if (!word) return;
     const replica = this.options.replica(keyOf(word));
     if (!replica) return;
     const from = this.leader;
     const { epoch } = word;
-    if (message.entries) {
-      const mark = decodeMark(message.entries);
-      replica.dispatch({
-        type: 'entries',
-        from,
-        epoch,
-        entries: message.entries.entries.map(decodeEntry),
-        commitSeq: message.entries.commitSeq,
-        ...(mark && { mark }),
-      });
-    } else if (message.truncate) replica.dispatch({ type: 'truncate', from, epoch, seq: message.truncate.seq });
+    if (message.truncate) replica.dispatch({ type: 'truncate', from, epoch, seq: message.truncate.seq });
     else if (message.needSnapshot) replica.dispatch({ type: 'need-snapshot', from, epoch });
     else replica.dispatch({ type: 'refused', from, epoch, reason: message.refused?.reason ?? '' });
+  }
+
+  private takeEntries(part: Wire.Entries__Output): void {
+    const mark = decodeMark(part);
+    this.options.replica(keyOf(part))?.dispatch({
+      type: 'entries',
+      from: this.leader,
+      epoch: part.epoch,
+      entries: part.entries.map(decodeEntry),
+      commitSeq: part.commitSeq,
+      ...(mark && { mark }),
+    });
   }
 }
 
