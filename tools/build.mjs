@@ -1,5 +1,5 @@
-// Builds everything: wire types from proto/, TypeScript, static files. Does nothing, quickly, when nothing changed.
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+// Builds everything: wire types from proto/, TypeScript, the dashboard. Does nothing, quickly, when nothing changed.
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fingerprint, listFiles, readText, writeIfChanged } from './support/files.mjs';
 import { withLock } from './support/lock.mjs';
@@ -10,9 +10,12 @@ import { generateWireTypes } from './support/wire-types.mjs';
 const stamp = join(keep, 'build', 'stamp');
 const generated = join(root, 'libs', 'contracts', 'src', 'generated');
 const tsc = join(root, 'node_modules', '.bin', 'tsc');
+const vite = join(root, 'node_modules', '.bin', 'vite');
 
-/** Files that tsc does not carry over: all but TypeScript, from a source folder to its place in `dist`. */
-const assets = [{ from: 'apps/control-plane/src/page', to: 'apps/control-plane/dist/page' }];
+const dashboard = join(root, 'apps', 'dashboard');
+/** Vite puts the dashboard beside the compiled control plane, which serves it. */
+const page = join(root, 'apps', 'control-plane', 'dist', 'page');
+const pageStamp = join(keep, 'build', 'page-stamp');
 
 /**
  * Builds when an input changed since the last good build (or `force`). Returns `{ ok, built, output }`, `output` being
@@ -26,9 +29,11 @@ export async function build({ force = false, log = () => {} } = {}) {
 }
 
 export function isFresh() {
-  return (
-    readText(stamp) === currentInputs() && packages().every((folder) => existsSync(join(folder, 'dist', 'index.js')))
-  );
+  return readText(stamp) === currentInputs() && packages().every(isBuilt);
+}
+
+function isBuilt(folder) {
+  return existsSync(folder === dashboard ? join(page, 'index.html') : join(folder, 'dist', 'index.js'));
 }
 
 function buildNow(log) {
@@ -40,7 +45,8 @@ function buildNow(log) {
   dropOrphans();
   const compile = capture(tsc, ['-b', '--pretty', String(process.stdout.isTTY === true)], { cwd: root });
   if (!compile.ok) return { ok: false, built: true, output: compile.output.trim() };
-  copyAssets();
+  const bundle = buildPage();
+  if (!bundle.ok) return { ok: false, built: true, output: bundle.output.trim() };
   writeIfChanged(stamp, inputs);
   log(`built in ${((Date.now() - began) / 1000).toFixed(1)} s`);
   return { ok: true, built: true, output: '' };
@@ -56,9 +62,9 @@ function packages() {
 
 // The generated folder counts as an output: only whether it is there matters, its content follows from proto/.
 function currentInputs() {
-  const sources = packages()
-    .flatMap((folder) => listFiles(join(folder, 'src')))
-    .filter((path) => !path.startsWith(generated));
+  const sources = [...packages().flatMap((folder) => listFiles(join(folder, 'src'))), ...pageInputs()].filter(
+    (path) => !path.startsWith(generated),
+  );
   const settings = packages().flatMap((folder) => [join(folder, 'tsconfig.json'), join(folder, 'package.json')]);
   const shared = [
     'tsconfig.json',
@@ -79,29 +85,29 @@ function dropOrphans() {
         /\.(d\.ts|js|js\.map|d\.ts\.map)$/,
         '',
       );
-      if (!existsSync(`${source}.ts`) && !existsSync(`${source}.js`)) rmSync(path);
+      if (!existsSync(`${source}.ts`) && !existsSync(`${source}.tsx`)) rmSync(path);
     }
   }
 }
 
 function listBuilt(dist) {
-  return listFiles(dist).filter((path) => /\.(d\.ts|js|js\.map)$/.test(path));
+  return listFiles(dist).filter((path) => /\.(d\.ts|js|js\.map)$/.test(path) && !path.startsWith(page));
 }
 
-function copyAssets() {
-  for (const { from, to } of assets) {
-    const source = join(root, from);
-    const target = join(root, to);
-    const files = listFiles(source).filter((path) => !path.endsWith('.ts'));
-    const wanted = new Set(files.map((path) => join(target, relative(source, path))));
-    for (const path of files) writeIfChanged(join(target, relative(source, path)), readFileSync(path));
-    for (const path of listFiles(target)) {
-      const isCompiled =
-        /\.(js|d\.ts|js\.map)$/.test(path) &&
-        existsSync(join(source, relative(target, path)).replace(/\.(d\.ts|js|js\.map)$/, '.ts'));
-      if (!wanted.has(path) && !isCompiled) rmSync(path);
-    }
-  }
+function pageInputs() {
+  const around = ['index.html', 'vite.config.mjs', 'tsconfig.json', 'package.json'].map((name) =>
+    join(dashboard, name),
+  );
+  const lock = join(root, 'node_modules', '.package-lock.json');
+  return [...listFiles(join(dashboard, 'src')), ...listFiles(join(dashboard, 'public')), ...around, lock];
+}
+
+function buildPage() {
+  const inputs = fingerprint(pageInputs());
+  if (readText(pageStamp) === inputs && isBuilt(dashboard)) return { ok: true, output: '' };
+  const bundle = capture(vite, ['build', '--logLevel', 'warn'], { cwd: dashboard });
+  if (bundle.ok) writeIfChanged(pageStamp, inputs);
+  return bundle;
 }
 
 if (isMain(import.meta.url)) {

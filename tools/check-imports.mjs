@@ -20,7 +20,7 @@ export function checkImports(files, manifests = new Map()) {
   for (const [file, text] of files) {
     const report = (line, rule, message, reason) => violations.push({ file, line, rule, message, reason });
     const place = placeOf(file);
-    const source = tryParse(text, report);
+    const source = tryParse(file, text, report);
     if (!source) continue;
     for (const each of source.imports) checkImport(each, place, manifests.get(place.folder), report);
     if (!place.isSpec && !place.isPage) checkGlobals(source, place, report);
@@ -32,7 +32,7 @@ export function checkImports(files, manifests = new Map()) {
   return violations.sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
 }
 
-/** What a path says: `{ file, group, name, folder, isSpec, isPage }`. The page folder holds code for browsers, `src/testing` holds suites for specs. */
+/** What a path says: `{ file, group, name, folder, isSpec, isPage }`. The dashboard is code for browsers, `src/testing` holds suites for specs. */
 function placeOf(file) {
   const [group, name, , inner] = file.split('/');
   return {
@@ -41,13 +41,13 @@ function placeOf(file) {
     name,
     folder: `${group}/${name}`,
     isSpec: file.endsWith('.spec.ts') || inner === 'testing',
-    isPage: inner === 'page',
+    isPage: rules.bundled.includes(`${group}/${name}`),
   };
 }
 
-function tryParse(text, report) {
+function tryParse(file, text, report) {
   try {
-    return parseSource(text);
+    return parseSource(text, { tsx: file.endsWith('.tsx') });
   } catch (error) {
     report(1, 'syntax', `cannot be parsed: ${String(error.message ?? error).split('\n')[0]}`, rules.syntaxReason);
     return undefined;
@@ -133,7 +133,7 @@ function isDeclared(name, manifest, place) {
   const lists = [
     manifest.dependencies,
     manifest.peerDependencies,
-    place.isSpec || place.name === 'testkit' ? manifest.devDependencies : {},
+    place.isSpec || place.isPage || place.name === 'testkit' ? manifest.devDependencies : {},
   ];
   const isTestTool = place.name === 'testkit' && rules.testPackages.includes(name);
   return isTestTool || lists.some((list) => list?.[name] !== undefined);
@@ -156,12 +156,15 @@ function isAllowedPlace({ folders, appFiles }, place) {
 }
 
 function edgesOf(file, imports, files) {
-  const targets = imports.filter(({ isType }) => !isType).map(({ specifier }) => resolve(file, specifier));
+  const targets = imports.filter(({ isType }) => !isType).map(({ specifier }) => resolve(file, specifier, files));
   return [...new Set(targets)].filter((target) => target !== undefined && files.has(target)).sort();
 }
 
-function resolve(file, specifier) {
-  if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+function resolve(file, specifier, files) {
+  if (specifier.startsWith('.')) {
+    const path = posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+    return files.has(`${path}x`) ? `${path}x` : path;
+  }
   const own = specifier.match(/^@cadastre\/([^/]+)$/)?.[1];
   return own && `${rules.ranks[own] === undefined ? 'apps' : 'libs'}/${own}/src/index.ts`;
 }
@@ -171,7 +174,7 @@ export function readSources() {
   const paths = ['libs', 'apps'].flatMap((group) => listFiles(join(root, group)));
   const name = (path) => relative(root, path).split(sep).join('/');
   const sources = paths.filter(
-    (path) => /^(libs|apps)\/[^/]+\/src\/.*\.ts$/.test(name(path)) && !name(path).includes('/src/generated/'),
+    (path) => /^(libs|apps)\/[^/]+\/src\/.*\.tsx?$/.test(name(path)) && !name(path).includes('/src/generated/'),
   );
   const manifests = paths.filter((path) => /^(libs|apps)\/[^/]+\/package\.json$/.test(name(path)));
   return {

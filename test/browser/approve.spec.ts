@@ -1,15 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { chromium } from 'playwright-core';
 import type { KeyspaceSpec } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { forEachConcurrently, TestCluster } from '@cadastre/testkit';
-import { findChromium } from '../../tools/chromium.mjs';
+import { complaintsOf, goTo, launch, overflow, shoot as shootPage } from './page-kit.js';
 
-const ARTEFACTS = fileURLToPath(new URL('../artefacts/', import.meta.url));
 const KEYSPACE = 'pkgs';
 const RECORDS = 500;
 
@@ -24,33 +19,23 @@ const spec: KeyspaceSpec = {
 let cluster: TestCluster;
 let browser: Browser;
 let page: Page;
-const complaints: string[] = [];
+let complaints: string[];
 
 beforeAll(async () => {
-  mkdirSync(ARTEFACTS, { recursive: true });
-  const [started, { path }] = await Promise.all([
-    TestCluster.start({ controlPlanes: 2, agents: 6, zones: 3 }),
-    findChromium(),
-  ]);
-  cluster = started;
+  [cluster, browser] = await Promise.all([TestCluster.start({ controlPlanes: 2, agents: 6, zones: 3 }), launch()]);
   await cluster.createKeyspace(spec);
   const client = await cluster.client();
   const records = Array.from({ length: RECORDS }, (_, i) => `package-${i}`);
   await forEachConcurrently(records, 32, (key) => client.keyspace(KEYSPACE).put(key, key.repeat(20)));
-  browser = await chromium.launch({ executablePath: path, args: ['--no-sandbox'] });
   page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  complaints = complaintsOf(page);
 }, 150_000);
 afterAll(async () => {
   await browser?.close();
   await cluster?.stop();
 }, 30_000);
 
-const shoot = async (name: string): Promise<void> => {
-  await page.evaluate('scrollTo(0, 0)');
-  await page.screenshot({ path: join(ARTEFACTS, `approve-${name}.png`), fullPage: true });
-};
+const shoot = (name: string): Promise<void> => shootPage(page, `approve-${name}`);
 const cardOf = (node: string) => page.locator('li.node', { has: page.locator(`strong:text-is("${node}")`) });
 
 /** What a row of the page must say of a move. */
@@ -63,13 +48,19 @@ const rowOf = (move: Wire.PlanMove__Output): string => {
   return `${move.step} ${move.keyspace}/${move.partition} ${change[move.kind as keyof typeof change]}`;
 };
 
+/** All rows, though only those in sight exist: scrolls through the list as a reader does. */
 const rowsShown = async (): Promise<string[]> => {
-  const rows = await page.locator('table.moves tbody tr').all();
-  return Promise.all(
-    rows.map(async (row) =>
-      (await row.locator('td[data-label=step], th, td[data-label=change]').allTextContents()).join(' '),
-    ),
-  );
+  const rows = new Map<number, string>();
+  const count = Number(await page.getAttribute('#moves', 'aria-rowcount')) - 1;
+  for (let top = 0; rows.size < count && top < count * 100; top += 200) {
+    await page.evaluate(`document.getElementById('moves').scrollTop = ${top}`);
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+    for (const row of await page.locator('#moves .vrow').all()) {
+      const cells = await row.locator('[data-label=step], [role=rowheader], [data-label=change]').allTextContents();
+      rows.set(Number(await row.getAttribute('aria-rowindex')), cells.join(' '));
+    }
+  }
+  return [...rows].sort(([a], [b]) => a - b).map(([, text]) => text);
 };
 
 describe('a person at the page of a real cluster', () => {
@@ -78,11 +69,13 @@ describe('a person at the page of a real cluster', () => {
     await page.goto(cluster.url);
     await page.waitForSelector('body[data-link=live]');
     await page.evaluate('window.neverReloaded = true');
+    await goTo(page, 'topology');
     await cardOf('n6').waitFor();
     expect(await cardOf('n7').count()).toBe(0);
 
     await cluster.startAgent(7);
     await cardOf('n7').locator('.chip', { hasText: 'up' }).waitFor({ timeout: 15_000 });
+    await goTo(page, 'overview');
     await page.fill('#actor', 'mara');
     await page.fill('#reason', 'n7 has come');
     await page.click('button[data-verb=propose]');
@@ -105,7 +98,7 @@ describe('a person at the page of a real cluster', () => {
     await shoot('executing');
     await page.locator('#plan-state .chip', { hasText: 'completed' }).waitFor({ timeout: 60_000 });
     expect(await page.evaluate('window.neverReloaded')).toBe(true);
-    expect(await page.textContent('#plan-title')).toBe(`Last plan ${id}`);
+    expect(await page.textContent('#plan-title')).toBe(`Ended plan ${id}`);
     expect(await page.textContent('.digest')).toBe(digest);
 
     const ended = await cluster.plan(id);
@@ -115,18 +108,20 @@ describe('a person at the page of a real cluster', () => {
       actor: 'mara',
       what: 'approved: read every move',
     });
-    await page.click('#plan-events summary');
     expect(await page.textContent('#plan-events')).toContain('approved: read every move');
 
     const n7 = (await cluster.nodes()).nodes.find((n) => n.entry!.id === 'n7')!;
     expect(n7.replicas).toBe(proposed.nodes.find((n) => n.node === 'n7')!.replicasAfter);
+    await shoot('completed');
+    await goTo(page, 'topology');
     await cardOf('n7')
       .locator('.measure', { hasText: 'replicas' })
       .locator('.measure-value', { hasText: new RegExp(`^${n7.replicas}$`) })
       .waitFor();
+    await goTo(page, 'overview');
     await page.waitForSelector('#health[data-tone=good]');
-    await shoot('completed');
-    expect(await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')).toBe(0);
+    await shoot('overview');
+    expect(await overflow(page)).toBe(0);
     expect(complaints).toEqual([]);
   }, 120_000);
 });

@@ -167,7 +167,8 @@ describe('REST', () => {
       expect(document.paths[route.path]).toHaveProperty(route.method);
       if (route.method !== 'get' || route.replyType) continue;
       const places: Record<string, string> = { name: 'orders', id: 'latest', partition: '7', node: 'n1' };
-      const reply = await fetch(server.url + route.path.replace(/\{(\w+)\}/g, (_, name: string) => places[name]!));
+      const path = route.path.replace(/\{(\w+)\}/g, (_, name: string) => places[name]!);
+      const reply = await fetch(server.url + path + (route.id === 'locate' ? '?key=alice' : ''));
       expect([route.path, reply.status]).toEqual([route.path, 200]);
       expect(() => route.reply.parse(undefined)).toThrow();
       route.reply.parse(await reply.json());
@@ -223,6 +224,18 @@ describe('REST', () => {
     expect(ids).toEqual([...ids].sort((x, y) => x - y));
   });
 
+  it('says where a key lives, and by which steps', async () => {
+    // Plan: text and base64 of the same bytes give the same place; no key, and what is no base64, are refused by their field.
+    const ask = async (query: string) => (await fetch(`${server.url}/api/v1/keyspaces/orders/locate?${query}`)).json();
+    const found = await ask('key=alice');
+    expect(found).toMatchObject({ keyspace: 'orders', keyHex: '616c696365', replicas: [{ node: 'n1' }] });
+    expect(found.scheme).toContain('256 slots of murmur3');
+    expect(await ask('key=YWxpY2U=&encoding=base64')).toEqual(found);
+    expect(await ask('key=*&encoding=base64')).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'key' });
+    expect(await ask('key=')).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'key' });
+    expect(await ask('')).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'key' });
+  });
+
   it('answers probes', async () => {
     // Plan: alive and ready; an unknown path is a typed 404; the page comes with a strict policy.
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
@@ -230,6 +243,11 @@ describe('REST', () => {
     expect(await (await fetch(`${server.url}/nope`)).json()).toMatchObject({ code: 'NOT_FOUND', status: 404 });
     const page = await fetch(`${server.url}/`);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
-    expect(await page.text()).not.toMatch(/<script(?![^>]*src=)/);
+    expect(page.headers.get('cache-control')).toBe('no-cache');
+    const html = await page.text();
+    expect(html).not.toMatch(/<script(?![^>]*src=)/);
+    const script = await fetch(server.url + /src="(\/assets\/[^"]+-[\w-]{8}\.js)"/.exec(html)![1]!);
+    expect(script.headers.get('cache-control')).toContain('immutable');
+    expect(script.headers.get('content-type')).toContain('javascript');
   });
 });

@@ -5,14 +5,14 @@ let parseSync;
 const loadParser = () => (parseSync ??= createRequire(import.meta.url)('@swc/core').parseSync);
 
 /**
- * Reads one TypeScript file. Returns `{ imports, globals, declared }`:
+ * Reads one TypeScript file, `tsx` with markup. Returns `{ imports, globals, declared }`:
  * `imports` as `{ specifier, isType, line }` (import, export-from, dynamic import, import type, import-equals),
  * `globals` as `{ name, line }` for each use of an identifier as a value (`setTimeout`), of `object.property` (`Date.now`)
  * and of `new Date()`, `declared` as the set of names that the file itself binds. Throws on a syntax error.
  */
-export function parseSource(text) {
+export function parseSource(text, { tsx = false } = {}) {
   // The leading statement pins where the file begins: the parser's positions count on from file to file.
-  const module = loadParser()(`;${text}`, { syntax: 'typescript', decorators: true, target: 'es2022' });
+  const module = loadParser()(`;${text}`, { syntax: 'typescript', tsx, decorators: true, target: 'es2022' });
   const toLine = lineFinder(text, module.span.start + 1);
   const found = { imports: [], globals: [], declared: new Set() };
   visit(module, undefined, (node, parent, key) => inspect(node, parent, key, found, toLine));

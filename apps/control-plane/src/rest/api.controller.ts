@@ -6,6 +6,7 @@ import type { IdentifiedRequest } from '../access/identify.js';
 import type { Act, OperationsPort } from '../operations/ports.js';
 import { check, CheckPipe } from './check-body.js';
 import type { EventStream } from './event-stream.js';
+import { keyOf, locatedJson } from './locate.codec.js';
 import { openApiDocument } from './openapi.js';
 import { policyReplyJson, scoreJson, whyJson } from './planning.codec.js';
 import * as schemas from './schemas.js';
@@ -61,6 +62,14 @@ export class ApiController {
     @Query(new CheckPipe(schemas.PageQuery)) query: Output<typeof schemas.PageQuery>,
   ) {
     return partitionPageJson(this.operations.getKeyspace(name, true), query.from, query.limit);
+  }
+
+  @Get('keyspaces/:name/locate')
+  locate(
+    @Param('name') name: string,
+    @Query(new CheckPipe(schemas.LocateQuery)) { key, encoding }: Output<typeof schemas.LocateQuery>,
+  ) {
+    return locatedJson(this.operations.getKeyspace(name, true), keyOf(key, encoding));
   }
 
   @Get('keyspaces/:name/partitions/:partition/why/:node')

@@ -63,6 +63,14 @@ export const ROUTES: readonly Route[] = [
     reply: schemas.PartitionPage,
   },
   {
+    method: 'get',
+    path: '/api/v1/keyspaces/{name}/locate',
+    id: 'locate',
+    summary: 'Where a key lives, and by which steps',
+    query: schemas.LocateQuery,
+    reply: schemas.Located,
+  },
+  {
     method: 'post',
     path: '/api/v1/unfreeze',
     id: 'unfreeze',

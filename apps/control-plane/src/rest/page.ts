@@ -1,29 +1,64 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Middleware } from './guards.js';
 
-const FILES = [
-  { path: '/', file: 'index.html', type: 'text/html; charset=utf-8' },
-  { path: '/app.js', file: 'app.js', type: 'text/javascript; charset=utf-8' },
-  { path: '/render.js', file: 'render.js', type: 'text/javascript; charset=utf-8' },
-  { path: '/plan.js', file: 'plan.js', type: 'text/javascript; charset=utf-8' },
-  { path: '/dom.js', file: 'dom.js', type: 'text/javascript; charset=utf-8' },
-  { path: '/style.css', file: 'style.css', type: 'text/css; charset=utf-8' },
-  { path: '/favicon.svg', file: 'favicon.svg', type: 'image/svg+xml' },
-] as const;
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+const YEAR_S = 31_536_000;
 
-/** The page's few files, read once: `page` lies beside the compiled code and beside the sources. */
+interface PageFile {
+  readonly type: string;
+  readonly body: Buffer;
+  readonly zipped: Buffer;
+  /** The name of what lies in assets holds a hash of its content: it never changes. */
+  readonly isForever: boolean;
+}
+
+/** Where the build puts the dashboard; the same from the sources and from the compiled code. */
+const FOLDER = new URL('../../dist/page/', import.meta.url);
+
+/** The built dashboard, read once. @throws Error when it has not been built */
 export const loadPage = async (): Promise<Middleware> => {
-  const folder = new URL('../page/', import.meta.url);
-  const bodies = new Map<string, { readonly type: string; readonly body: Buffer }>();
-  for (const { path, file, type } of FILES) bodies.set(path, { type, body: await readFile(new URL(file, folder)) });
+  const files = await readAll();
   return (request, response, next) => {
     const found =
-      request.method === 'GET' || request.method === 'HEAD'
-        ? bodies.get((request.url ?? '').split('?')[0]!)
-        : undefined;
+      request.method === 'GET' || request.method === 'HEAD' ? files.get((request.url ?? '').split('?')[0]!) : undefined;
     if (!found) return next();
+    const takesZipped = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
     response.setHeader('content-type', found.type);
-    response.setHeader('cache-control', 'no-cache');
-    response.end(found.body);
+    response.setHeader('vary', 'accept-encoding');
+    response.setHeader('cache-control', found.isForever ? `public, max-age=${YEAR_S}, immutable` : 'no-cache');
+    if (takesZipped) response.setHeader('content-encoding', 'gzip');
+    response.end(takesZipped ? found.zipped : found.body);
   };
+};
+
+const readAll = async (): Promise<Map<string, PageFile>> => {
+  const files = new Map<string, PageFile>();
+  for (const name of await names()) {
+    const type = TYPES[extname(name)];
+    if (!type) continue;
+    const body = await readFile(new URL(name, FOLDER));
+    const zipped = await promisify(gzip)(body);
+    const file = { type, body, zipped, isForever: name.startsWith('assets/') };
+    files.set(name === 'index.html' ? '/' : `/${name}`, file);
+  }
+  return files;
+};
+
+const names = async (): Promise<string[]> => {
+  try {
+    return (await readdir(FOLDER, { recursive: true })).map((name) => name.replaceAll('\\', '/')).sort();
+  } catch (error) {
+    throw new Error(`the dashboard is not built: ${fileURLToPath(FOLDER)} is missing; run npm run build`, {
+      cause: error,
+    });
+  }
 };

@@ -633,6 +633,23 @@ export const PageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(10_000).default(1_000),
 });
 
+export const LocateQuery = z.strictObject({
+  key: z.string().max(LIMITS.keyBytesMax),
+  encoding: z.enum(['utf8', 'base64']).default('utf8'),
+});
+export const Located = z
+  .strictObject({
+    keyspace: name,
+    scheme: z.string().meta({ description: 'How a key becomes a partition, in words.' }),
+    keyHex: z.string(),
+    token: z.string(),
+    partition: count,
+    ranges: z.array(z.string()).meta({ description: 'What the partition holds; the first 20.' }),
+    generation: Generation,
+    replicas: z.array(Replica),
+  })
+  .meta({ id: 'Located' });
+
 export const KeyspaceList = z.strictObject({ keyspaces: z.array(Keyspace) }).meta({ id: 'KeyspaceList' });
 const next = count.optional().meta({ description: 'Where to go on when there is more.' });
 export const NodeList = z.strictObject({ nodes: z.array(Node), next }).meta({ id: 'NodeList' });

@@ -1,0 +1,83 @@
+import { getSession, path, Refusal, send } from './api.js';
+import type { Plan, Session } from './api.types.js';
+import { actor, isOpenAccess, proofAsked, session, world } from './store.js';
+import { connect, disconnect } from './stream.js';
+
+/** Reads who is signed in; the stream runs while somebody is. */
+export const refreshSession = async (): Promise<void> => {
+  keepSession(await getSession());
+};
+
+const keepSession = (next: Session): void => {
+  session.value = next;
+  if (next.access === 'open' || next.user) connect(onStreamRefused);
+  else disconnect();
+};
+
+const onStreamRefused = (): void => {
+  refreshSession().catch(() => undefined);
+};
+
+export const signIn = async (name: string, password: string): Promise<void> => {
+  keepSession(await send<Session>('POST', '/api/v1/session', { name, password }, ''));
+};
+
+export const signOut = async (): Promise<void> => {
+  const next = await send<Session>('DELETE', '/api/v1/session', {}, session.value?.csrf ?? '');
+  world.value = undefined;
+  keepSession(next);
+};
+
+export const prove = async (password: string): Promise<void> => {
+  session.value = await send<Session>('POST', '/api/v1/session/proof', { password }, session.value?.csrf ?? '');
+};
+
+const askProof = (): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const end = (): void => {
+      proofAsked.value = undefined;
+    };
+    proofAsked.value = {
+      resolve: () => (end(), resolve()),
+      reject: (error) => (end(), reject(error)),
+    };
+  });
+
+/** Who acts, where the server cannot know. */
+export const signed = (reason: string): object => ({
+  ...(isOpenAccess.value && { actor: actor.value.trim() }),
+  ...(reason.trim() !== '' && { reason: reason.trim() }),
+});
+
+/** Changes something. Where the proof of who acts is too old, it is asked for here, and the same body is sent again. @throws Refusal */
+export const mutate = async <T>(where: string, body: object): Promise<T> => {
+  try {
+    return await send<T>('POST', where, body, session.value?.csrf ?? '');
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.status !== 401) throw error;
+    if (error.field !== 'proof') {
+      await refreshSession();
+      throw error;
+    }
+    await askProof();
+    return send<T>('POST', where, body, session.value?.csrf ?? '');
+  }
+};
+
+export const keepPlan = (plan: Plan): void => {
+  const { value } = world;
+  if (value && (value.plan === null || value.plan.id === plan.id || value.plan.createdMs <= plan.createdMs))
+    world.value = { ...value, plan };
+};
+
+/** @param digest of the plan that the person has on the screen: only that may run. */
+export const actOnPlan = async (verb: string, id: string, digest: string, reason: string): Promise<void> => {
+  const body = { ...signed(reason), ...(verb === 'approve' && { digest }) };
+  keepPlan(await mutate<Plan>(path`/api/v1/plans/${id}/${verb}`, body));
+};
+
+export const propose = async (reason: string): Promise<{ plan: Plan | null; nothingBecause: string }> => {
+  const reply = await mutate<{ plan: Plan | null; nothingBecause: string }>('/api/v1/plans', signed(reason));
+  if (reply.plan) keepPlan(reply.plan);
+  return reply;
+};

@@ -1,0 +1,229 @@
+/** What REST gives, as far as the page shows it (see /api/openapi.json). Optional: what older replicas do not have. */
+export interface Generation {
+  readonly incarnation: number;
+  readonly number: number;
+}
+
+export interface Scheme {
+  readonly kind: string;
+  readonly hash?: string;
+  readonly slots?: number;
+  readonly partitions?: number;
+  readonly splitPoints?: readonly string[];
+  readonly nodes?: readonly unknown[];
+  readonly entries?: readonly unknown[];
+  readonly hashTags?: boolean;
+}
+
+export interface Keyspace {
+  readonly spec: {
+    readonly name: string;
+    readonly scheme: Scheme;
+    readonly replicationFactor: number;
+    readonly minInSync: number;
+    readonly spread: readonly { readonly label: string; readonly maxPerDomain: number; readonly hard: boolean }[];
+  };
+  readonly generation: Generation;
+  readonly partitions: number;
+  readonly underReplicated: number;
+  readonly withoutLeader: number;
+  readonly moving: number;
+}
+
+export interface Replica {
+  readonly node: string;
+  readonly role: 'leader' | 'follower' | 'learner';
+  readonly state: 'initializing' | 'available' | 'leaving';
+  readonly inSync: boolean;
+}
+
+export interface Partition {
+  readonly partition: number;
+  readonly epoch: number;
+  readonly bytes?: number;
+  readonly replicas: readonly Replica[];
+}
+
+export interface PartitionPage {
+  readonly keyspace: string;
+  readonly generation: Generation;
+  readonly partitions: readonly Partition[];
+  readonly next?: number;
+}
+
+export interface Node {
+  readonly id: string;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly weight: number;
+  readonly state: string;
+  readonly replicas: number;
+  readonly leaders: number;
+  readonly bytes: number;
+  readonly records: number;
+  readonly capacity: Readonly<Record<string, number>>;
+  readonly allowedActions: readonly string[];
+}
+
+export interface Move {
+  readonly index: number;
+  readonly step: number;
+  readonly keyspace: string;
+  readonly partition: number;
+  readonly kind: string;
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+  readonly bytes: number;
+  readonly phase: string;
+  readonly note: string;
+  readonly bytesDone: number;
+  readonly phaseSinceMs: number;
+}
+
+export interface NodeChange {
+  readonly node: string;
+  readonly replicasBefore: number;
+  readonly replicasAfter: number;
+  readonly leadersBefore: number;
+  readonly leadersAfter: number;
+}
+
+export interface Score {
+  readonly name: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+export interface Cost {
+  readonly replicaMoves: number;
+  readonly leaderTransfers: number;
+  readonly bytes: number;
+  readonly lowerBoundMoves: number;
+  readonly boundBecause: string;
+  readonly lowerBoundBytes: number;
+  readonly because: readonly string[];
+  readonly ratio: number;
+  readonly imbalanceBefore: number;
+  readonly imbalanceAfter: number;
+  readonly violationsBefore: number;
+  readonly violationsAfter: number;
+  readonly scores: readonly Score[];
+  readonly estimateLowMs: number;
+  readonly estimateMs: number;
+  readonly estimateHighMs: number;
+}
+
+export interface Loss {
+  readonly domain: string;
+  readonly partitions: number;
+}
+
+export interface RehearsalPoint {
+  readonly step: number;
+  readonly unavailable: number;
+  readonly dataLoss: number;
+  readonly risks: readonly { readonly label: string; readonly unavailable: Loss; readonly dataLoss: Loss }[];
+}
+
+export interface Rehearsal {
+  readonly before: RehearsalPoint;
+  readonly during: readonly RehearsalPoint[];
+  readonly after: RehearsalPoint;
+  readonly steps: number;
+  readonly verdict: string;
+  readonly raisedOnTheWay: boolean;
+  readonly summary: string;
+}
+
+export interface PlanEvent {
+  readonly atMs: number;
+  readonly actor: string;
+  readonly what: string;
+}
+
+export interface Plan {
+  readonly id: string;
+  readonly state: string;
+  readonly digest: string;
+  readonly base: readonly { readonly keyspace: string; readonly generation: Generation }[];
+  readonly proposer: string;
+  readonly reason: string;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+  readonly moves: readonly Move[];
+  readonly movesTotal: number;
+  readonly nodes: readonly NodeChange[];
+  readonly cost: Cost;
+  readonly movesDone: number;
+  readonly movesFailed: number;
+  readonly allowedActions: readonly string[];
+  readonly events: readonly PlanEvent[];
+  readonly note: string;
+  readonly rehearsal: Rehearsal | null;
+}
+
+export interface Status {
+  readonly clusterId: string;
+  readonly replica: string;
+  readonly active: string;
+  readonly activeAddress: string;
+  readonly term: number;
+  readonly etcdVersion: string;
+  readonly nodesUp: number;
+  readonly nodesTotal: number;
+  readonly keyspaces: readonly Keyspace[];
+  readonly watchers: number;
+  readonly openPlan: string;
+  readonly health: string;
+}
+
+/** One event of the stream: the whole state. */
+export interface World {
+  readonly status: Status;
+  readonly nodes: readonly Node[];
+  readonly plan: Plan | null;
+}
+
+export interface Settings {
+  readonly repair: string;
+  readonly repairGraceMs: number;
+  readonly nodeBytesPerSecond: number;
+  readonly clusterBytesPerSecond: number;
+  readonly quarantineMs: number;
+}
+
+export interface User {
+  readonly subject: string;
+  readonly name: string;
+  readonly source: string;
+  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
+}
+
+export interface Session {
+  readonly access: 'open' | 'required';
+  readonly user: User | null;
+  readonly csrf: string;
+  readonly providers: readonly string[];
+}
+
+export interface Why {
+  readonly node: string;
+  readonly role: string;
+  readonly verdict: string;
+  readonly rule: string;
+  readonly because: string;
+  readonly checks: readonly { readonly rule: string; readonly verdict: string; readonly text: string }[];
+}
+
+export interface Located {
+  readonly keyspace: string;
+  readonly scheme: string;
+  readonly keyHex: string;
+  readonly token: string;
+  readonly partition: number;
+  readonly ranges: readonly string[];
+  readonly generation: Generation;
+  readonly replicas: readonly Replica[];
+}

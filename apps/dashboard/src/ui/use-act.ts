@@ -1,0 +1,35 @@
+import { useRef, useState } from 'preact/hooks';
+import { actor, isOpenAccess } from '../model/store.js';
+import { type Note, quiet } from './parts.js';
+
+const WHO: Note = {
+  text: 'Say who you are first: the field at the top right. It is kept in the audit log.',
+  tone: 'warn',
+};
+
+/** One act at a time, with what came of it beside its button. */
+export const useAct = () => {
+  const [note, setNote] = useState<Note>(quiet);
+  const [busy, setBusy] = useState(false);
+  const running = useRef(false);
+  const run = async (task: () => Promise<string>): Promise<void> => {
+    if (running.current) return;
+    if (isOpenAccess.value && actor.value.trim() === '') {
+      setNote(WHO);
+      document.getElementById('actor')?.focus();
+      return;
+    }
+    running.current = true;
+    setBusy(true);
+    setNote(quiet);
+    try {
+      setNote({ text: await task(), tone: 'idle' });
+    } catch (error) {
+      setNote({ text: (error as Error).message, tone: 'bad' });
+    } finally {
+      running.current = false;
+      setBusy(false);
+    }
+  };
+  return { note, setNote, busy, run };
+};
