@@ -38,7 +38,7 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
   const around = { store: kit.store, register: kit.register, directory, clock, logger: silentLogger, newId: randomId };
   // Tests of what passwords cost are beside the code.
   const access = new Access({ ...around, passwordCost: { N: 2 ** 10, r: 8, p: 1 } });
-  const events = new EventStream({ operations, clock, periodMs: 50 });
+  const events = new EventStream({ clock, periodMs: 50 });
   const config = parseAccessConfig(JSON.stringify(options.config ?? {}), 'test');
   const bearers = new Bearers({
     access,

@@ -1,8 +1,9 @@
-import type { Policy } from '@cadastre/core';
-import { CadastreError } from '@cadastre/core';
+import type { ApprovalPolicy, Policy } from '@cadastre/core';
+import { CadastreError, checkApprovalPolicy, DEFAULT_APPROVAL_POLICY } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import { encodePolicy } from '@cadastre/contracts';
-import type { ActOnPlan, OperationsPort } from '../../apps/control-plane/src/operations/ports.js';
+import { encodeApprovalPolicy, encodePolicy } from '@cadastre/contracts';
+import type { Act, ActOnPlan, OperationsPort } from '../../apps/control-plane/src/operations/ports.js';
+import { requireVersion, versionOf } from '../../apps/control-plane/src/operations/versions.js';
 
 const GIB = 1024 ** 3;
 const DIGEST = '9f2c4b7a1e5d8036c2a94f7be01d53886ab47cf20e91d5b3a7c60f4e8d2b1953';
@@ -208,17 +209,55 @@ export class FakeOperations implements OperationsPort {
     if (act.action === 'pause') return this.become('paused', ['resume', 'cancel']);
     return this.become(act.action === 'reject' ? 'rejected' : 'cancelled', []);
   }
-  unfreeze(): Promise<Wire.UnfreezeReply> {
-    return Promise.resolve({});
+  freezes: Wire.Freeze[] = [];
+  async freeze({ actor, reason = '' }: Act): Promise<Wire.FreezeReply> {
+    this.freezes = [{ by: 'person', actor, because: reason, sinceMs: Date.now() }];
+    return { freezes: this.freezes };
+  }
+  async unfreeze(): Promise<Wire.UnfreezeReply> {
+    const [ended] = this.freezes;
+    this.freezes = [];
+    return { nodes: [], by: ended?.by ?? 'automation' };
+  }
+  private approvals: ApprovalPolicy = DEFAULT_APPROVAL_POLICY;
+  approvalPolicy(): Wire.ApprovalPolicyReply {
+    return { policy: encodeApprovalPolicy(this.approvals), version: versionOf(this.approvals) };
+  }
+  async setApprovalPolicy(policy: ApprovalPolicy, { expected }: Act): Promise<Wire.ApprovalPolicyReply> {
+    requireVersion('the approval policy', this.approvals, expected);
+    this.approvals = checkApprovalPolicy(policy);
+    return this.approvalPolicy();
+  }
+  async undoPlan(id: string, act: Act): Promise<Wire.ProposePlanReply> {
+    const undoOf = this.getPlan(id).id!;
+    this.acts.push({ ...act, action: 'undo', id });
+    return { plan: { ...this.propose(), undoOf } };
+  }
+  async cancelAll({ actor }: Act): Promise<Wire.CancelAllReply> {
+    return { plans: this.plan ? [await this.actOnPlan({ id: 'latest', action: 'cancel', actor })] : [] };
+  }
+  report(id: string): Wire.Report {
+    return { plan: this.getPlan(id), final: false, outcome: 'it has not ended' };
+  }
+  drain(of: string): Wire.Drain {
+    return { node: of, state: 'not-draining', allowedActions: ['drain'], because: 'all of its copies could leave' };
+  }
+  async listAudit(): Promise<Wire.ListAuditReply> {
+    const entry = { number: 1, atMs: 1_000, actor: 'mara', verb: 'propose', subject: 'plan/7c1e44d0', hash: DIGEST };
+    return { entries: [entry], next: 0 };
+  }
+  async verifyAudit(): Promise<Wire.VerifyAuditReply> {
+    return { intact: true, first: 1, last: 1, entries: 1, head: { number: 1, hash: DIGEST } };
   }
   settings(): Wire.Settings {
-    return { repair: 'propose' };
+    return { repair: 'propose', version: versionOf('propose') };
   }
   changeSettings(): Promise<Wire.Settings> {
     return Promise.resolve(this.settings());
   }
   getPolicy(of: string): Wire.PolicyReply {
-    return { keyspace: of, policy: encodePolicy(this.policies.get(of) ?? {}) };
+    const policy = encodePolicy(this.policies.get(of) ?? {});
+    return { keyspace: of, policy, version: versionOf(policy) };
   }
   async setPolicy(of: string, policy: Policy): Promise<Wire.PolicyReply> {
     this.policies.set(of, policy);
@@ -244,6 +283,7 @@ export class FakeOperations implements OperationsPort {
       watchers: 214,
       openPlan: this.plan && ['proposed', 'executing', 'paused'].includes(this.plan.state ?? '') ? this.plan.id! : '',
       health: this.health,
+      freezes: this.freezes,
     };
   }
 }

@@ -14,7 +14,7 @@ export interface PageServer {
 
 /** The real HTTP side over fake operations; gRPC is wired but does not listen. */
 export const startPageServer = async (operations: FakeOperations, port = 0): Promise<PageServer> => {
-  const events = new EventStream({ operations, clock: systemClock });
+  const events = new EventStream({ clock: systemClock });
   const app = await createApp(
     {
       identity: new Identity({ operations, clock: systemClock, guarded: undefined }),

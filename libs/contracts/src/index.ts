@@ -1,4 +1,5 @@
 export * from './channels.js';
+export * from './codecs/approval.codec.js';
 export * from './codecs/map.codec.js';
 export * from './codecs/records.codec.js';
 export * from './health.js';

@@ -1,4 +1,6 @@
 export * from './access/access.js';
+export * from './approval/index.js';
+export * from './audit/chain.js';
 export * from './bytes.js';
 export * from './errors.js';
 export { Field } from './fields.js';
@@ -46,6 +48,7 @@ export * from './planning/intents/index.js';
 export * from './planning/rehearsal/index.js';
 export * from './planning/simulate/index.js';
 export * from './planning/stale.js';
+export * from './planning/undo.js';
 export * from './migration/move-phase.js';
 export * from './migration/move.machine.js';
 export * from './migration/pace.machine.js';

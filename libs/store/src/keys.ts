@@ -15,6 +15,8 @@ import { CadastreError as Refusal } from '@cadastre/core';
  *   moves/PLAN/000003                      how far one move is
  *   settings                               how much automation may do, how fast data may move
  *   freeze                                 automation has stopped, and why
+ *   frozen-by-hand                         a person has stopped automation
+ *   approval-policy                        who has to approve what, and when plans may run
  *   owed/ID                                leaderships that a node lost by dying
  *   floors/NAME                            last generation of a keyspace that was dropped
  *   controllers/                           election
@@ -49,6 +51,8 @@ export const keys = {
   move: (plan: string, index: number): string => `${ROOT}moves/${plan}/${pad(index, 6)}`,
   settings: `${ROOT}settings`,
   freeze: `${ROOT}freeze`,
+  manualFreeze: `${ROOT}frozen-by-hand`,
+  approvalPolicy: `${ROOT}approval-policy`,
   owed: (node: string): string => `${ROOT}owed/${node}`,
   floor: (keyspace: string): string => `${ROOT}floors/${keyspace}`,
   controllers: `${ROOT}controllers`,
@@ -61,11 +65,13 @@ export const keys = {
   accessSessions: `${ROOT}access/sessions/`,
   accessSession: (hash: string): string => `${ROOT}access/sessions/${hash}`,
   auditHead: `${ROOT}audit/head`,
+  /** Entries 1000 n to 1000 n + 999. */
+  auditThousand: (n: number): string => `${ROOT}audit/${pad(n, 17)}`,
   audit: (number: number): string => `${ROOT}audit/${pad(number, 20)}`,
 } as const;
 
 export type ParsedKey =
-  | { readonly kind: 'cluster' | 'audit-head' | 'settings' | 'freeze' }
+  | { readonly kind: (typeof SINGLE)[number] | 'audit-head' }
   | {
       readonly kind: 'keyspace' | 'map-head' | 'node' | 'session' | 'departure' | 'owed' | 'floor' | 'plan-head';
       readonly id: string;
@@ -73,6 +79,8 @@ export type ParsedKey =
   | { readonly kind: 'map-segment' | 'plan-body' | 'move'; readonly id: string; readonly number: number }
   | { readonly kind: 'controller' }
   | { readonly kind: 'other' };
+
+const SINGLE = ['cluster', 'settings', 'freeze', 'frozen-by-hand', 'approval-policy'] as const;
 
 const NAMED = {
   keyspaces: 'keyspace',
@@ -87,7 +95,8 @@ const NAMED = {
 export const parseKey = (key: string): ParsedKey => {
   const parts = key.startsWith(ROOT) ? key.slice(ROOT.length).split('/') : [];
   const [head, id, third, fourth] = parts;
-  if ((head === 'cluster' || head === 'settings' || head === 'freeze') && parts.length === 1) return { kind: head };
+  const single = parts.length === 1 ? SINGLE.find((kind) => kind === head) : undefined;
+  if (single) return { kind: single };
   if (head === 'controllers') return { kind: 'controller' };
   if (head === 'audit' && id === 'head') return { kind: 'audit-head' };
   if (!id) return { kind: 'other' };

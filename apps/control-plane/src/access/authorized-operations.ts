@@ -1,9 +1,10 @@
-import type { KeyspaceSpec, Permission, Policy, Scope } from '@cadastre/core';
+import type { ApprovalPolicy, ChainHead, KeyspaceSpec, Permission, Policy, Scope } from '@cadastre/core';
 import { CadastreError, invalid, permissionsOf, permits, printable } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { Clock } from '@cadastre/runtime';
-import type { Act, ActOnPlan, OperationsPort } from '../operations/ports.js';
+import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from '../operations/ports.js';
 import type { SettingsChange } from '../operations/settings.js';
+import { planForCaller } from './plan-for-caller.js';
 import type { Principal } from './principal.js';
 
 export interface AuthorizationRules {
@@ -48,36 +49,78 @@ export class AuthorizedOperations implements OperationsPort {
     return this.operations.drainNode(id, undo, this.need('control', 'cluster', act));
   }
 
-  proposePlan(keyspaces: readonly string[], act: Act): Promise<Wire.ProposePlanReply> {
+  async proposePlan(keyspaces: readonly string[], act: Act): Promise<Wire.ProposePlanReply> {
     const scope = keyspaces.length > 0 ? keyspaces : 'cluster';
-    return this.operations.proposePlan(keyspaces, this.need('propose', scope, act));
+    return this.ownReply(await this.operations.proposePlan(keyspaces, this.need('propose', scope, act)));
+  }
+
+  async undoPlan(id: string, act: Act): Promise<Wire.ProposePlanReply> {
+    const scope = this.scopeOf(id);
+    return this.ownReply(await this.operations.undoPlan(id, this.need('propose', scope, act)));
   }
 
   listPlans(): Wire.Plan[] {
     this.look();
-    return this.operations.listPlans();
+    return this.operations.listPlans().map((plan) => this.own(plan));
   }
 
   getPlan(id: string): Wire.Plan {
     this.look();
-    return this.operations.getPlan(id);
+    return this.own(this.operations.getPlan(id));
   }
 
-  actOnPlan(act: ActOnPlan): Promise<Wire.Plan> {
-    this.look();
-    const plan = this.operations.getPlan(act.id);
+  async actOnPlan(act: ActOnPlan): Promise<Wire.Plan> {
     const permission = APPROVALS.includes(act.action) ? 'approve' : 'control';
-    const { actor } = this.need(
-      permission,
-      (plan.base ?? []).map((b) => b.keyspace ?? ''),
-      act,
-    );
+    const { actor } = this.need(permission, this.scopeOf(act.id), act);
+    if (act.breakGlassMs !== undefined) this.need('administer', 'cluster', act);
     if (act.action === 'approve') this.requireFreshProof();
-    return this.operations.actOnPlan({ ...act, actor });
+    return this.own(await this.operations.actOnPlan({ ...act, actor }));
   }
 
-  unfreeze(act: Act): Promise<Wire.UnfreezeReply> {
-    return this.operations.unfreeze(this.need('administer', 'cluster', act));
+  async cancelAll(act: Act): Promise<Wire.CancelAllReply> {
+    const { plans = [] } = await this.operations.cancelAll(this.need('control', 'cluster', act));
+    return { plans: plans.map((plan) => this.own(plan)) };
+  }
+
+  report(id: string): Wire.Report {
+    this.look();
+    return this.operations.report(id);
+  }
+
+  drain(node: string): Wire.Drain {
+    this.look();
+    return this.operations.drain(node);
+  }
+
+  freeze(act: Act): Promise<Wire.FreezeReply> {
+    return this.operations.freeze(this.need('control', 'cluster', act));
+  }
+
+  /** To take back what a person stopped is no more than to stop it; to give nodes up for lost is. */
+  unfreeze(act: Act, by?: FreezeBy): Promise<Wire.UnfreezeReply> {
+    const permission = by === 'person' ? 'control' : 'administer';
+    return this.operations.unfreeze(this.need(permission, 'cluster', act), by);
+  }
+
+  approvalPolicy(): Wire.ApprovalPolicyReply {
+    this.look();
+    return this.operations.approvalPolicy();
+  }
+
+  setApprovalPolicy(policy: ApprovalPolicy, act: Act): Promise<Wire.ApprovalPolicyReply> {
+    const named = this.need('administer', 'cluster', act);
+    this.requireFreshProof();
+    return this.operations.setApprovalPolicy(policy, named);
+  }
+
+  listAudit(query: AuditQuery): Promise<Wire.ListAuditReply> {
+    this.look();
+    return this.operations.listAudit(query);
+  }
+
+  verifyAudit(checkpoints: readonly ChainHead[]): Promise<Wire.VerifyAuditReply> {
+    this.look();
+    return this.operations.verifyAudit(checkpoints);
   }
 
   settings(): Wire.Settings {
@@ -111,6 +154,24 @@ export class AuthorizedOperations implements OperationsPort {
   status(): Wire.StatusReply {
     this.look();
     return this.operations.status();
+  }
+
+  private scopeOf(plan: string): string[] {
+    this.look();
+    return (this.operations.getPlan(plan).base ?? []).map((b) => b.keyspace ?? '');
+  }
+
+  private own(plan: Wire.Plan): Wire.Plan {
+    const { grants, source, subject } = this.principal;
+    const viewer = {
+      subject: source === 'open' ? undefined : subject,
+      may: (permission: Permission, scope: Scope) => permits(grants, permission, scope),
+    };
+    return planForCaller(plan, viewer, this.operations.approvalPolicy().policy?.fourEyes ?? false);
+  }
+
+  private ownReply(reply: Wire.ProposePlanReply): Wire.ProposePlanReply {
+    return reply.plan ? { ...reply, plan: this.own(reply.plan) } : reply;
   }
 
   /** Any role, over whatever keyspaces, lets one look: the map is no secret among those who may sign in. */

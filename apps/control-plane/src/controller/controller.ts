@@ -13,6 +13,7 @@ import { PurgeBook } from './purge-book.js';
 import type { ControllerPort, PurgeGrant, TransferPace } from './ports.js';
 import type { Prober } from './prober.js';
 import type { AgentReport, ChangeInSyncCommand } from './reports.js';
+import { PolicyApproval } from './policy-approval.driver.js';
 import { Pruner } from './pruner.driver.js';
 import { RepairDriver } from './repair.driver.js';
 import { Suspicions } from './suspicions.driver.js';
@@ -59,6 +60,7 @@ interface Reign {
 export class Controller implements ControllerPort {
   private readonly election: Election;
   private readonly executor: Executor;
+  private readonly policyApproval: PolicyApproval;
   private readonly purges: PurgeBook;
   private readonly inSyncChanges: InSyncChanges;
   private reign: Reign | undefined;
@@ -82,6 +84,7 @@ export class Controller implements ControllerPort {
     });
     this.purges = new PurgeBook(observed, clock);
     this.inSyncChanges = new InSyncChanges(options);
+    this.policyApproval = new PolicyApproval({ register, clock, logger });
     this.executor = new Executor({
       register,
       observed,
@@ -224,8 +227,12 @@ export class Controller implements ControllerPort {
     try {
       const { mandate, failover, leaderReturn, repair, pruner, suspicions } = reign;
       await failover.round();
-      const frozen = this.frozen !== undefined;
-      if (!frozen) await repair.round(mandate.fence);
+      // Failover goes on under a person's freeze: a dead leader would stop writes.
+      const frozen = this.frozen !== undefined || this.options.register.state.manualFreeze !== undefined;
+      if (!frozen) {
+        await repair.round(mandate.fence);
+        await this.policyApproval.round(mandate.fence);
+      }
       await this.executor.round(mandate.fence, frozen);
       await pruner.round(mandate.fence);
       if (!frozen) await leaderReturn.round(mandate.fence, failover.lastAt, suspicions.doubted());

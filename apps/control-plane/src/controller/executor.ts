@@ -17,13 +17,16 @@ import {
   DEFAULT_PLAN_LIMITS,
   inSyncOf,
   isEnded,
+  isFinal,
   isInFlight,
   transition,
   votersOf,
+  windowAt,
 } from '@cadastre/core';
 import { type Clock, type Logger, type MonotonicMs, sha256Hex } from '@cadastre/runtime';
 import type { Compare, Draft, MoveRecord, PlanView, Register, RegisterState } from '@cadastre/store';
 import {
+  approvalPolicyOf,
   join,
   mapUnchanged,
   movePart,
@@ -45,6 +48,8 @@ export interface ExecutorOptions {
   readonly limits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
 }
 
+/** Of one move: a copy that is begun again and again keeps its latest. */
+const PHASES_KEPT = 32;
 const RUNNING: ReadonlySet<PlanState> = new Set(['executing', 'paused', 'cancelling']);
 
 /**
@@ -65,9 +70,10 @@ export class Executor {
   async round(fence: Compare, frozen: boolean): Promise<void> {
     this.noteDown();
     for (const plan of [...this.state.plans.values()]) {
-      if (plan.head.state === 'proposed') await this.expire(plan, fence);
-      else if (plan.head.state === 'approved' && !frozen) await this.begin(plan, fence);
-      else if (RUNNING.has(plan.head.state)) await this.advance(plan, fence, frozen);
+      const { state } = plan.head;
+      if (state === 'proposed' || (state === 'approved' && this.isOver(plan))) await this.expire(plan, fence);
+      else if (state === 'approved' && !frozen && this.isOpen(plan)) await this.begin(plan, fence);
+      else if (RUNNING.has(state)) await this.advance(plan, fence, frozen || !this.isOpen(plan));
     }
   }
 
@@ -83,9 +89,20 @@ export class Executor {
     }
   }
 
+  private isOver(plan: PlanView): boolean {
+    return plan.head.expiresMs <= this.options.clock.wallMs();
+  }
+
+  /** Outside the windows no move begins; those in flight go on to a safe point. */
+  private isOpen(plan: PlanView): boolean {
+    if (plan.head.breakGlass) return true;
+    return windowAt(approvalPolicyOf(this.state).windows, this.options.clock.wallMs())?.open ?? true;
+  }
+
   private async expire(plan: PlanView, fence: Compare): Promise<void> {
-    if (plan.head.expiresMs > this.options.clock.wallMs()) return;
-    await this.turn(plan.head.id, 'expire', 'nobody decided in time', fence);
+    if (!this.isOver(plan)) return;
+    const why = plan.head.state === 'proposed' ? 'nobody decided in time' : 'it could not begin in time';
+    await this.turn(plan.head.id, 'expire', why, fence);
   }
 
   /** The last look before the first move: what runs is what was approved (INV-7). */
@@ -131,6 +148,8 @@ export class Executor {
       const part = planHeadPart(state, {
         ...head,
         ...counts,
+        ...(verb === 'start' && { startedMs: event.atMs }),
+        ...(isFinal(next) && { endedMs: event.atMs }),
         state: next,
         events: [...head.events, event],
         note: why || head.note,
@@ -255,6 +274,11 @@ export class Executor {
     return concerned.every((node) => this.options.observed.applied(node, move.keyspace, generation));
   }
 
+  private filledBytes(move: PlanMove): number {
+    if (move.kind !== 'replica' && move.kind !== 'add') return 0;
+    return this.options.observed.replica(move.to, move.keyspace, move.partition)?.filledBytes ?? 0;
+  }
+
   private moveRecord(
     plan: string,
     move: PlanMove,
@@ -263,13 +287,17 @@ export class Executor {
     generation: MoveRecord['cutoverGeneration'],
   ): MoveRecord {
     const phase = decision.phase.name;
+    const atMs = Math.round(this.options.clock.wallMs());
+    const phases = before?.phases ?? [];
     const cut = decision.do === 'remove-replica' || decision.do === 'change-leader';
     return {
       plan,
       index: move.index,
       phase,
       note: decision.do === 'wait' || decision.do === 'fail' ? decision.why : '',
-      sinceMs: before?.phase === phase ? before.sinceMs : Math.round(this.options.clock.wallMs()),
+      sinceMs: before?.phase === phase ? before.sinceMs : atMs,
+      phases: before?.phase === phase ? phases : [...phases, { phase, sinceMs: atMs }].slice(-PHASES_KEPT),
+      bytesMoved: Math.max(before?.bytesMoved ?? 0, this.filledBytes(move)),
       cutoverGeneration: (cut ? generation : undefined) ?? before?.cutoverGeneration,
       timesStarted: (before?.timesStarted ?? 0) + (decision.do === 'add-learner' ? 1 : 0),
     };

@@ -129,7 +129,7 @@ export class Replica implements ControlPlane {
       quietMs: config.proposeAfterMs,
     });
     this.planWatches = new PlanWatches({ operations: this.operations, clock });
-    this.events = new EventStream({ operations: this.operations, clock });
+    this.events = new EventStream({ clock });
     const sessions = new SessionService({ store, register: this.register, clock, logger, ttlMs: config.sessionTtlMs });
     this.sessions = new SessionStreams({
       sessions,

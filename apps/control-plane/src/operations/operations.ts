@@ -1,24 +1,26 @@
-import type { KeyspaceSpec, PlanBody, PlanState, Policy } from '@cadastre/core';
+import type { ApprovalPolicy, ChainHead, KeyspaceSpec, PlanBody, PlanState, Policy } from '@cadastre/core';
 import {
   CadastreError,
   canonicalPlanBytes,
   checkKeyspaceSpec,
-  checkStale,
   createPartitioner,
   invalid,
   LIMITS,
   partitionCount,
+  PLAN_TRANSITIONS,
   placeKeyspace,
   policyJson,
   printable,
   proposePlan,
   transition,
   why,
+  windowAt,
 } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { type Clock, type NewId, randomId, sha256Hex } from '@cadastre/runtime';
-import type { Part, PlanEvent, PlanHead, PlanView, Register, RegisterState, Store } from '@cadastre/store';
+import type { Draft, Part, PlanEvent, PlanHead, PlanView, Register, RegisterState, Store } from '@cadastre/store';
 import {
+  approvalPolicyOf,
   join,
   keyspacePart,
   mapUnchanged,
@@ -34,13 +36,22 @@ import { plannerNodes } from '../controller/world.js';
 import type { Observed } from '../controller/observed.js';
 import { planInputOf } from '../controller/plan-input.js';
 import { healthOf } from './health.js';
-import { checkPlaceable, policyPart, policyView, specWith } from './policies.js';
-import type { Act, ActOnPlan, OperationsPort } from './ports.js';
-import { unfreeze } from './unfreeze.js';
+import { approvalPolicyView, setApprovalPolicy } from './approval-policy.js';
+import type { ApproveResult } from './approve.js';
+import { approveDraft } from './approve.js';
+import { listAudit, verifyAudit } from './audit-log.js';
+import { Drains } from './drains.js';
+import { freeze, freezesIn, frozenBecause, unfreeze } from './freeze.js';
+import { planView, windowView } from './plan-view.js';
+import { checkPlaceable, policyContent, policyPart, policyView, specWith } from './policies.js';
+import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from './ports.js';
+import { Progress } from './progress.js';
+import { reportOf } from './report.js';
+import { undoBody } from './undo.js';
+import { requireVersion } from './versions.js';
 import type { SettingsChange } from './settings.js';
 import { changeSettings, settingsView } from './settings.js';
-import { rehearsalView } from './rehearsal-view.js';
-import { countsByNode, hasEnded, keyspaceView, nodeView, planView } from './views.js';
+import { countsByNode, hasEnded, keyspaceView, nodeView } from './views.js';
 
 export interface OperationsOptions {
   readonly store: Store;
@@ -67,9 +78,12 @@ type Verb = (typeof VERBS)[number];
 /** The operator's verbs on any replica. Each is one decision on the mirrored state and one transaction that compares what it used. */
 export class Operations implements OperationsPort {
   private readonly newId: NewId;
+  private readonly progress: Progress;
+  private readonly drains = new Drains();
 
   constructor(private readonly options: OperationsOptions) {
     this.newId = options.newId ?? randomId;
+    this.progress = new Progress(options.observed);
   }
 
   private get state(): RegisterState {
@@ -134,7 +148,10 @@ export class Operations implements OperationsPort {
         });
       const adminState = undo ? 'active' : 'draining';
       if (node.adminState === adminState) return { compare: [], ops: [], result: undefined };
-      const part = nodePart(state, { ...node, adminState });
+      const { drain: _, ...plain } = node;
+      const replicas = countsByNode(state).get(id)?.replicas ?? 0;
+      const drain = { sinceMs: this.wallMs(), actor, reason: act.reason ?? '', replicas };
+      const part = nodePart(state, undo ? { ...plain, adminState } : { ...plain, adminState, drain });
       return {
         ...part,
         result: undefined,
@@ -170,27 +187,52 @@ export class Operations implements OperationsPort {
         proposer: actor,
         reason: printable(act.reason ?? '', LIMITS.reasonCharsMax),
       };
-      const note = proposal.notes.join(' ');
-      const part = join(
-        mapUnchanged(state, names),
-        this.supersede(state, names, id),
-        newPlanPart({ ...this.newHead(id, body, actor), note }, body),
-      );
-      return {
-        ...part,
-        result: '',
-        audit: {
-          actor,
-          verb: 'propose',
-          subject: `plan/${id}`,
-          reason: body.reason,
-          after: `${body.moves.length} moves`,
-          generation: body.base,
-        },
-      };
+      return { ...this.proposalDraft(state, names, id, body, proposal.notes), result: '' };
     });
     if (committed.result !== '') return { nothingBecause: committed.result, scores };
     return { plan: this.getPlan(id), nothingBecause: '' };
+  }
+
+  private proposalDraft(
+    state: RegisterState,
+    names: readonly string[],
+    id: string,
+    body: PlanBody,
+    notes: readonly string[],
+    undoOf?: string,
+  ): Omit<Draft<unknown>, 'result'> {
+    const head = { ...this.newHead(id, body, body.proposer), note: notes.join(' '), ...(undoOf && { undoOf }) };
+    const part = join(mapUnchanged(state, names), this.supersede(state, names, id), newPlanPart(head, body));
+    return {
+      ...part,
+      audit: {
+        actor: body.proposer,
+        verb: undoOf === undefined ? 'propose' : 'undo',
+        subject: `plan/${id}`,
+        reason: body.reason,
+        ...(undoOf && { before: `plan/${undoOf}` }),
+        after: `${body.moves.length} moves`,
+        generation: body.base,
+      },
+    };
+  }
+
+  async undoPlan(id: string, act: Act): Promise<Wire.ProposePlanReply> {
+    const actor = requireActor(act);
+    const of = this.findPlan(id).head.id;
+    const undo = `p${this.newId(4)}`;
+    const { result } = await this.options.register.commit((state): Draft<string> => {
+      const plan = requirePlan(state, of);
+      const names = plan.body.base.map((b) => b.keyspace);
+      for (const name of names) requireKeyspace(state, name);
+      refuseWhileBusy(state, names);
+      const reason = printable(act.reason ?? '', LIMITS.reasonCharsMax);
+      const way = undoBody(plan, this.planInput(state, names), { proposer: actor, reason });
+      if (way.kind === 'nothing') return { compare: [], ops: [], result: way.because };
+      return { ...this.proposalDraft(state, names, undo, way.body, way.notes, of), result: '' };
+    });
+    if (result !== '') return { nothingBecause: result, scores: [] };
+    return { plan: this.getPlan(undo), nothingBecause: '' };
   }
 
   private planInput(state: RegisterState, names: readonly string[], coolDownMs?: number) {
@@ -199,7 +241,7 @@ export class Operations implements OperationsPort {
   }
 
   private newHead(id: string, body: PlanBody, actor: string): Omit<PlanHead, 'bodyChunks'> {
-    const now = Math.round(this.options.clock.wallMs());
+    const now = this.wallMs();
     return {
       id,
       state: 'proposed',
@@ -225,15 +267,45 @@ export class Operations implements OperationsPort {
   listPlans(): Wire.Plan[] {
     return [...this.state.plans.values()]
       .sort((a, b) => b.head.createdMs - a.head.createdMs)
-      .map((p) => planView(p, this.options.observed, false));
+      .map((p) => this.viewOf(p, false));
   }
 
   getPlan(id: string): Wire.Plan {
+    return this.viewOf(this.findPlan(id), true);
+  }
+
+  private viewOf(plan: PlanView, detail: boolean): Wire.Plan {
+    const { observed, clock } = this.options;
+    const { state, progress } = this;
+    if (detail) progress.keep(new Set(state.plans.keys()));
+    return planView(plan, { state, observed, progress, wallMs: this.wallMs(), now: clock.monotonicMs() }, detail);
+  }
+
+  private wallMs(): number {
+    return Math.round(this.options.clock.wallMs());
+  }
+
+  report(id: string): Wire.Report {
     const plan = this.findPlan(id);
-    return {
-      ...planView(plan, this.options.observed, true),
-      rehearsal: rehearsalView(this.state, plan, this.options.clock.monotonicMs()),
-    };
+    return reportOf(plan, this.viewOf(plan, true), this.wallMs());
+  }
+
+  drain(node: string): Wire.Drain {
+    const { state } = this;
+    return this.drains.drain(node, {
+      state,
+      observed: this.options.observed,
+      input: () => this.planInput(state, [...state.keyspaces.keys()]),
+      planView: (plan) => this.viewOf(plan, true),
+    });
+  }
+
+  listAudit(query: AuditQuery): Promise<Wire.ListAuditReply> {
+    return listAudit(this.options.store, this.state, query);
+  }
+
+  verifyAudit(checkpoints: readonly ChainHead[]): Promise<Wire.VerifyAuditReply> {
+    return verifyAudit(this.options.store, this.state.cluster?.value.clusterId ?? '', checkpoints);
   }
 
   getPolicy(keyspace: string): Wire.PolicyReply {
@@ -243,6 +315,7 @@ export class Operations implements OperationsPort {
   async setPolicy(keyspace: string, policy: Policy, act: Act): Promise<Wire.PolicyReply> {
     const actor = requireActor(act);
     await this.options.register.commit((state) => {
+      if (act.expected !== undefined) requireVersion('the policy', policyContent(state, keyspace), act.expected);
       const changed = policyPart(state, keyspace, policy);
       const part = join(changed, this.supersede(state, changed.keyspaces, 'a change of policy'));
       const before = keyspace === '' ? state.cluster?.value.policy : state.keyspaces.get(keyspace)?.map.spec.policy;
@@ -286,94 +359,63 @@ export class Operations implements OperationsPort {
     const verb = VERBS.find((v) => v === act.action);
     if (!verb) throw invalid('action', `"${printable(act.action)}" is unknown`, `use one of ${VERBS.join(', ')}`);
     const { id } = this.findPlan(act.id).head;
-    let stale: CadastreError | undefined;
-    await this.options.register.commit((state) => {
+    const { result } = await this.options.register.commit((state): Draft<ApproveResult> => {
       const plan = requirePlan(state, id);
-      const next = transition(plan.head.state, verb);
-      stale = verb === 'approve' ? this.checkApproval(state, plan, act) : undefined;
-      if (stale) return { ...this.staleDraft(state, plan, stale), result: undefined };
-      const head = this.moved(
-        plan.head,
-        next,
-        actor,
-        `${PAST[verb]}${act.reason ? `: ${printable(act.reason, LIMITS.reasonCharsMax)}` : ''}`,
-      );
-      const guard =
-        verb === 'approve'
-          ? mapUnchanged(
-              state,
-              plan.body.base.map((b) => b.keyspace),
-            )
-          : join();
-      const part = join(guard, planHeadPart(state, head));
-      return {
-        ...part,
-        result: undefined,
-        audit: { actor, verb, subject: `plan/${id}`, reason: act.reason ?? '', before: plan.head.state, after: next },
-      };
+      if (verb === 'approve') return approveDraft(state, plan, act, actor, this.wallMs());
+      return { ...this.turnDraft(state, plan, verb, act, actor), result: {} };
     });
-    if (stale) throw stale;
+    if (result.stale) throw result.stale;
     return this.getPlan(id);
   }
 
-  /** @returns the staleness; @throws PLAN_CHANGED when the digest is not that of what would run */
-  private checkApproval(state: RegisterState, plan: PlanView, act: ActOnPlan): CadastreError | undefined {
-    if (!act.digest)
-      throw invalid('digest', 'is missing', 'give the digest of the plan that was read; plan show prints it');
-    if (act.digest !== plan.head.digest || plan.head.digest !== sha256Hex(canonicalPlanBytes(plan.body))) {
-      throw new CadastreError(
-        'PLAN_CHANGED',
-        `plan ${plan.head.id} has digest ${plan.head.digest}, ${printable(act.digest)} was approved`,
-        { field: 'digest', remedy: 'read the plan again and approve what it says now' },
-      );
-    }
-    if (plan.head.expiresMs < this.options.clock.wallMs()) {
-      throw new CadastreError('FAILED_PRECONDITION', `plan ${plan.head.id} expired`, {
-        field: 'id',
-        remedy: 'propose anew',
-      });
-    }
-    const check = checkStale(
-      plan.body,
-      (keyspace, partition) => state.keyspaces.get(keyspace)?.map.record(partition),
-      plannerNodes(state),
-    );
-    if (check.fresh) return undefined;
-    return new CadastreError(
-      'PLAN_STALE',
-      `plan ${plan.head.id} is stale: ${check.changes.slice(0, 5).join('; ')}${check.changes.length > 5 ? `; and ${check.changes.length - 5} more` : ''}`,
-      {
-        field: 'id',
-        remedy: 'propose again: cadastre plan propose',
-      },
-    );
-  }
-
-  private staleDraft(state: RegisterState, plan: PlanView, stale: CadastreError) {
-    const part = planHeadPart(state, {
-      ...this.moved(plan.head, 'superseded', 'cadastre', 'found stale when it was to be approved'),
-      note: stale.message,
-    });
+  /** Each verb is one transaction that compares the plan's head: of two at once, one is told that the other was first. */
+  private turnDraft(state: RegisterState, plan: PlanView, verb: Exclude<Verb, 'approve'>, act: Act, actor: string) {
+    const next = transition(plan.head.state, verb);
+    const reason = printable(act.reason ?? '', LIMITS.reasonCharsMax);
+    const moved = this.moved(plan.head, next, actor, `${PAST[verb]}${reason === '' ? '' : `: ${reason}`}`);
+    const head = hasEnded(next) ? { ...moved, endedMs: this.wallMs() } : moved;
+    const { id } = plan.head;
     return {
-      ...part,
-      audit: {
-        actor: 'cadastre',
-        verb: 'supersede',
-        subject: `plan/${plan.head.id}`,
-        reason: stale.message,
-        before: plan.head.state,
-        after: 'superseded',
-      },
+      ...planHeadPart(state, head),
+      audit: { actor, verb, subject: `plan/${id}`, reason, before: plan.head.state, after: next },
     };
   }
 
+  async cancelAll(act: Act): Promise<Wire.CancelAllReply> {
+    const actor = requireActor(act);
+    const cancelled: string[] = [];
+    for (const { head } of this.state.plans.values()) {
+      if (PLAN_TRANSITIONS[head.state].cancel === undefined) continue;
+      const { result } = await this.options.register.commit((state): Draft<boolean> => {
+        const plan = state.plans.get(head.id);
+        if (!plan || PLAN_TRANSITIONS[plan.head.state].cancel === undefined)
+          return { compare: [], ops: [], result: false }; // it ended by itself in the meantime
+        return { ...this.turnDraft(state, plan, 'cancel', act, actor), result: true };
+      });
+      if (result) cancelled.push(head.id);
+    }
+    return { plans: cancelled.map((id) => this.viewOf(requirePlan(this.state, id), false)) };
+  }
+
   private moved(head: PlanHead, state: PlanState, actor: string, what: string): PlanHead {
-    const event: PlanEvent = { atMs: Math.round(this.options.clock.wallMs()), actor, what };
+    const event: PlanEvent = { atMs: this.wallMs(), actor, what };
     return { ...head, state, events: [...head.events, event] };
   }
 
-  unfreeze(act: Act): Promise<Wire.UnfreezeReply> {
-    return unfreeze(this.options.register, act);
+  freeze(act: Act): Promise<Wire.FreezeReply> {
+    return freeze(this.options.register, this.options.clock, act);
+  }
+
+  unfreeze(act: Act, by?: FreezeBy): Promise<Wire.UnfreezeReply> {
+    return unfreeze(this.options.register, act, by);
+  }
+
+  approvalPolicy(): Wire.ApprovalPolicyReply {
+    return approvalPolicyView(this.state);
+  }
+
+  setApprovalPolicy(policy: ApprovalPolicy, act: Act): Promise<Wire.ApprovalPolicyReply> {
+    return setApprovalPolicy(this.options.register, policy, act);
   }
 
   settings(): Wire.Settings {
@@ -388,9 +430,11 @@ export class Operations implements OperationsPort {
     const { replica, etcdVersion, watchers, frozen } = this.options;
     const { state } = this;
     const nodes = this.listNodes();
-    const open = [...state.plans.values()]
+    const opened = [...state.plans.values()]
       .filter((p) => !hasEnded(p.head.state))
-      .sort((a, b) => b.head.createdMs - a.head.createdMs)[0];
+      .sort((a, b) => b.head.createdMs - a.head.createdMs);
+    const [open] = opened;
+    const window = windowAt(approvalPolicyOf(state).windows, this.wallMs());
     return {
       clusterId: state.cluster?.value.clusterId ?? '',
       replica,
@@ -403,7 +447,10 @@ export class Operations implements OperationsPort {
       keyspaces: this.listKeyspaces(),
       watchers: watchers(),
       openPlan: open?.head.id ?? '',
-      health: healthOf(state, nodes, open, frozen?.() ?? frozenIn(state)),
+      health: healthOf(state, nodes, open, frozenBecause(state) ?? frozen?.()),
+      freezes: freezesIn(state),
+      window: window ? windowView(window, this.wallMs(), 0, 0) : null,
+      openPlans: opened.map((p) => p.head.id),
     };
   }
 }
@@ -438,7 +485,3 @@ const refuseWhileBusy = (state: RegisterState, names: readonly string[]): void =
 
 /** n2 before n10. */
 const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
-
-/** As the active controller wrote it down. */
-const frozenIn = (state: RegisterState): string | undefined =>
-  state.freeze && state.freeze.value.acceptedBy === '' ? state.freeze.value.because : undefined;

@@ -10,10 +10,17 @@ import { encodePolicy, encodeSpec, type Wire } from '@cadastre/contracts';
 import type { Part, RegisterState } from '@cadastre/store';
 import { clusterPolicyPart, keyspaceSpecPart, requireKeyspace } from '@cadastre/store';
 import { plannerNodes } from '../controller/world.js';
+import { versionOf } from './versions.js';
 import { hasEnded } from './views.js';
 
 /** The policy of the cluster, or of a keyspace with what its spec says beside it. */
 export const policyView = (state: RegisterState, keyspace: string): Wire.PolicyReply => {
+  const content = policyContent(state, keyspace);
+  return { ...content, version: versionOf(content) };
+};
+
+/** All that a version stands for. */
+export const policyContent = (state: RegisterState, keyspace: string): Wire.PolicyReply => {
   if (keyspace === '') return { keyspace, policy: encodePolicy(state.cluster?.value.policy ?? {}) };
   const { spec } = requireKeyspace(state, keyspace).map;
   const { replicationFactor, minInSync, spread } = encodeSpec(spec);

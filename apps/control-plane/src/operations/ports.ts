@@ -1,4 +1,4 @@
-import type { KeyspaceSpec, Policy } from '@cadastre/core';
+import type { ApprovalPolicy, ChainHead, KeyspaceSpec, Policy } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { SettingsChange } from './settings.js';
 
@@ -8,12 +8,28 @@ export interface Act {
   readonly reason?: string;
   /** Nobody asked for it: partitions that moved a short while ago are left where they are, but for repair and constraints. */
   readonly automatic?: boolean;
+  /** The version that is edited: refused if another holds by now. */
+  readonly expected?: string;
 }
 
 export interface ActOnPlan extends Act {
   readonly id: string;
   readonly action: string;
   readonly digest?: string;
+  /** Approve past the rules, for so long; only administrators may. */
+  readonly breakGlassMs?: number;
+}
+
+export const FREEZE_BY = ['person', 'automation'] as const;
+export type FreezeBy = (typeof FREEZE_BY)[number];
+
+export interface AuditQuery {
+  /** Entries with smaller numbers; 0: from the newest. */
+  readonly before: number;
+  readonly limit: number;
+  /** Begins with. */
+  readonly subject: string;
+  readonly actor: string;
 }
 
 /** The operator's verbs and views, the same behind gRPC, REST and the page. Views are the messages of operator.proto. */
@@ -29,7 +45,21 @@ export interface OperationsPort {
   /** `id` may be a unique beginning, or "latest". With live progress of each move. */
   getPlan(id: string): Wire.Plan;
   actOnPlan(act: ActOnPlan): Promise<Wire.Plan>;
-  unfreeze(act: Act): Promise<Wire.UnfreezeReply>;
+  /** A person stops automation; failover goes on. @throws CadastreError FAILED_PRECONDITION when a person has done so already */
+  freeze(act: Act): Promise<Wire.FreezeReply>;
+  /** `by` may be left out when there is one freeze. @throws CadastreError FAILED_PRECONDITION when there is none */
+  unfreeze(act: Act, by?: FreezeBy): Promise<Wire.UnfreezeReply>;
+  approvalPolicy(): Wire.ApprovalPolicyReply;
+  setApprovalPolicy(policy: ApprovalPolicy, act: Act): Promise<Wire.ApprovalPolicyReply>;
+  /** Proposes the way back of a run that has ended. @throws CadastreError FAILED_PRECONDITION, NOT_FOUND */
+  undoPlan(id: string, act: Act): Promise<Wire.ProposePlanReply>;
+  /** Every plan that runs or is to run; each is one transaction of its own. */
+  cancelAll(act: Act): Promise<Wire.CancelAllReply>;
+  report(id: string): Wire.Report;
+  /** Before a drain: whether it could be done. @throws CadastreError NOT_FOUND */
+  drain(node: string): Wire.Drain;
+  listAudit(query: AuditQuery): Promise<Wire.ListAuditReply>;
+  verifyAudit(checkpoints: readonly ChainHead[]): Promise<Wire.VerifyAuditReply>;
   settings(): Wire.Settings;
   changeSettings(change: SettingsChange, act: Act): Promise<Wire.Settings>;
   status(): Wire.StatusReply;

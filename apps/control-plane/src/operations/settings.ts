@@ -3,6 +3,7 @@ import { CadastreError, invalid, printable } from '@cadastre/core';
 import type { Register, RegisterState, Settings } from '@cadastre/store';
 import { REPAIR_MODES, settingsOf, settingsPart } from '@cadastre/store';
 import type { Act } from './ports.js';
+import { requireVersion, versionOf } from './versions.js';
 
 /** What is given is set, the rest stays. */
 export type SettingsChange = { readonly [Field in keyof Settings]?: Settings[Field] | string };
@@ -49,6 +50,7 @@ export const changeSettings = async (register: Register, change: SettingsChange,
     });
   await register.commit((state) => {
     const before = settingsOf(state);
+    requireVersion('settings', before, act.expected);
     const after = decideSettings(before, change);
     return {
       ...settingsPart(state, after),
@@ -66,7 +68,10 @@ export const changeSettings = async (register: Register, change: SettingsChange,
   return settingsView(register.state);
 };
 
-export const settingsView = (state: RegisterState): Wire.Settings => ({ ...settingsOf(state) });
+export const settingsView = (state: RegisterState): Wire.Settings => ({
+  ...settingsOf(state),
+  version: versionOf(settingsOf(state)),
+});
 
 const describe = (settings: Settings): string =>
   Object.entries(settings)

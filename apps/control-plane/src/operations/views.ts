@@ -1,7 +1,7 @@
 import type { KeyspaceMap } from '@cadastre/core';
-import { allowedActions, inSyncOf, isFinal, leaderOf, votersOf } from '@cadastre/core';
+import { inSyncOf, isFinal, leaderOf, votersOf } from '@cadastre/core';
 import { encodeRecord, encodeSpec, type Wire } from '@cadastre/contracts';
-import type { KeyspaceView, PlanView, RegisterState } from '@cadastre/store';
+import type { KeyspaceView, RegisterState } from '@cadastre/store';
 import type { Observed } from '../controller/observed.js';
 import { nodeState } from '../controller/world.js';
 
@@ -107,44 +107,8 @@ export const nodeView = (
     records,
     capacity: { ...record.capacity },
     allowedActions: record.adminState === 'draining' ? ['undrain'] : ['drain'],
+    safeToDelete: record.adminState === 'draining' && replicas === 0,
   };
 };
 
 export const hasEnded = isFinal;
-
-export const planView = (plan: PlanView, observed: Observed, withMoves: boolean): Wire.Plan => {
-  const { head, body } = plan;
-  return {
-    id: head.id,
-    state: head.state,
-    digest: head.digest,
-    base: body.base.map((b) => ({ keyspace: b.keyspace, generation: b.generation })),
-    proposer: body.proposer,
-    reason: body.reason,
-    createdMs: head.createdMs,
-    expiresMs: head.expiresMs,
-    moves: withMoves ? body.moves.map((m) => moveView(plan, m, observed)) : [],
-    nodes: body.nodes.map((n) => ({ ...n })),
-    cost: { ...body.cost, because: [...body.cost.because], scores: body.cost.scores.map((s) => ({ ...s })) },
-    movesTotal: head.moves,
-    movesDone: [...plan.moves.values()].filter((m) => m.value.phase === 'done').length,
-    movesFailed: [...plan.moves.values()].filter((m) => m.value.phase === 'failed').length,
-    allowedActions: [...allowedActions(head.state)],
-    events: head.events.map((e) => ({ ...e })),
-    note: head.note,
-  };
-};
-
-const FILLED_PHASES = new Set(['catching-up', 'handing-over', 'cutover', 'cleaning-up', 'done']);
-
-const moveView = (plan: PlanView, move: PlanView['body']['moves'][number], observed: Observed): Wire.PlanMove => {
-  const record = plan.moves.get(move.index)?.value;
-  const phase = record?.phase ?? 'pending';
-  const live = observed.replica(move.to, move.keyspace, move.partition);
-  const bytesDone = FILLED_PHASES.has(phase)
-    ? move.bytes
-    : phase === 'transferring'
-      ? Math.min(live?.filledBytes ?? 0, move.bytes || Infinity)
-      : 0;
-  return { ...move, phase, note: record?.note ?? '', phaseSinceMs: record?.sinceMs ?? 0, bytesDone };
-};

@@ -1,7 +1,8 @@
-import { invalid } from '@cadastre/core';
+import { BREAK_GLASS_MAX_MS, invalid } from '@cadastre/core';
 import type { Wire, WritableCall } from '@cadastre/contracts';
-import { decodePolicy, decodeSpec, streaming, unary } from '@cadastre/contracts';
-import type { Act, OperationsPort } from '../operations/ports.js';
+import { decodeApprovalPolicy, decodePolicy, decodeSpec, streaming, unary } from '@cadastre/contracts';
+import type { Act, FreezeBy, OperationsPort } from '../operations/ports.js';
+import { FREEZE_BY } from '../operations/ports.js';
 import type { SettingsChange } from '../operations/settings.js';
 import type { PlanWatches } from './plan-watches.js';
 
@@ -12,8 +13,23 @@ export interface OperatorHandlerOptions {
 
 type PlanCall = WritableCall<Wire.GetPlanRequest__Output, Wire.Plan>;
 
-const actOf = ({ actor, reason = '' }: { readonly actor: string; readonly reason?: string }): Act =>
-  reason === '' ? { actor } : { actor, reason };
+interface Acted {
+  readonly actor: string;
+  readonly reason?: string;
+  readonly ifVersion?: string;
+}
+
+const actOf = ({ actor, reason = '', ifVersion = '' }: Acted): Act => ({
+  actor,
+  ...(reason !== '' && { reason }),
+  ...(ifVersion !== '' && { expected: ifVersion }),
+});
+
+const freezeByOf = (by: string): FreezeBy | undefined => {
+  const found = FREEZE_BY.find((each) => each === by);
+  if (found !== undefined || by === '') return found;
+  throw invalid('by', 'names no freeze', `use one of ${FREEZE_BY.join(', ')}`);
+};
 
 const settingsChangeOf = (r: Wire.ChangeSettingsRequest__Output): SettingsChange => ({
   ...(r.repair !== undefined && { repair: r.repair }),
@@ -41,10 +57,36 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
   ListPlans: unary<Wire.ListPlansRequest__Output, Wire.ListPlansReply>(() => ({ plans: operations.listPlans() })),
   GetPlan: unary<Wire.GetPlanRequest__Output, Wire.Plan>((r) => operations.getPlan(r.id)),
   ActOnPlan: unary<Wire.ActOnPlanRequest__Output, Wire.Plan>((r) =>
-    operations.actOnPlan({ id: r.id, action: r.action, ...actOf(r), ...(r.digest !== '' && { digest: r.digest }) }),
+    operations.actOnPlan({
+      id: r.id,
+      action: r.action,
+      ...actOf(r),
+      ...(r.digest !== '' && { digest: r.digest }),
+      ...(r.breakGlass && { breakGlassMs: r.breakGlassMs || BREAK_GLASS_MAX_MS }),
+    }),
   ),
   WatchPlan: streaming((call: PlanCall) => planWatches.serve(call)),
-  Unfreeze: unary<Wire.UnfreezeRequest__Output, Wire.UnfreezeReply>((r) => operations.unfreeze(actOf(r))),
+  Unfreeze: unary<Wire.UnfreezeRequest__Output, Wire.UnfreezeReply>((r) =>
+    operations.unfreeze(actOf(r), freezeByOf(r.by)),
+  ),
+  Freeze: unary<Wire.FreezeRequest__Output, Wire.FreezeReply>((r) => operations.freeze(actOf(r))),
+  GetApprovalPolicy: unary<Wire.GetApprovalPolicyRequest__Output, Wire.ApprovalPolicyReply>(() =>
+    operations.approvalPolicy(),
+  ),
+  SetApprovalPolicy: unary<Wire.SetApprovalPolicyRequest__Output, Wire.ApprovalPolicyReply>((r) => {
+    if (!r.policy) throw invalid('policy', 'is missing', 'give the policy that is to hold');
+    return operations.setApprovalPolicy(decodeApprovalPolicy(r.policy), actOf(r));
+  }),
+  UndoPlan: unary<Wire.UndoPlanRequest__Output, Wire.ProposePlanReply>((r) => operations.undoPlan(r.id, actOf(r))),
+  CancelAll: unary<Wire.CancelAllRequest__Output, Wire.CancelAllReply>((r) => operations.cancelAll(actOf(r))),
+  GetReport: unary<Wire.GetReportRequest__Output, Wire.Report>((r) => operations.report(r.plan)),
+  GetDrain: unary<Wire.GetDrainRequest__Output, Wire.Drain>((r) => operations.drain(r.node)),
+  ListAudit: unary<Wire.ListAuditRequest__Output, Wire.ListAuditReply>((r) =>
+    operations.listAudit({ before: r.before, limit: r.limit || 100, subject: r.subject, actor: r.actor }),
+  ),
+  VerifyAudit: unary<Wire.VerifyAuditRequest__Output, Wire.VerifyAuditReply>((r) =>
+    operations.verifyAudit(r.checkpoints),
+  ),
   GetSettings: unary<Wire.GetSettingsRequest__Output, Wire.Settings>(() => operations.settings()),
   ChangeSettings: unary<Wire.ChangeSettingsRequest__Output, Wire.Settings>((r) =>
     operations.changeSettings(settingsChangeOf(r), actOf(r)),

@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { ApprovalPolicy } from '@cadastre/core';
 import { CadastreError, Field, printable, readPolicy } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
 import type { z } from 'zod';
 import type { IdentifiedRequest } from '../access/identify.js';
 import type { Act, OperationsPort } from '../operations/ports.js';
@@ -8,6 +10,7 @@ import { check, CheckPipe } from './check-body.js';
 import type { EventStream } from './event-stream.js';
 import { keyOf, locatedJson } from './locate.codec.js';
 import { openApiDocument } from './openapi.js';
+import { approvalPolicyJson, auditEntryJson, auditVerdictJson, drainJson, freezeJson } from './operator.codec.js';
 import { policyReplyJson, scoreJson, whyJson } from './planning.codec.js';
 import * as schemas from './schemas.js';
 import { EVENTS, OPERATIONS } from './tokens.js';
@@ -16,6 +19,7 @@ import {
   nodeJson,
   partitionPageJson,
   planJson,
+  reportJson,
   settingsJson,
   specOf,
   statusJson,
@@ -23,8 +27,22 @@ import {
 
 type Output<Schema extends z.ZodType> = z.output<Schema>;
 
-const actOf = ({ actor, reason }: { readonly actor: string; readonly reason?: string | undefined }): Act =>
-  reason === undefined ? { actor } : { actor, reason };
+interface Acted {
+  readonly actor: string;
+  readonly reason?: string | undefined;
+}
+
+/** @param ifMatch the ETag that the caller has read */
+const actOf = ({ actor, reason }: Acted, ifMatch?: string): Act => ({
+  actor,
+  ...(reason !== undefined && { reason }),
+  ...(ifMatch !== undefined && { expected: ifMatch.replace(/^(W\/)?"(.*)"$/, '$2') }),
+});
+
+const tagged = <T extends { readonly version: string }>(response: ServerResponse, json: T): T => {
+  response.setHeader('etag', `"${json.version}"`);
+  return json;
+};
 
 /** Without what was left out. */
 const given = <T extends object>(change: T) =>
@@ -33,6 +51,17 @@ const given = <T extends object>(change: T) =>
   };
 
 const PLAN_ACTIONS: readonly string[] = ['approve', 'reject', 'pause', 'resume', 'cancel'];
+
+const pageOf = <T>(all: readonly T[], from: number, limit: number) => ({
+  page: all.slice(from, from + limit),
+  next: from + limit < all.length ? { next: from + limit } : {},
+});
+
+const proposeJson = ({ plan, nothingBecause = '', scores = [] }: Wire.ProposePlanReply) => ({
+  plan: plan ? planJson(plan) : null,
+  nothingBecause,
+  scores: scores.map(scoreJson),
+});
 
 @Controller('api/v1')
 export class ApiController {
@@ -82,8 +111,8 @@ export class ApiController {
   }
 
   @Get('keyspaces/:name/policy')
-  getPolicy(@Param('name') name: string) {
-    return policyReplyJson(this.operations.getPolicy(name));
+  getPolicy(@Param('name') name: string, @Res({ passthrough: true }) response: ServerResponse) {
+    return tagged(response, policyReplyJson(this.operations.getPolicy(name)));
   }
 
   @Post('keyspaces/:name/policy')
@@ -91,21 +120,27 @@ export class ApiController {
   async setPolicy(
     @Param('name') name: string,
     @Body(new CheckPipe(schemas.PolicyRequest)) body: Output<typeof schemas.PolicyRequest>,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) response: ServerResponse,
   ) {
     const policy = readPolicy(new Field(body.policy, 'policy'));
-    return policyReplyJson(await this.operations.setPolicy(name, policy, actOf(body)));
+    return tagged(response, policyReplyJson(await this.operations.setPolicy(name, policy, actOf(body, ifMatch))));
   }
 
   @Get('policy')
-  getClusterPolicy() {
-    return policyReplyJson(this.operations.getPolicy(''));
+  getClusterPolicy(@Res({ passthrough: true }) response: ServerResponse) {
+    return tagged(response, policyReplyJson(this.operations.getPolicy('')));
   }
 
   @Post('policy')
   @HttpCode(200)
-  async setClusterPolicy(@Body(new CheckPipe(schemas.PolicyRequest)) body: Output<typeof schemas.PolicyRequest>) {
+  async setClusterPolicy(
+    @Body(new CheckPipe(schemas.PolicyRequest)) body: Output<typeof schemas.PolicyRequest>,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ) {
     const policy = readPolicy(new Field(body.policy, 'policy'));
-    return policyReplyJson(await this.operations.setPolicy('', policy, actOf(body)));
+    return tagged(response, policyReplyJson(await this.operations.setPolicy('', policy, actOf(body, ifMatch))));
   }
 
   @Post('keyspaces')
@@ -117,26 +152,73 @@ export class ApiController {
 
   @Post('unfreeze')
   @HttpCode(200)
-  async unfreeze(@Body(new CheckPipe(schemas.ActRequest)) body: Output<typeof schemas.ActRequest>) {
-    const { nodes = [] } = await this.operations.unfreeze(actOf(body));
-    return { nodes };
+  async unfreeze(@Body(new CheckPipe(schemas.UnfreezeRequest)) body: Output<typeof schemas.UnfreezeRequest>) {
+    const { nodes = [], by = '' } = await this.operations.unfreeze(actOf(body), body.by);
+    return { nodes, by };
+  }
+
+  @Post('freeze')
+  @HttpCode(200)
+  async freeze(@Body(new CheckPipe(schemas.ActRequest)) body: Output<typeof schemas.ActRequest>) {
+    const { freezes = [] } = await this.operations.freeze(actOf(body));
+    return { freezes: freezes.map(freezeJson) };
+  }
+
+  @Get('approval-policy')
+  approvalPolicy(@Res({ passthrough: true }) response: ServerResponse) {
+    return tagged(response, approvalPolicyJson(this.operations.approvalPolicy()));
+  }
+
+  @Post('approval-policy')
+  @HttpCode(200)
+  async setApprovalPolicy(
+    @Body(new CheckPipe(schemas.ApprovalPolicyRequest)) body: Output<typeof schemas.ApprovalPolicyRequest>,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ) {
+    const policy = { ...body.policy, rules: body.policy.rules.map(given) } as ApprovalPolicy;
+    return tagged(response, approvalPolicyJson(await this.operations.setApprovalPolicy(policy, actOf(body, ifMatch))));
+  }
+
+  @Get('audit')
+  async listAudit(@Query(new CheckPipe(schemas.AuditQuery)) query: Output<typeof schemas.AuditQuery>) {
+    const { entries = [], next = 0 } = await this.operations.listAudit(query);
+    return { entries: entries.map(auditEntryJson), ...(Number(next) > 0 && { next: Number(next) }) };
+  }
+
+  /** Looks, and changes nothing; it is a POST for the checkpoints that it takes. */
+  @Post('audit/verify')
+  @HttpCode(200)
+  async verifyAudit(@Body(new CheckPipe(schemas.VerifyAuditRequest)) body: Output<typeof schemas.VerifyAuditRequest>) {
+    return auditVerdictJson(await this.operations.verifyAudit(body.checkpoints));
   }
 
   @Get('settings')
-  settings() {
-    return settingsJson(this.operations.settings());
+  settings(@Res({ passthrough: true }) response: ServerResponse) {
+    return tagged(response, settingsJson(this.operations.settings()));
   }
 
   @Post('settings')
   @HttpCode(200)
-  async changeSettings(@Body(new CheckPipe(schemas.SettingsRequest)) body: Output<typeof schemas.SettingsRequest>) {
+  async changeSettings(
+    @Body(new CheckPipe(schemas.SettingsRequest)) body: Output<typeof schemas.SettingsRequest>,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ) {
     const { actor, reason, ...change } = body;
-    return settingsJson(await this.operations.changeSettings(given(change), actOf({ actor, reason })));
+    const act = actOf({ actor, reason }, ifMatch);
+    return tagged(response, settingsJson(await this.operations.changeSettings(given(change), act)));
   }
 
   @Get('nodes')
-  listNodes() {
-    return { nodes: this.operations.listNodes().map(nodeJson) };
+  listNodes(@Query(new CheckPipe(schemas.PageQuery)) { from, limit }: Output<typeof schemas.PageQuery>) {
+    const { page, next } = pageOf(this.operations.listNodes(), from, limit);
+    return { nodes: page.map(nodeJson), ...next };
+  }
+
+  @Get('nodes/:id/drain')
+  drain(@Param('id') id: string) {
+    return drainJson(this.operations.drain(id));
   }
 
   @Post('nodes/:id/drain')
@@ -149,15 +231,36 @@ export class ApiController {
   }
 
   @Get('plans')
-  listPlans() {
-    return { plans: this.operations.listPlans().map(planJson) };
+  listPlans(@Query(new CheckPipe(schemas.PageQuery)) { from, limit }: Output<typeof schemas.PageQuery>) {
+    const { page, next } = pageOf(this.operations.listPlans(), from, limit);
+    return { plans: page.map(planJson), ...next };
+  }
+
+  @Post('plans/cancel-all')
+  @HttpCode(200)
+  async cancelAll(@Body(new CheckPipe(schemas.ActRequest)) body: Output<typeof schemas.ActRequest>) {
+    const { plans = [] } = await this.operations.cancelAll(actOf(body));
+    return { plans: plans.map(planJson) };
+  }
+
+  @Get('plans/:id/report')
+  report(@Param('id') id: string) {
+    return reportJson(this.operations.report(id));
+  }
+
+  @Post('plans/:id/undo')
+  @HttpCode(200)
+  async undo(
+    @Param('id') id: string,
+    @Body(new CheckPipe(schemas.ActRequest)) body: Output<typeof schemas.ActRequest>,
+  ) {
+    return proposeJson(await this.operations.undoPlan(id, actOf(body)));
   }
 
   @Post('plans')
   @HttpCode(200)
   async proposePlan(@Body(new CheckPipe(schemas.ProposeRequest)) body: Output<typeof schemas.ProposeRequest>) {
-    const { plan, nothingBecause = '', scores = [] } = await this.operations.proposePlan(body.keyspaces, actOf(body));
-    return { plan: plan ? planJson(plan) : null, nothingBecause, scores: scores.map(scoreJson) };
+    return proposeJson(await this.operations.proposePlan(body.keyspaces, actOf(body)));
   }
 
   @Get('plans/:id')
@@ -176,7 +279,8 @@ export class ApiController {
     }
     if (action === 'approve') {
       const body = check(schemas.ApproveRequest, raw);
-      return planJson(await this.operations.actOnPlan({ id, action, digest: body.digest, ...actOf(body) }));
+      const broken = body.breakGlass && { breakGlassMs: body.breakGlassMs };
+      return planJson(await this.operations.actOnPlan({ id, action, digest: body.digest, ...actOf(body), ...broken }));
     }
     return planJson(await this.operations.actOnPlan({ id, action, ...actOf(check(schemas.ActRequest, raw)) }));
   }
@@ -185,7 +289,12 @@ export class ApiController {
   events(@Req() request: IdentifiedRequest, @Res() response: ServerResponse): void {
     const { identity } = request;
     const caller = identity.requireLook(request.caller);
-    this.stream.serve(request, response, () => identity.stillHolds(caller));
+    const { subject, grants } = caller.principal;
+    this.stream.serve(request, response, {
+      isAllowed: () => identity.stillHolds(caller),
+      key: JSON.stringify([subject, grants]),
+      operations: identity.operationsFor(caller),
+    });
   }
 }
 

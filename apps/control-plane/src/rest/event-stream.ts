@@ -1,23 +1,36 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CadastreError } from '@cadastre/core';
-import type { Cancellable, Clock } from '@cadastre/runtime';
+import { type Cancellable, type Clock, sha256Hex } from '@cadastre/runtime';
 import type { OperationsPort } from '../operations/ports.js';
 import type { PlanJson, StateJson } from './schemas.js';
 import { nodeJson, planJson, statusJson } from './views.codec.js';
 
 export interface EventStreamOptions {
-  readonly operations: OperationsPort;
   readonly clock: Clock;
   /** At most one event in this time, default 250 ms. */
   readonly periodMs?: number;
   readonly maxClients?: number;
 }
 
+/** Who reads: what it may do is in what it is sent. */
+export interface Reader {
+  /** The right to read may have been lost. */
+  readonly isAllowed: () => boolean;
+  /** Readers of one key are sent the same text. */
+  readonly key: string;
+  readonly operations: OperationsPort;
+}
+
 interface Client {
   readonly response: ServerResponse;
-  /** Who reads may have lost the right to. */
-  readonly isAllowed: () => boolean;
+  readonly reader: Reader;
+  /** Id of the last event that this client has. */
   sent: string;
+}
+
+interface Sent {
+  readonly id: string;
+  readonly text: string;
 }
 
 const HEARTBEAT_MS = 15_000;
@@ -31,12 +44,12 @@ const RUNNING = ['executing', 'paused', 'approved'];
 /** Server-sent events: the whole state as one object, whenever it differs. A reader that is behind misses what is outdated anyway. */
 export class EventStream {
   private readonly clients = new Set<Client>();
-  private counter = 0;
+  /** By the reader's key, of the last look. */
+  private readonly texts = new Map<string, Sent>();
   private dirty = true;
   private running = false;
   private lookedAt = -Infinity;
   private restMs = 0;
-  private text = '';
   private timers: readonly Cancellable[] = [];
 
   constructor(private readonly options: EventStreamOptions) {}
@@ -46,7 +59,11 @@ export class EventStream {
     this.dirty = true;
   }
 
-  serve(request: IncomingMessage, response: ServerResponse, isAllowed: () => boolean = () => true): void {
+  /**
+   * Each event is the whole state and its id stands for its content, on every replica: a reader that comes back with the id of what it
+   * has (Last-Event-ID) is sent nothing before that differs, and misses nothing either.
+   */
+  serve(request: IncomingMessage, response: ServerResponse, reader: Reader): void {
     const { maxClients = 200 } = this.options;
     if (this.clients.size >= maxClients)
       throw new CadastreError('RESOURCE_EXHAUSTED', `${maxClients} pages are open`, {
@@ -59,7 +76,8 @@ export class EventStream {
       'x-accel-buffering': 'no',
     });
     response.write('retry: 1000\n\n');
-    const client: Client = { response, isAllowed, sent: '' };
+    const last = request.headers['last-event-id'];
+    const client: Client = { response, reader, sent: typeof last === 'string' ? last : '' };
     this.clients.add(client);
     request.on('close', () => this.drop(client));
     response.on('error', () => this.drop(client));
@@ -101,20 +119,26 @@ export class EventStream {
     const { clock } = this.options;
     const began = clock.monotonicMs();
     this.dirty = false;
-    const state = readState(this.options.operations);
-    this.running = RUNNING.includes(state.plan?.state ?? '');
-    const text = JSON.stringify(state);
-    if (text !== this.text) this.counter += 1;
-    this.text = text;
+    this.texts.clear();
+    for (const { reader } of this.clients) this.read(reader);
     this.lookedAt = clock.monotonicMs();
     this.restMs = (this.lookedAt - began) / BUSY_SHARE;
   }
 
+  private read({ key, operations, isAllowed }: Reader): void {
+    if (this.texts.has(key) || !isAllowed()) return;
+    const state = readState(operations);
+    this.running = RUNNING.includes(state.plan?.state ?? '');
+    const text = JSON.stringify(state);
+    this.texts.set(key, { id: sha256Hex(text).slice(0, 16), text });
+  }
+
   private send(client: Client): void {
-    if (!client.isAllowed()) return this.refuse(client);
-    if (client.sent === this.text || client.response.writableNeedDrain) return;
-    client.sent = this.text;
-    client.response.write(`id: ${this.counter}\nevent: state\ndata: ${this.text}\n\n`);
+    if (!client.reader.isAllowed()) return this.refuse(client);
+    const now = this.texts.get(client.reader.key);
+    if (!now || client.sent === now.id || client.response.writableNeedDrain) return;
+    client.sent = now.id;
+    client.response.write(`id: ${now.id}\nevent: state\ndata: ${now.text}\n\n`);
   }
 
   /** The page asks again, is told that it must sign in, and shows it. */
@@ -124,7 +148,7 @@ export class EventStream {
   }
 
   private heartbeat(): void {
-    for (const client of this.clients) if (!client.isAllowed()) this.refuse(client);
+    for (const client of this.clients) if (!client.reader.isAllowed()) this.refuse(client);
     for (const { response } of this.clients) if (!response.writableNeedDrain) response.write(': still here\n\n');
   }
 }

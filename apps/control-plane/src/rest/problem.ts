@@ -1,5 +1,6 @@
 import type { ErrorCode } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
+import type { StaleInfo } from '../operations/approve.js';
 import type { ProblemJson } from './schemas.js';
 
 const STATUS_OF: Record<ErrorCode, number> = {
@@ -40,7 +41,7 @@ const problem = (
   status: number,
   code: string,
   detail: string,
-  rest: Pick<ProblemJson, 'field' | 'limit' | 'remedy'>,
+  rest: Pick<ProblemJson, 'field' | 'limit' | 'remedy' | 'changes' | 'proposeAgain'>,
 ): ProblemJson => ({
   type: `urn:cadastre:error:${code.toLowerCase().replaceAll('_', '-')}`,
   title: titleOf(code),
@@ -61,11 +62,21 @@ const httpStatusOf = (thrown: unknown): number | undefined => {
   return typeof found === 'number' && found >= 400 && found < 600 ? found : undefined;
 };
 
+const staleFields = (info: unknown): Pick<ProblemJson, 'changes' | 'proposeAgain'> => {
+  if (typeof info !== 'object' || info === null || !('proposeAgain' in info)) return {};
+  const { changes, proposeAgain } = info as StaleInfo;
+  const body = { keyspaces: [...proposeAgain.keyspaces], reason: proposeAgain.reason };
+  return { changes: [...changes], proposeAgain: { method: 'POST', path: '/api/v1/plans', body } };
+};
+
 /** RFC 9457 for whatever was thrown. What is no error of ours and not of HTTP's is INTERNAL, without its words. */
 export const problemOf = (thrown: unknown): ProblemJson => {
   if (thrown instanceof CadastreError && thrown.code !== 'INTERNAL') {
     const { code, message, field, limit, remedy } = thrown;
-    return problem(STATUS_OF[code], code, message, {
+    // Of what is edited, the version did not match: HTTP has a status of its own for that.
+    const status = code === 'FAILED_PRECONDITION' && field === 'version' ? 412 : STATUS_OF[code];
+    return problem(status, code, message, {
+      ...staleFields(thrown.info),
       ...(field && { field }),
       ...(limit && { limit }),
       ...(remedy && { remedy }),

@@ -164,6 +164,18 @@ export const planJson = (wire: Wire.Plan): PlanJson => ({
   ...approvalJson(wire),
 });
 
+export const reportJson = (wire: Wire.Report): z.output<typeof schemas.Report> => ({
+  plan: planJson(wire.plan ?? {}),
+  final: wire.final ?? false,
+  sha256: text(wire.sha256),
+  plannedMs: number(wire.plannedMs),
+  actualMs: number(wire.actualMs),
+  plannedBytes: number(wire.plannedBytes),
+  actualBytes: number(wire.actualBytes),
+  pausedMs: number(wire.pausedMs),
+  outcome: text(wire.outcome),
+});
+
 export const statusJson = (wire: Wire.StatusReply): StatusJson => ({
   clusterId: text(wire.clusterId),
   replica: text(wire.replica),

@@ -71,6 +71,7 @@ const nodeRecord = (known: NodeRecord | undefined, hello: Hello, nowMs: number):
   incarnation: hello.incarnation,
   adminState: known?.adminState ?? 'active',
   registeredMs: known?.registeredMs ?? Math.round(nowMs),
+  ...(known?.drain && { drain: known.drain }),
 });
 
 const sameNode = (a: NodeRecord, b: NodeRecord): boolean =>

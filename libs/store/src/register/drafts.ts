@@ -1,4 +1,4 @@
-import type { Generation, KeyspaceSpec, PartitionRecord, PlanBody, Policy } from '@cadastre/core';
+import type { ApprovalPolicy, Generation, KeyspaceSpec, PartitionRecord, PlanBody, Policy } from '@cadastre/core';
 import { CadastreError, checkRecord, nextGeneration } from '@cadastre/core';
 import { keys, SEGMENT } from '../keys.js';
 import { compare, op } from '../ops.js';
@@ -6,6 +6,7 @@ import type { Compare, LeaseId, Op, Store } from '../store.js';
 import type {
   FreezeRecord,
   KeyspaceRecord,
+  ManualFreezeRecord,
   MoveRecord,
   NodeRecord,
   OwedLeads,
@@ -14,10 +15,12 @@ import type {
   Settings,
 } from './records.js';
 import {
+  approvalPolicyCodec,
   clusterCodec,
   freezeCodec,
   headCodec,
   keyspaceCodec,
+  manualFreezeCodec,
   moveCodec,
   nodeCodec,
   owedCodec,
@@ -184,6 +187,21 @@ export const freezePart = (state: RegisterState, freeze: FreezeRecord | undefine
   compare: [unchangedOrAbsent(keys.freeze, state.freeze)],
   ops: [freeze ? op.put(keys.freeze, freezeCodec.encode(freeze)) : op.delete(keys.freeze)],
 });
+
+/** Undefined ends it. */
+export const manualFreezePart = (state: RegisterState, freeze: ManualFreezeRecord | undefined): Part => ({
+  compare: [unchangedOrAbsent(keys.manualFreeze, state.manualFreeze)],
+  ops: [freeze ? op.put(keys.manualFreeze, manualFreezeCodec.encode(freeze)) : op.delete(keys.manualFreeze)],
+});
+
+export const approvalPolicyPart = (state: RegisterState, policy: ApprovalPolicy): Part => ({
+  compare: [approvalPolicyUnchanged(state)],
+  ops: [op.put(keys.approvalPolicy, approvalPolicyCodec.encode(policy))],
+});
+
+/** For what was decided by it. */
+export const approvalPolicyUnchanged = (state: RegisterState): Compare =>
+  unchangedOrAbsent(keys.approvalPolicy, state.approvalPolicy);
 
 /** Keyspaces with nothing owed are left out; with none left the record goes. */
 export const owedPart = (state: RegisterState, node: string, owed: OwedLeads): Part => {

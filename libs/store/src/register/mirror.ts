@@ -6,11 +6,13 @@ import type { KeyValue, Revision, Store, Watch, WatchBatch } from '../store.js';
 import type { KeyspaceRecord, MoveRecord, NodeRecord, PlanHead, RecordCodec } from './records.js';
 import {
   auditHeadCodec,
+  approvalPolicyCodec,
   clusterCodec,
   controllerCodec,
   freezeCodec,
   headCodec,
   keyspaceCodec,
+  manualFreezeCodec,
   moveCodec,
   nodeCodec,
   owedCodec,
@@ -141,6 +143,8 @@ const EMPTY: RegisterState = {
   plans: new Map(),
   settings: undefined,
   freeze: undefined,
+  manualFreeze: undefined,
+  approvalPolicy: undefined,
   owed: new Map(),
   floors: new Map(),
   controller: undefined,
@@ -186,6 +190,12 @@ class StateBuilder {
         ? this.stored(keys.settings, settingsCodec, before.settings)
         : before.settings,
       freeze: this.touched.has(keys.freeze) ? this.stored(keys.freeze, freezeCodec, before.freeze) : before.freeze,
+      manualFreeze: this.touched.has(keys.manualFreeze)
+        ? this.stored(keys.manualFreeze, manualFreezeCodec, before.manualFreeze)
+        : before.manualFreeze,
+      approvalPolicy: this.touched.has(keys.approvalPolicy)
+        ? this.stored(keys.approvalPolicy, approvalPolicyCodec, before.approvalPolicy)
+        : before.approvalPolicy,
       owed: this.named(before.owed, this.owedTouched, keys.owed, owedCodec),
       floors: this.named(before.floors, this.floorsTouched, keys.floor, headCodec),
       controller: this.controllerTouched ? this.controller() : before.controller,

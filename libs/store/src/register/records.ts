@@ -1,18 +1,22 @@
 import type {
+  ApprovalPolicy,
   Generation,
   KeyspaceGeneration,
   KeyspaceSpec,
   NodeEntry,
   PartitionRecord,
   PlanBody,
+  PlanRisk,
   Policy,
   PlanState,
 } from '@cadastre/core';
 import {
+  decodeApprovalPolicy,
   decodeNode,
   decodePolicy,
   decodeRecord,
   decodeSpec,
+  encodeApprovalPolicy,
   encodeNode,
   encodePolicy,
   encodeRecord,
@@ -47,6 +51,16 @@ export interface NodeRecord {
   readonly incarnation: string;
   readonly adminState: 'active' | 'draining';
   readonly registeredMs: number;
+  /** While draining. */
+  readonly drain?: DrainRecord;
+}
+
+export interface DrainRecord {
+  readonly sinceMs: number;
+  readonly actor: string;
+  readonly reason: string;
+  /** Copies on the node when it was to be emptied. */
+  readonly replicas: number;
 }
 
 export interface SessionRecord {
@@ -73,6 +87,33 @@ export interface PlanHead {
   readonly note: string;
   readonly movesDone: number;
   readonly movesFailed: number;
+  /** Of different people, the first first. */
+  readonly approvals?: readonly PlanApproval[];
+  /** The rule by which nobody was asked. */
+  readonly approvedByPolicy?: string;
+  readonly breakGlass?: BreakGlass;
+  /** The plan whose way back this is. */
+  readonly undoOf?: string;
+  readonly startedMs?: number;
+  readonly endedMs?: number;
+  /** When it was approved. */
+  readonly risk?: PlanRisk;
+}
+
+export interface PlanApproval {
+  readonly actor: string;
+  readonly atMs: number;
+  readonly reason: string;
+}
+
+/** Approved past the rules; begins before it expires, or not at all. */
+export interface BreakGlass extends PlanApproval {
+  readonly expiresMs: number;
+}
+
+export interface PhaseTime {
+  readonly phase: string;
+  readonly sinceMs: number;
 }
 
 export interface MoveRecord {
@@ -84,6 +125,10 @@ export interface MoveRecord {
   readonly cutoverGeneration: Generation | undefined;
   /** How often a copy was begun: 1 for a move that ran through, however often its controller changed. */
   readonly timesStarted: number;
+  /** Each phase that it went through, in order. */
+  readonly phases?: readonly PhaseTime[];
+  /** As the target's agent counted them. */
+  readonly bytesMoved?: number;
 }
 
 export interface ControllerRecord {
@@ -126,6 +171,13 @@ export interface FreezeRecord {
   readonly acceptedBy: string;
 }
 
+/** A person has stopped automation. */
+export interface ManualFreezeRecord {
+  readonly sinceMs: number;
+  readonly actor: string;
+  readonly reason: string;
+}
+
 /** By keyspace. */
 export type OwedLeads = Readonly<Record<string, number>>;
 
@@ -160,6 +212,8 @@ const wire = {
   controller: messageCodec<Wire.ControllerRecord, Wire.ControllerRecord__Output>('ControllerRecord'),
   settings: messageCodec<Wire.SettingsRecord, Wire.SettingsRecord__Output>('SettingsRecord'),
   freeze: messageCodec<Wire.FreezeRecord, Wire.FreezeRecord__Output>('FreezeRecord'),
+  manualFreeze: messageCodec<Wire.ManualFreezeRecord, Wire.ManualFreezeRecord__Output>('ManualFreezeRecord'),
+  approvalPolicy: messageCodec<Wire.ApprovalPolicyRecord, Wire.ApprovalPolicyRecord__Output>('ApprovalPolicyRecord'),
   owed: messageCodec<Wire.OwedLeadsRecord, Wire.OwedLeadsRecord__Output>('OwedLeadsRecord'),
   auditHead: messageCodec<Wire.AuditHead, Wire.AuditHead__Output>('AuditHead'),
   audit: messageCodec<Wire.AuditEntry, Wire.AuditEntry__Output>('AuditEntry'),
@@ -204,7 +258,8 @@ export const segmentCodec: RecordCodec<readonly PartitionRecord[]> = {
 };
 
 export const nodeCodec: RecordCodec<NodeRecord> = {
-  encode: (r) => wire.node.encode({ ...r, entry: encodeNode(r.entry), capacity: { ...r.capacity } }),
+  encode: (r) =>
+    wire.node.encode({ ...r, entry: encodeNode(r.entry), capacity: { ...r.capacity }, drain: r.drain ?? null }),
   decode: (bytes) => {
     const w = wire.node.decode(bytes);
     if (!w.entry) throw new Error('a node record without its entry');
@@ -214,6 +269,7 @@ export const nodeCodec: RecordCodec<NodeRecord> = {
       incarnation: w.incarnation,
       adminState: w.adminState === 'draining' ? 'draining' : 'active',
       registeredMs: w.registeredMs,
+      ...(w.drain && { drain: w.drain }),
     };
   },
 };
@@ -221,10 +277,17 @@ export const nodeCodec: RecordCodec<NodeRecord> = {
 export const sessionCodec: RecordCodec<SessionRecord> = wire.session;
 
 export const planHeadCodec: RecordCodec<PlanHead> = {
-  encode: (r) => wire.planHead.encode({ ...r, events: r.events.map((e) => ({ ...e })) }),
+  encode: (r) =>
+    wire.planHead.encode({
+      ...r,
+      events: r.events.map((e) => ({ ...e })),
+      approvals: (r.approvals ?? []).map((a) => ({ ...a })),
+      breakGlass: r.breakGlass ?? null,
+      risk: r.risk ?? null,
+    }),
   decode: (bytes) => {
-    const w = wire.planHead.decode(bytes);
-    return { ...w, state: w.state as PlanState };
+    const { breakGlass, risk, ...w } = wire.planHead.decode(bytes);
+    return { ...w, state: w.state as PlanState, ...(breakGlass && { breakGlass }), ...(risk && { risk }) };
   },
 };
 
@@ -265,7 +328,12 @@ export const planBodyCodec: RecordCodec<PlanBody> = {
 };
 
 export const moveCodec: RecordCodec<MoveRecord> = {
-  encode: (r) => wire.move.encode({ ...r, cutoverGeneration: r.cutoverGeneration ?? null }),
+  encode: (r) =>
+    wire.move.encode({
+      ...r,
+      cutoverGeneration: r.cutoverGeneration ?? null,
+      phases: (r.phases ?? []).map((p) => ({ ...p })),
+    }),
   decode: (bytes) => {
     const w = wire.move.decode(bytes);
     return { ...w, cutoverGeneration: w.cutoverGeneration ? requireGeneration(w.cutoverGeneration) : undefined };
@@ -287,6 +355,13 @@ export const settingsCodec: RecordCodec<Settings> = {
 export const freezeCodec: RecordCodec<FreezeRecord> = {
   encode: (r) => wire.freeze.encode({ ...r, nodes: [...r.nodes] }),
   decode: (bytes) => wire.freeze.decode(bytes),
+};
+
+export const manualFreezeCodec: RecordCodec<ManualFreezeRecord> = wire.manualFreeze;
+
+export const approvalPolicyCodec: RecordCodec<ApprovalPolicy> = {
+  encode: (policy) => wire.approvalPolicy.encode({ policy: encodeApprovalPolicy(policy) }),
+  decode: (bytes) => decodeApprovalPolicy(wire.approvalPolicy.decode(bytes).policy),
 };
 
 export const owedCodec: RecordCodec<OwedLeads> = {

@@ -1,4 +1,4 @@
-import type { Generation, KeyspaceMap, MapDelta, NodeEntry, PlanBody } from '@cadastre/core';
+import type { ApprovalPolicy, Generation, KeyspaceMap, MapDelta, NodeEntry, PlanBody } from '@cadastre/core';
 import type { LeaseId, Revision } from '../store.js';
 import type {
   AuditHead,
@@ -6,6 +6,7 @@ import type {
   ControllerRecord,
   FreezeRecord,
   KeyspaceRecord,
+  ManualFreezeRecord,
   MoveRecord,
   NodeRecord,
   OwedLeads,
@@ -13,6 +14,7 @@ import type {
   SessionRecord,
   Settings,
 } from './records.js';
+import { DEFAULT_APPROVAL_POLICY } from '@cadastre/core';
 import { SETTINGS_DEFAULTS } from './records.js';
 
 /** A record with the revision that a compare-and-set of it names. */
@@ -60,6 +62,9 @@ export interface RegisterState {
   /** Undefined: SETTINGS_DEFAULTS. */
   readonly settings: Stored<Settings> | undefined;
   readonly freeze: Stored<FreezeRecord> | undefined;
+  readonly manualFreeze: Stored<ManualFreezeRecord> | undefined;
+  /** Undefined: DEFAULT_APPROVAL_POLICY. */
+  readonly approvalPolicy: Stored<ApprovalPolicy> | undefined;
   /** By node. */
   readonly owed: ReadonlyMap<string, Stored<OwedLeads>>;
   /** Last generation of keyspaces that were dropped, by name. */
@@ -85,3 +90,6 @@ export interface RegisterChange {
 export const nodeEntries = (state: RegisterState): NodeEntry[] => [...state.nodes.values()].map((n) => n.value.entry);
 
 export const settingsOf = (state: RegisterState): Settings => state.settings?.value ?? SETTINGS_DEFAULTS;
+
+export const approvalPolicyOf = (state: RegisterState): ApprovalPolicy =>
+  state.approvalPolicy?.value ?? DEFAULT_APPROVAL_POLICY;

@@ -175,5 +175,5 @@ export class RegisterObserver {
 const approverOf = (head: PlanHead): string | undefined => {
   const approval = head.events.find((e) => e.what.startsWith('approved'));
   if (approval === undefined || approval.actor !== 'cadastre') return approval?.actor;
-  return approval.what.startsWith('approved: settings:') ? 'policy' : undefined;
+  return /^approved(: settings:| by policy )/.test(approval.what) ? 'policy' : undefined;
 };

@@ -1,0 +1,214 @@
+import type { ApprovalPolicy, PlanRisk, Requirement } from '@cadastre/core';
+import {
+  BREAK_GLASS_MAX_MS,
+  CadastreError,
+  canonicalPlanBytes,
+  checkReason,
+  checkStale,
+  invalid,
+  LIMITS,
+  printable,
+  requirementOf,
+  riskOf,
+  transition,
+  whyNotApprove,
+  windowAt,
+} from '@cadastre/core';
+import { sha256Hex } from '@cadastre/runtime';
+import type { Draft, PlanHead, PlanView, RegisterState } from '@cadastre/store';
+import { approvalPolicyOf, approvalPolicyUnchanged, join, mapUnchanged, planHeadPart } from '@cadastre/store';
+import { plannerNodes } from '../controller/world.js';
+import type { ActOnPlan } from './ports.js';
+import { rehearsalView } from './rehearsal-view.js';
+
+/** What PLAN_STALE and PLAN_CHANGED carry beside their words. */
+export interface StaleInfo {
+  readonly changes: readonly string[];
+  readonly proposeAgain: { readonly keyspaces: readonly string[]; readonly reason: string };
+}
+
+const CHANGES_SAID = 5;
+
+export const staleInfo = ({ body }: PlanView, changes: readonly string[] = []): StaleInfo => ({
+  changes,
+  proposeAgain: { keyspaces: body.base.map((b) => b.keyspace), reason: body.reason },
+});
+
+export const changesSince = (state: RegisterState, plan: PlanView): readonly string[] => {
+  const check = checkStale(
+    plan.body,
+    (keyspace, partition) => state.keyspaces.get(keyspace)?.map.record(partition),
+    plannerNodes(state),
+  );
+  return check.fresh ? [] : check.changes;
+};
+
+/** Of a plan as it stands; from its approval on, as it stood then. */
+export const riskNow = (state: RegisterState, plan: PlanView, nowMs: number): PlanRisk => {
+  if (plan.head.risk) return plan.head.risk;
+  const rehearsal = rehearsalView(state, plan, nowMs);
+  const lowers = rehearsal?.raisedOnTheWay === true || rehearsal?.verdict === 'raises';
+  return riskOf(plan.body, plannerNodes(state), lowers);
+};
+
+export interface ApproveResult {
+  /** What has changed since the plan was made: it is superseded, and this is to be thrown. */
+  readonly stale?: CadastreError;
+}
+
+/**
+ * One approval, decided on one state of the register and written in one transaction that compares the plan, the maps that it touches and
+ * the policy. The last one that is needed approves the plan.
+ * @throws CadastreError INVALID_ARGUMENT, PLAN_CHANGED, FAILED_PRECONDITION, PERMISSION_DENIED
+ */
+export const approveDraft = (
+  state: RegisterState,
+  plan: PlanView,
+  act: ActOnPlan,
+  actor: string,
+  nowMs: number,
+): Draft<ApproveResult> => {
+  transition(plan.head.state, 'approve');
+  checkDigest(plan, act.digest);
+  if (plan.head.expiresMs < nowMs)
+    throw new CadastreError('FAILED_PRECONDITION', `plan ${plan.head.id} expired`, {
+      field: 'id',
+      remedy: 'propose anew',
+      info: staleInfo(plan),
+    });
+  const changes = changesSince(state, plan);
+  if (changes.length > 0) return staleDraft(state, plan, changes, nowMs);
+  const policy = approvalPolicyOf(state);
+  const risk = riskNow(state, plan, Number.POSITIVE_INFINITY);
+  const head =
+    act.breakGlassMs === undefined
+      ? approvedBy(plan.head, plan.body.proposer, policy, { risk, ...requirementOf(policy, risk) }, act, actor, nowMs)
+      : brokenGlass(plan.head, policy, risk, act, actor, nowMs);
+  const part = join(
+    { compare: [approvalPolicyUnchanged(state)], ops: [] },
+    mapUnchanged(
+      state,
+      plan.body.base.map((b) => b.keyspace),
+    ),
+    planHeadPart(state, head),
+  );
+  return {
+    ...part,
+    result: {},
+    audit: {
+      actor,
+      verb: act.breakGlassMs === undefined ? 'approve' : 'break-glass',
+      subject: `plan/${plan.head.id}`,
+      reason: act.reason ?? '',
+      before: plan.head.state,
+      after: act.breakGlassMs === undefined ? (head.events.at(-1)?.what ?? '') : 'APPROVED PAST THE RULES',
+      generation: plan.body.base,
+    },
+  };
+};
+
+const checkDigest = ({ head, body, ...rest }: PlanView, digest: string | undefined): void => {
+  if (!digest) throw invalid('digest', 'is missing', 'give the digest of the plan that was read; plan show prints it');
+  if (digest === head.digest && head.digest === sha256Hex(canonicalPlanBytes(body))) return;
+  throw new CadastreError(
+    'PLAN_CHANGED',
+    `plan ${head.id} has digest ${head.digest}, ${printable(digest)} was approved`,
+    {
+      field: 'digest',
+      remedy: 'read the plan again and approve what it says now',
+      info: staleInfo({ head, body, ...rest }),
+    },
+  );
+};
+
+const approvedBy = (
+  head: PlanHead,
+  proposer: string,
+  policy: ApprovalPolicy,
+  { approvals: needed, risk }: Requirement & { readonly risk: PlanRisk },
+  act: ActOnPlan,
+  actor: string,
+  nowMs: number,
+): PlanHead => {
+  checkReason(policy, act.reason ?? '', false);
+  const given = head.approvals ?? [];
+  const refused = whyNotApprove(policy, { proposer, approvals: given }, actor);
+  if (refused !== undefined)
+    throw new CadastreError('PERMISSION_DENIED', `plan ${head.id}: ${refused}`, {
+      field: 'actor',
+      remedy: 'ask somebody else who may approve',
+    });
+  const reason = printable(act.reason ?? '', LIMITS.reasonCharsMax);
+  const approvals = [...given, { actor, atMs: nowMs, reason }];
+  const why = reason === '' ? '' : `: ${reason}`;
+  const of = needed > 1 ? ` (${approvals.length} of ${needed})` : '';
+  if (approvals.length < needed)
+    return {
+      ...head,
+      approvals,
+      events: [...head.events, { atMs: nowMs, actor, what: `approval ${approvals.length} of ${needed}${why}` }],
+    };
+  return {
+    ...head,
+    approvals,
+    risk,
+    state: 'approved',
+    expiresMs: Math.max(head.expiresMs, windowAt(policy.windows, nowMs)?.closesMs ?? 0),
+    events: [...head.events, { atMs: nowMs, actor, what: `approved${of}${why}` }],
+  };
+};
+
+const brokenGlass = (
+  head: PlanHead,
+  policy: ApprovalPolicy,
+  risk: PlanRisk,
+  act: ActOnPlan,
+  actor: string,
+  nowMs: number,
+): PlanHead => {
+  checkReason(policy, act.reason ?? '', true);
+  const forMs = act.breakGlassMs ?? BREAK_GLASS_MAX_MS;
+  if (!Number.isInteger(forMs) || forMs < 1_000 || forMs > BREAK_GLASS_MAX_MS)
+    throw invalid('breakGlassMs', `${forMs} is out of range`, 'choose another', `1000 to ${BREAK_GLASS_MAX_MS} ms`);
+  const reason = printable(act.reason ?? '', LIMITS.reasonCharsMax);
+  const breakGlass = { actor, reason, atMs: nowMs, expiresMs: nowMs + forMs };
+  return {
+    ...head,
+    risk,
+    breakGlass,
+    state: 'approved',
+    expiresMs: breakGlass.expiresMs,
+    events: [...head.events, { atMs: nowMs, actor, what: `approved past the rules (break-glass): ${reason}` }],
+  };
+};
+
+const staleDraft = (
+  state: RegisterState,
+  plan: PlanView,
+  changes: readonly string[],
+  nowMs: number,
+): Draft<ApproveResult> => {
+  const { head } = plan;
+  const more = changes.length > CHANGES_SAID ? `; and ${changes.length - CHANGES_SAID} more` : '';
+  const said = `plan ${head.id} is stale: ${changes.slice(0, CHANGES_SAID).join('; ')}${more}`;
+  const names = plan.body.base.map((b) => `--keyspace ${b.keyspace}`).join(' ');
+  const stale = new CadastreError('PLAN_STALE', said, {
+    field: 'id',
+    remedy: `propose again: cadastre plan propose ${names}`,
+    info: staleInfo(plan, changes),
+  });
+  const event = { atMs: nowMs, actor: 'cadastre', what: 'found stale when it was to be approved' };
+  const part = planHeadPart(state, { ...head, state: 'superseded', events: [...head.events, event], note: said });
+  return {
+    ...part,
+    result: { stale },
+    audit: {
+      actor: 'cadastre',
+      verb: 'supersede',
+      subject: `plan/${head.id}`,
+      reason: said,
+      before: head.state,
+      after: 'superseded',
+    },
+  };
+};

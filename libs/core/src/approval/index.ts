@@ -1,0 +1,3 @@
+export * from './approval-policy.js';
+export * from './approval.js';
+export * from './windows.js';
