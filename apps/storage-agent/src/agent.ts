@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { NodeEntry } from '@cadastre/core';
 import { checkName } from '@cadastre/core';
 import { LinkPool } from '@cadastre/client';
-import type { DuplexCall, KvSurface, Peer, RpcServer, Wire, WritableCall } from '@cadastre/contracts';
+import type { DuplexCall, KvSurface, Peer, RpcServer, Transport, Wire, WritableCall } from '@cadastre/contracts';
 import {
   grpcTransport,
   kvService,
@@ -47,6 +47,8 @@ import { BrokenLinks } from './broken-links.driver.js';
 
 const TICK_MS = 100;
 const HOLD_MAX = 10_000;
+/** A copy waits for nobody's answer: enough on its way that neither side idles while the other one works for some milliseconds. */
+const BULK_WINDOW_BYTES = 4 * 1024 * 1024;
 const GRACE_MS = 1000;
 
 const engineDir = ({ dataDir }: AgentConfig): string => join(dataDir, 'engine');
@@ -118,7 +120,8 @@ class StorageAgent implements Agent {
     const partners = () => this.links.nodes;
     this.followers = new FollowerStreams({ clock, logger, replica, replicas, partners, onLink });
     this.rates = { out: new ByteRate(clock), in: new ByteRate(clock) };
-    this.fills = new Fills({ ...common, peerOf, in: this.rates.in, onFatal: (error) => this.fatal(error) });
+    const connect = (node: string) => this.bulkPeerOf(node, transport);
+    this.fills = new Fills({ ...common, connect, in: this.rates.in, onFatal: (error) => this.fatal(error) });
     this.watchdog = new PauseWatchdog({ clock, logger, replicas, ask: () => this.watch.askAnew() });
     this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
     this.toOthers = new LinkPool({
@@ -285,12 +288,22 @@ class StorageAgent implements Agent {
   }
 
   /** The address that any of the maps gives for a node. */
-  private peerOf(node: string): Peer | undefined {
+  private addressOf(node: string): string | undefined {
     for (const keyspace of this.watch.keyspaces()) {
       const address = this.watch.get(keyspace)?.node(node)?.address;
-      if (address) return this.peers.at(address);
+      if (address) return address;
     }
     return undefined;
+  }
+
+  private peerOf(node: string): Peer | undefined {
+    const address = this.addressOf(node);
+    return address ? this.peers.at(address) : undefined;
+  }
+
+  private bulkPeerOf(node: string, transport: Transport): Peer | undefined {
+    const address = this.addressOf(node);
+    return address ? transport.peer(address, { windowBytes: BULK_WINDOW_BYTES }) : undefined;
   }
 
   private fatal(error: Error): void {

@@ -18,6 +18,8 @@ const frame = (change: object = {}, of = pairs) => ({
   epochAtSeq: '1',
   packed: Buffer.alloc(0),
   packedCrc32: 0,
+  records: 0,
+  digest: '',
   entries: of.map(([key, value]) => ({ key: Buffer.from(key), value: Buffer.from(value) })),
   crc32c: frameCrc(of),
   ...change,

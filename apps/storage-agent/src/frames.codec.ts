@@ -34,10 +34,11 @@ export const packPairs = (pairs: readonly Pair[]): Buffer => {
 const unpackPairs = (packed: Buffer, index: number): Pair[] => {
   const pairs: Pair[] = [];
   let at = 0;
+  // Plain arrays: a Buffer for each part costs more than all the rest of this.
   const part = (): Uint8Array => {
     const end = at + 4 <= packed.length ? at + 4 + packed.readUInt32BE(at) : Number.POSITIVE_INFINITY;
     if (end > packed.length) throw damaged(`number ${index} ends in the middle of a pair`);
-    const bytes = packed.subarray(at + 4, end);
+    const bytes = new Uint8Array(packed.buffer, packed.byteOffset + at + 4, end - at - 4);
     at = end;
     return bytes;
   };

@@ -108,6 +108,7 @@ const sendFrames = async (
         : { entries: pairs.map(([key, value]) => ({ key, value })), crc32c: frameCrc(pairs) }),
       last,
       epochAtSeq: String(base.epoch),
+      ...(index === 0 && { records: snapshot.count, digest: snapshot.digest }),
     });
     index += 1;
     if (!more && !call.cancelled) await room(call);

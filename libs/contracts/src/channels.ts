@@ -1,5 +1,5 @@
-import type { CallOptions, ClientUnaryCall, requestCallback, ServiceError, Client } from '@grpc/grpc-js';
-import { credentials, makeGenericClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import type { CallOptions, ClientUnaryCall, requestCallback, ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, makeGenericClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import type * as Wire from './generated/index.js';
@@ -64,9 +64,17 @@ const CHANNEL_OPTIONS = {
   'grpc.use_local_subchannel_pool': 1,
 } as const;
 
-const stub = <C>(definition: ServiceDefinition, name: string, address: string, shared?: Client): C => {
+export interface PeerOptions {
+  /** Bytes that may be on their way to here at once; the default of HTTP/2 is 64 KiB. More is for bulk, on a connection of its own. */
+  readonly windowBytes?: number;
+}
+
+const channelOptions = ({ windowBytes }: PeerOptions) =>
+  windowBytes === undefined ? CHANNEL_OPTIONS : { ...CHANNEL_OPTIONS, 'grpc-node.flow_control_window': windowBytes };
+
+const stub = <C>(definition: ServiceDefinition, name: string, address: string, from: Client | PeerOptions): C => {
   const Constructor = makeGenericClientConstructor(definition, name);
-  const options = shared ? { channelOverride: shared.getChannel() } : CHANNEL_OPTIONS;
+  const options = from instanceof Client ? { channelOverride: from.getChannel() } : channelOptions(from);
   return new Constructor(address, credentials.createInsecure(), options) as unknown as C;
 };
 
@@ -80,8 +88,11 @@ export class Peer {
   readonly liveness: Wire.LivenessClient;
   readonly close: () => void;
 
-  constructor(readonly address: string) {
-    const base = stub<Client>(kvService, 'Kv', address);
+  constructor(
+    readonly address: string,
+    options: PeerOptions = {},
+  ) {
+    const base = stub<Client>(kvService, 'Kv', address, options);
     this.map = stub(stockMapClient, 'Map', address, base);
     this.agent = stub(agentService, 'Agent', address, base);
     this.operator = stub(operatorService, 'Operator', address, base);

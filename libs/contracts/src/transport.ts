@@ -1,4 +1,4 @@
-import { Peer } from './channels.js';
+import { Peer, type PeerOptions } from './channels.js';
 import type { RpcServer, ServerLimits } from './server.js';
 import { GrpcServer } from './server.js';
 
@@ -6,10 +6,10 @@ import { GrpcServer } from './server.js';
 export interface Transport {
   server(limits?: ServerLimits): RpcServer;
   /** A connection of its own, made when it is first used. */
-  peer(address: string): Peer;
+  peer(address: string, options?: PeerOptions): Peer;
 }
 
 export const grpcTransport: Transport = {
   server: (limits) => new GrpcServer(limits),
-  peer: (address) => new Peer(address),
+  peer: (address, options) => new Peer(address, options),
 };

@@ -142,9 +142,17 @@ export interface StorageEngine {
    * source's FIRST snapshot; a fill resumed from a later snapshot keeps them, and the replay from `snapshotSeq + 1` makes it right.
    */
   beginFill(id: PartitionId, options: { snapshotSeq: number; epoch: number }): Promise<void>;
+  /**
+   * Pairs in key order, all after those that came before and after `resumeAfter` of the chunk before. Several chunks may wait at once:
+   * they become durable in their order, in large transactions of their own, apart from all other writes.
+   * @throws FAILED_PRECONDITION, field `pairs`, for others
+   */
   fillChunk(id: PartitionId, pairs: readonly Pair[], resumeAfter: Uint8Array): Promise<void>;
-  /** Active, applied up to `snapshotSeq`. The digest is of what is really held here. */
-  finishFill(id: PartitionId): Promise<ContentDigest>;
+  /**
+   * Active, applied up to `snapshotSeq`. All that the disk holds was read once: the digest is of that.
+   * @throws DATA_LOSS when it is not as many pairs and bytes as were written, or not what `expected` says; then it still fills
+   */
+  finishFill(id: PartitionId, expected?: { count: number; digest: string }): Promise<ContentDigest>;
 
   /** Keeps the copy for reading and refuses writes to it. */
   quarantine(id: PartitionId): Promise<void>;

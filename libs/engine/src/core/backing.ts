@@ -40,4 +40,9 @@ export interface Backing extends ReadView {
    * @throws CadastreError RESOURCE_EXHAUSTED | INTERNAL
    */
   commit(writes: readonly Write[]): Promise<void>;
+  /**
+   * As commit, for bulk that need not be quick: it goes straight to where it stays. May be under way along with commits, which then
+   * never name the same keys; of its own kind one at a time for each partition.
+   */
+  load(writes: readonly Write[]): Promise<void>;
 }

@@ -27,11 +27,15 @@ import {
   liveKey,
   numberOfKey,
 } from './partition-record.codec.js';
+import { Digest128 } from './digest.js';
 import { Partition } from './partition.js';
+import type { Held } from './read-back.js';
 import { endOfLog, epochAt, readApplied, readEntries, scanApplied } from './reading.js';
 import { digestOf, snapshotOf } from './slices.js';
 import { Sweeper } from './sweeper.js';
-import { compareBytes, toBinary } from './bytes.js';
+import { toBinary } from './bytes.js';
+import { FillLane } from './fill-lane.js';
+import { decodeFillProgress, fillKey, isFillKey, type StoredFill } from './fill-progress.codec.js';
 
 export interface CoreEngineOptions {
   readonly clock: Clock;
@@ -50,8 +54,7 @@ const CLOSED = new CadastreError('FAILED_PRECONDITION', 'the engine is not open'
 
 /** The engine over any backing: bookkeeping in memory, all bytes in the backing, all writes through one group commit. */
 export class CoreEngine implements StorageEngine {
-  /** Largest key of each copy whose fill began in this process. */
-  private readonly fillFronts = new WeakMap<Partition, Uint8Array>();
+  private readonly lanes = new Map<Partition, FillLane>();
   private readonly byName = new Map<string, Partition>();
   /** Partitions whose pairs or record have changed since the last flush. */
   private readonly dirty = new Set<Partition>();
@@ -104,6 +107,7 @@ export class CoreEngine implements StorageEngine {
     await sweeper.stop();
     await this.flushIfHealthy(group);
     group.shut(CLOSED);
+    await Promise.all([...this.lanes.values()].map((lane) => lane.stop()));
     this.lazy?.done.reject(CLOSED);
     this.abandon();
     await this.backing.close();
@@ -116,6 +120,8 @@ export class CoreEngine implements StorageEngine {
     this.sweeper = undefined;
     for (const view of this.views) view.close();
     this.views.clear();
+    for (const lane of this.lanes.values()) void lane.stop();
+    this.lanes.clear();
     this.byName.clear();
     this.dirty.clear();
     this.grown.clear();
@@ -136,11 +142,14 @@ export class CoreEngine implements StorageEngine {
   }
 
   private recover(sweeper: Sweeper): void {
+    const fills = new Map<number, StoredFill>();
     for (const { key, value } of this.backing.range('partitions', ALL_RECORDS)) {
       const number = numberOfKey(key);
       this.nextNumber = Math.max(this.nextNumber, number + 1);
-      if (isDoomedKey(key)) void sweeper.start(number);
-      else this.adopt(decodeRecord(number, value));
+      const fill = isFillKey(key) ? decodeFillProgress(value) : undefined;
+      if (fill) fills.set(number, fill);
+      else if (isDoomedKey(key)) void sweeper.start(number);
+      else if (!isFillKey(key)) this.adopt(decodeRecord(number, value), fills);
     }
     if (this.backing.damaged && this.backing.damaged.size > 0) this.giveUp(this.backing.damaged);
   }
@@ -158,11 +167,24 @@ export class CoreEngine implements StorageEngine {
     for (const { id } of lost) this.purge(id).catch(() => undefined);
   }
 
-  private adopt(partition: Partition): void {
+  private adopt(partition: Partition, fills: ReadonlyMap<number, StoredFill>): void {
+    if (partition.state === 'filling') this.resumeFill(partition, fills.get(partition.number));
     const end = endOfLog(this.backing, partition.number);
     partition.lastSeq = end?.seq ?? partition.baseSeq;
     partition.lastEpoch = end?.epoch ?? partition.baseEpoch;
     this.byName.set(nameOf(partition.id), partition);
+  }
+
+  /** The record may have been written later than the last pairs: how far the fill is, only what lies with the pairs tells. */
+  private resumeFill(partition: Partition, stored: StoredFill | undefined): void {
+    partition.count = stored?.count ?? 0;
+    partition.bytes = stored?.bytes ?? 0;
+    partition.digest = new Digest128();
+    partition.filling = {
+      snapshotSeq: partition.filling?.snapshotSeq ?? partition.baseSeq,
+      ...(stored && { resumeAfter: stored.resumeAfter }),
+    };
+    this.openLane(partition, Promise.resolve());
   }
 
   partitions(): PartitionMeta[] {
@@ -177,6 +199,15 @@ export class CoreEngine implements StorageEngine {
   }
 
   flush(): Promise<void> {
+    const flushed = this.flushGroup();
+    if (this.lanes.size === 0) return flushed;
+    return flushed.then(async () => {
+      await Promise.all([...this.lanes.values()].map((lane) => lane.settled()));
+      this.commits().assertOpen();
+    });
+  }
+
+  private flushGroup(): Promise<void> {
     return attempt(() => {
       const group = this.commits();
       if (this.lazy === undefined) return group.settled();
@@ -302,7 +333,7 @@ export class CoreEngine implements StorageEngine {
   }
 
   private flushLazy(): void {
-    this.flush().catch((error: unknown) => this.lazy?.done.reject(CadastreError.from(error)));
+    this.flushGroup().catch((error: unknown) => this.lazy?.done.reject(CadastreError.from(error)));
   }
 
   readLog(
@@ -406,7 +437,7 @@ export class CoreEngine implements StorageEngine {
   }
 
   async snapshot(id: PartitionId, { afterKey }: { afterKey?: Uint8Array } = {}): Promise<Snapshot> {
-    await this.flush();
+    await this.flushGroup();
     const { view, stored } = await this.viewOf(id);
     return snapshotOf(view, stored, afterKey, this.options);
   }
@@ -419,7 +450,7 @@ export class CoreEngine implements StorageEngine {
       const record = view.get('partitions', liveKey(number));
       if (record !== undefined) return { view, stored: decodeRecord(number, record) };
       view.close();
-      await this.flush();
+      await this.flushGroup();
     }
   }
 
@@ -452,8 +483,8 @@ export class CoreEngine implements StorageEngine {
       partition.filling = { snapshotSeq };
       partition.baseSeq = partition.lastSeq = snapshotSeq;
       partition.baseEpoch = partition.lastEpoch = epoch;
-      this.fillFronts.set(partition, new Uint8Array(0));
       const done = this.save(partition, writes);
+      this.openLane(partition, done);
       if (old !== undefined) this.sweepAfter(done, old);
       return done;
     });
@@ -464,23 +495,38 @@ export class CoreEngine implements StorageEngine {
       const partition = this.writable(id, 'filling');
       checkKey(resumeAfter);
       for (const [key, value] of pairs) checkPair(key, value);
-      for (const [key, value] of pairs) this.fillIn(partition, key, value);
-      partition.filling = { snapshotSeq: partition.baseSeq, ...partition.filling, resumeAfter };
-      return this.save(partition);
+      return this.laneOf(partition).add(pairs, resumeAfter);
     });
   }
 
-  finishFill(id: PartitionId): Promise<ContentDigest> {
+  finishFill(id: PartitionId, expected?: { count: number; digest: string }): Promise<ContentDigest> {
     return attempt(async () => {
+      const lane = this.laneOf(this.writable(id, 'filling'));
+      const held = await lane.held();
       const partition = this.writable(id, 'filling');
+      if (this.laneOf(partition) !== lane) throw refuse('state', `${nameOf(id)} was begun anew`, 'fill it first');
+      checkHeld(partition, held, expected);
+      this.lanes.delete(partition);
+      partition.digest = held.digest;
       partition.appliedSeq = partition.filling?.snapshotSeq ?? partition.baseSeq;
       partition.appliedEpoch = partition.baseEpoch;
       partition.state = 'active';
       partition.filling = undefined;
       const digest = this.digestAt(id);
-      await this.save(partition);
+      await this.save(partition, [{ table: 'partitions', key: fillKey(partition.number), value: undefined }]);
       return digest;
     });
+  }
+
+  private openLane(partition: Partition, recorded: Promise<void>): void {
+    const onFailure = (error: CadastreError) => this.group?.shut(error);
+    this.lanes.set(partition, new FillLane(partition, { backing: this.backing, pace: this.options, recorded, onFailure }));
+  }
+
+  private laneOf(partition: Partition): FillLane {
+    const lane = this.lanes.get(partition);
+    if (lane === undefined) throw new Error(`${nameOf(partition.id)} fills without a lane`);
+    return lane;
   }
 
   quarantine(id: PartitionId): Promise<void> {
@@ -526,7 +572,9 @@ export class CoreEngine implements StorageEngine {
   }
 
   private sweepAfter(doomed: Promise<void>, partition: Partition): Promise<void> {
-    const swept = doomed.then(() => this.sweeper?.start(partition.number));
+    const lane = this.lanes.get(partition);
+    this.lanes.delete(partition);
+    const swept = Promise.all([doomed, lane?.stop()]).then(() => this.sweeper?.start(partition.number));
     swept.catch(() => undefined);
     return swept;
   }
@@ -590,23 +638,6 @@ export class CoreEngine implements StorageEngine {
   private exchange(partition: Partition, key: Uint8Array, value: Uint8Array | undefined): void {
     const old = readApplied(this.backing, partition, key);
     if (old === undefined && value === undefined) return;
-    this.place(partition, key, old, value);
-  }
-
-  /** Nothing is applied while a copy fills: what comes after all that has come so far cannot be there yet, and is not looked for. */
-  private fillIn(partition: Partition, key: Uint8Array, value: Uint8Array): void {
-    const front = this.fillFronts.get(partition);
-    if (front === undefined || compareBytes(key, front) <= 0) return this.exchange(partition, key, value);
-    this.fillFronts.set(partition, key);
-    return this.place(partition, key, undefined, value);
-  }
-
-  private place(
-    partition: Partition,
-    key: Uint8Array,
-    old: Uint8Array | undefined,
-    value: Uint8Array | undefined,
-  ): void {
     partition.exchanged(key, old, value);
     partition.overlay.set(toBinary(key), value);
   }
@@ -642,6 +673,22 @@ export class CoreEngine implements StorageEngine {
     return lazy?.done;
   }
 }
+
+const checkHeld = (
+  { id, count, bytes }: Partition,
+  held: Held,
+  expected: { count: number; digest: string } | undefined,
+): void => {
+  const digest = held.digest.toHex();
+  const asWritten = held.count === count && held.bytes === bytes;
+  if (asWritten && (!expected || (expected.count === count && expected.digest === digest))) return;
+  const wanted = expected ? `${expected.count} of digest ${expected.digest}` : `${count} of ${bytes} bytes`;
+  throw new CadastreError(
+    'DATA_LOSS',
+    `${nameOf(id)}: the disk holds ${held.count} pairs of ${held.bytes} bytes, digest ${digest}, not ${wanted}`,
+    { field: 'digest', remedy: 'begin the fill anew' },
+  );
+};
 
 /** Errors of synchronous checks become rejections; a promise comes back as it is, so that one failure is one promise. */
 const attempt = <T>(task: () => Promise<T>): Promise<T> => {

@@ -79,6 +79,18 @@ function* bucketPairs(
   }
 }
 
+/** As `pairWrites`, for pairs that ascend and of which none is there yet. */
+export const loadWrites = (view: ReadView, number: number, runs: readonly (readonly Pair[])[], out: Write[]): void => {
+  const long = new Map<string, Applied>();
+  for (const pairs of runs) {
+    for (const [key, value] of pairs) {
+      if (isLong(key)) long.set(toBinary(key), value);
+      else out.push({ table: 'data', key: prefixed(number, key), value });
+    }
+  }
+  if (long.size > 0) pairWrites(view, number, long, out);
+};
+
 /** The writes that bring `changes` to disk. `view` has to be what the disk holds now: buckets are read and rewritten. */
 export const pairWrites = (
   view: ReadView,

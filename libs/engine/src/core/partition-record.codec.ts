@@ -19,7 +19,7 @@ const TEXT_AT = DIGEST_AT + 16;
 const LIVE = 0x70; // 'p'
 const DOOMED = 0x78; // 'x': its bytes are to be removed
 
-const recordKey = (kind: number, number: number): Uint8Array => {
+export const recordKey = (kind: number, number: number): Uint8Array => {
   const key = Buffer.alloc(5);
   key[0] = kind;
   key.writeUInt32BE(number, 1);

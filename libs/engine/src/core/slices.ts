@@ -1,6 +1,6 @@
 import type { Clock } from '@cadastre/runtime';
 import type { ContentDigest, Pair, Snapshot, SnapshotChunk } from '../engine.js';
-import type { ReadSnapshot } from './backing.js';
+import type { ReadSnapshot, ReadView } from './backing.js';
 import { compareBytes } from './bytes.js';
 import { walkPairs } from './data-space.js';
 import { Digest128 } from './digest.js';
@@ -17,21 +17,22 @@ export interface Pace {
   readonly turn: Turn;
 }
 
-const nextTurn = (pace: Pace): Promise<void> => new Promise((resolve) => pace.turn(resolve));
+export const nextTurn = (pace: Pace): Promise<void> => new Promise((resolve) => pace.turn(resolve));
 
-/** Next pairs after `afterKey`, bounded by bytes and by time; empty = the end. */
-const slice = (
-  view: ReadSnapshot,
-  number: number,
-  afterKey: Uint8Array | undefined,
-  maxBytes: number,
-  clock: Clock,
-): Pair[] => {
+export interface SliceBounds {
+  readonly after: Uint8Array | undefined;
+  /** Exclusive; absent = to the last key. */
+  readonly end?: Uint8Array | undefined;
+  readonly maxBytes: number;
+}
+
+/** Next pairs after `after`, bounded by bytes and by time; empty = the end. */
+export const slice = (view: ReadView, number: number, { after, end, maxBytes }: SliceBounds, clock: Clock): Pair[] => {
   const pairs: Pair[] = [];
   const deadline = clock.monotonicMs() + SLICE_MS;
   let bytes = 0;
-  for (const pair of walkPairs(view, number, { start: afterKey })) {
-    if (afterKey !== undefined && pairs.length === 0 && compareBytes(pair[0], afterKey) === 0) continue;
+  for (const pair of walkPairs(view, number, { start: after, end })) {
+    if (after !== undefined && pairs.length === 0 && compareBytes(pair[0], after) === 0) continue;
     pairs.push(pair);
     bytes += pair[0].length + pair[1].length;
     if (bytes >= maxBytes) break;
@@ -49,7 +50,7 @@ async function* slices(
 ): AsyncGenerator<SnapshotChunk> {
   let afterKey = after;
   for (;;) {
-    const pairs = slice(view, number, afterKey, maxBytes, pace.clock);
+    const pairs = slice(view, number, { after: afterKey, maxBytes }, pace.clock);
     const lastKey = pairs.at(-1)?.[0];
     if (lastKey === undefined) return;
     yield { pairs, lastKey };

@@ -1,5 +1,6 @@
 import type { Backing, Table, Write } from './backing.js';
 import { prefixOf } from './bytes.js';
+import { fillKey } from './fill-progress.codec.js';
 import { doomedKey } from './partition-record.codec.js';
 
 /** Keys removed in one transaction: long enough to be quick, short enough that appends in the same group hardly wait. */
@@ -47,6 +48,7 @@ export class Sweeper {
         if (more) await this.request(keys.map((key) => ({ table, key, value: undefined })));
       }
     }
-    if (!this.stopped) await this.request([{ table: 'partitions', key: doomedKey(number), value: undefined }]);
+    if (this.stopped) return;
+    await this.request([fillKey(number), doomedKey(number)].map((key) => ({ table: 'partitions', key, value: undefined })));
   }
 }

@@ -134,6 +134,11 @@ export class JournaledBacking implements Backing {
       );
   }
 
+  async load(writes: readonly Write[]): Promise<void> {
+    if (this.failure) throw this.failure;
+    await this.store.load(writes);
+  }
+
   /** All that was committed before is in the store. */
   async settle(): Promise<void> {
     await this.checkpoint;

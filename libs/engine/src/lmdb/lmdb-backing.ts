@@ -104,6 +104,10 @@ export class LmdbBacking implements Backing {
     }
   }
 
+  load(writes: readonly Write[]): Promise<void> {
+    return this.commit(writes);
+  }
+
   private table(name: Table): Store {
     if (this.tables === undefined) throw new Error('the backing is closed');
     return this.tables[name];

@@ -62,6 +62,10 @@ export class MemoryBacking implements Backing {
     // A dead process neither acknowledges nor complains.
     if (!written) await new Promise<never>(() => undefined);
   }
+
+  load(writes: readonly Write[]): Promise<void> {
+    return this.commit(writes);
+  }
 }
 
 /** The same engine over memory, for simulation and unit tests. */
