@@ -120,7 +120,7 @@ export class CoreEngine implements StorageEngine {
     this.sweeper = undefined;
     for (const view of this.views) view.close();
     this.views.clear();
-    for (const lane of this.lanes.values()) void lane.stop();
+    for (const lane of this.lanes.values()) lane.halt();
     this.lanes.clear();
     this.byName.clear();
     this.dirty.clear();
@@ -520,7 +520,10 @@ export class CoreEngine implements StorageEngine {
 
   private openLane(partition: Partition, recorded: Promise<void>): void {
     const onFailure = (error: CadastreError) => this.group?.shut(error);
-    this.lanes.set(partition, new FillLane(partition, { backing: this.backing, pace: this.options, recorded, onFailure }));
+    this.lanes.set(
+      partition,
+      new FillLane(partition, { backing: this.backing, pace: this.options, recorded, onFailure }),
+    );
   }
 
   private laneOf(partition: Partition): FillLane {

@@ -101,6 +101,13 @@ export class FillLane {
     await this.reading.catch(() => undefined);
   }
 
+  /** As a process that was killed: what waits is never settled. */
+  halt(): void {
+    this.waiting = [];
+    this.stopped = true;
+    this.readBack.stop();
+  }
+
   private async work(): Promise<void> {
     try {
       await this.options.recorded;

@@ -49,6 +49,8 @@ export class Sweeper {
       }
     }
     if (this.stopped) return;
-    await this.request([fillKey(number), doomedKey(number)].map((key) => ({ table: 'partitions', key, value: undefined })));
+    await this.request(
+      [fillKey(number), doomedKey(number)].map((key) => ({ table: 'partitions', key, value: undefined })),
+    );
   }
 }

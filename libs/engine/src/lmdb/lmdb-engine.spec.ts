@@ -6,19 +6,20 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { TABLES } from '../core/backing.js';
 import { bytes, describeEngine, entry, P0, put, type EngineHarness } from '../testing/engine-contract.js';
+import { filledPair } from '../testing/filled-pair.js';
 import { itMatchesTheModel } from '../testing/engine-model.js';
 import { LmdbBacking } from './lmdb-backing.js';
 import { LmdbEngine } from './lmdb-engine.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** Kills the child with SIGKILL as soon as it has acknowledged `enough` appends. */
-const killAfter = (directory: string, enough: number): Promise<number> =>
+/** Kills the child with SIGKILL as soon as it has acknowledged `enough`. */
+const killAfter = (directory: string, enough: number, script = 'append'): Promise<number> =>
   new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [
       '--import',
       here('../testing/ts-hooks.mjs'),
-      here('../testing/append-until-killed.ts'),
+      here(`../testing/${script}-until-killed.ts`),
       directory,
     ]);
     let output = '';
@@ -91,6 +92,30 @@ describe('lmdb engine', () => {
       await open();
       await writeFile(lock, `${process.pid} 1\n`);
       await open();
+    }));
+
+  it('goes on with a fill that was killed, from the last durable chunk', () =>
+    // Plan: kill -9 while chunks are stored; exactly the pairs up to where the fill says it is are there, and at least those that were
+    // acknowledged; the rest is filled, and the digest is that of a copy that was never cut short.
+    inDirectory(async (directory) => {
+      const acknowledged = await killAfter(directory, 2000, 'fill');
+      const engine = new LmdbEngine({ directory });
+      await engine.open();
+      const { count = 0, filling } = engine.meta(P0) ?? {};
+      expect(count).toBeGreaterThanOrEqual(acknowledged);
+      expect(filling).toEqual({ snapshotSeq: 7, resumeAfter: filledPair(count - 1)[0] });
+      expect(engine.scan(P0, { limit: 1e6, maxBytes: 1e9 }).entries).toHaveLength(count);
+      const rest = Array.from({ length: 100 }, (_, i) => filledPair(count + i));
+      const all = Array.from({ length: count + 100 }, (_, i) => filledPair(i));
+      await engine.fillChunk(P0, rest, rest.at(-1)![0]);
+      const other = { ...P0, partition: 1 };
+      await engine.create(other);
+      const ops = all.map(([key, value]) => ({ kind: 'put' as const, key, value }));
+      await engine.append(other, [entry(1, ...ops)]);
+      await engine.apply(other, 1);
+      const { digest } = engine.digestAt(other);
+      expect(await engine.finishFill(P0, { count: count + 100, digest })).toMatchObject({ seq: 7 });
+      await engine.close();
     }));
 
   it('outgrows the address space it began with while a snapshot is open', () =>

@@ -366,6 +366,45 @@ export const describeEngine = (name: string, makeHarness: () => Promise<EngineHa
         expect(scanText(engine, P1)).toEqual(scanText(engine, P0));
       });
 
+      it('takes pairs in key order only, and finishes only with what it was told to expect', async () => {
+        // Plan: a pair again, one before; each is refused and changes nothing; a wrong digest or count refuses the end, the right one does not.
+        const { count, digest } = engine.digestAt(P0);
+        const pairs = engine.scan(P0, ALL).entries;
+        await engine.beginFill(P1, { snapshotSeq: 1, epoch: 1 });
+        await engine.fillChunk(P1, pairs.slice(0, 20), pairs[19]![0]);
+        for (const wrong of [pairs.slice(19, 21), pairs.slice(3, 4), [pairs[21]!, pairs[20]!]])
+          await expect(engine.fillChunk(P1, wrong, wrong.at(-1)![0])).rejects.toEqual(
+            failing('FAILED_PRECONDITION', 'pairs'),
+          );
+        await engine.fillChunk(P1, pairs.slice(20), pairs.at(-1)![0]);
+        for (const wrong of [
+          { count, digest: '0'.repeat(32) },
+          { count: count + 1, digest },
+        ])
+          await expect(engine.finishFill(P1, wrong)).rejects.toEqual(failing('DATA_LOSS', 'digest'));
+        expect(engine.meta(P1)?.state).toBe('filling');
+        expect(await engine.finishFill(P1, { count, digest })).toEqual({ seq: 1, count, digest });
+      });
+
+      it('is not written over by a fill that was begun anew', async () => {
+        // Plan: begin again, and purge, while chunks are on their way; only the last life's pairs are there, and nothing of the others stays.
+        const pairs = engine.scan(P0, ALL).entries;
+        await engine.beginFill(P1, { snapshotSeq: 1, epoch: 1 });
+        const late = engine.fillChunk(P1, pairs, pairs.at(-1)![0]).catch(() => undefined);
+        await engine.beginFill(P1, { snapshotSeq: 1, epoch: 1 });
+        const last = engine.fillChunk(P1, pairs.slice(0, 1), pairs[0]![0]);
+        await Promise.all([late, last]);
+        await engine.finishFill(P1);
+        expect(scanText(engine, P1)).toEqual(['k00=v0']);
+        await engine.beginFill(P1, { snapshotSeq: 1, epoch: 1 });
+        const doomed = engine.fillChunk(P1, pairs, pairs.at(-1)![0]).catch(() => undefined);
+        await Promise.all([doomed, engine.purge(P1), engine.purge(P0)]);
+        await engine.drain();
+        await engine.close();
+        expect(await harness.storedKeys()).toBe(0);
+        await engine.open();
+      });
+
       it('wipes what was there but never the promise', async () => {
         // Plan: fill over a partition with data and log; nothing of it shows, the promised epoch stays, the bytes go.
         await engine.promise(P0, 8);
