@@ -1,6 +1,6 @@
 // Child process of the crash test. argv: directory. Fills and prints how many pairs are durable after each chunk, one number a line.
 import { LmdbEngine } from '../lmdb/lmdb-engine.js';
-import { filledPair } from './filled-pair.ts';
+import { filledPair } from './filled-pair.js';
 
 const id = { keyspace: 'orders', partition: 0 };
 const CHUNK = 50;
