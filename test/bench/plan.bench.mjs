@@ -53,6 +53,7 @@ function runScenario(scenario) {
     partners: most((p) => p.partners),
     violations: sum((p) => p.violations),
     missing: sum((p) => p.missing),
+    lost: sum((p) => p.lost),
     plans,
   };
 }
@@ -74,6 +75,7 @@ function planOf(cluster, { what, nodes, loads, inFlight = 0 }) {
   plan.moves.forEach(({ change }, i) => (violations += cluster.apply(change, inFlight > 0 && i >= late)));
   const [solution] = solved.solutions;
   const { cost } = draft;
+  const lost = solution.dead * cluster.source.replicationFactor;
   return {
     what,
     solveMs: round(solvedAt - began),
@@ -83,10 +85,12 @@ function planOf(cluster, { what, nodes, loads, inFlight = 0 }) {
     ratio: round(cost.ratio),
     leaderTransfers: cost.leaderTransfers,
     imbalance: round(cost.imbalanceAfter),
-    outside: inFlight > 0 || loads ? 0 : outsideOf(cluster.counts(), solution.replicaAims, cluster.nodes),
+    outside: inFlight > 0 || loads ? 0 : outsideOf(cluster.counts(), solution.replicaAims, cluster.nodes) - lost,
     partners: round(cost.scores.find((s) => s.name === 'partners')?.after ?? 0),
     violations: violations + (inFlight > 0 ? 0 : cluster.violations()),
-    missing: cluster.missing(),
+    missing: cluster.missing() - lost,
+    // Copies of partitions whose nodes all went at once: there is nothing to copy from, so that no plan can build them.
+    lost,
     steps: draft.moves.at(-1)?.step ?? 0,
     scores: Object.fromEntries(cost.scores.map((s) => [s.name, [round(s.before), round(s.after)]])),
     risk: rehearsal.verdict,

@@ -2,7 +2,7 @@ import type { Board } from './board.js';
 import type { Domains, Group } from './domains.js';
 import { mix } from './mix.js';
 import type { Aims } from './shares.js';
-import { fairShares, wholeAims } from './shares.js';
+import { admits, fairShares, plainShares, wholeAims } from './shares.js';
 
 /** @param copies of each partition, at most what the domains can hold */
 export const replicaAims = (
@@ -16,7 +16,11 @@ export const replicaAims = (
     capOf: (group: Group): number => group.slots * partitions,
     leastOf: (group: Group): number => group.least * partitions,
   };
-  const share = fairShares(domains, partitions * copies, bounds);
+  const plain = plainShares(domains, partitions * copies);
+  // A constraint that bends shares, and yet leaves room for each node's own share in whole copies, forces no node out of it.
+  const share = admits(domains, plain, partitions * copies, bounds)
+    ? plain
+    : fairShares(domains, partitions * copies, bounds);
   return wholeAims(domains, share, partitions * copies, have, bounds, (node) => mix(seed, node, 2));
 };
 

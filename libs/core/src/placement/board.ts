@@ -235,6 +235,16 @@ export class Board {
     this.arrive(p, cell, to);
   }
 
+  /** Where the copies of a partition stood, slot by slot, when it turns out that others stayed. */
+  rebase(p: number, was: readonly number[]): void {
+    const base = p * this.stride;
+    this.changes[p] = 0;
+    was.forEach((node, slot) => {
+      this.was[base + slot] = node;
+      this.changes[p]! += Number(node !== this.now[base + slot]);
+    });
+  }
+
   /** Lets go of a copy too many; the last slot takes its place. */
   drop(p: number, slot: number): void {
     const base = p * this.stride;

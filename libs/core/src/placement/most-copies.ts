@@ -1,10 +1,13 @@
 import type { Domains } from './domains.js';
 
 /** Exact for nested labels, where the hierarchy counts; for labels that cut across each other, what a greedy choice reaches. */
-export const mostCopies = (domains: Domains): number => {
+export const mostCopies = (domains: Domains): number =>
+  isNested(domains) ? domains.root.slots : Math.min(domains.root.slots, greedyCopies(domains));
+
+/** No label cuts across another. */
+export const isNested = (domains: Domains): boolean => {
   const any = domains.pathOf.find((path) => path.length > 0);
-  const nested = !any || domains.constraints.every((_, i) => any.some((g) => g.constraint === i));
-  return nested ? domains.root.slots : Math.min(domains.root.slots, greedyCopies(domains));
+  return !any || domains.constraints.every((_, i) => any.some((g) => g.constraint === i));
 };
 
 /** Nodes that may hold copies. */

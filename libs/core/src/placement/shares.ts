@@ -29,6 +29,36 @@ export const fairShares = (domains: Domains, total: number, bounds: Bounds): Flo
   return share;
 };
 
+/** By weight alone. */
+export const plainShares = (domains: Domains, total: number): Float64Array =>
+  Float64Array.from(domains.pathOf, (path) => {
+    const leaf = path.at(-1);
+    return leaf && domains.root.weight > 0 ? (total * leaf.weight) / domains.root.weight : 0;
+  });
+
+/** Whether every node can be at the floor or at the ceiling of its share within the bounds; exact for nested domains. */
+export const admits = (domains: Domains, share: Float64Array, total: number, bounds: Bounds): boolean => {
+  const range = (group: Group): [number, number] => {
+    let [low, high] = [0, 0];
+    if (group.node >= 0) {
+      low = Math.floor(share[group.node]! + EPSILON);
+      high = Math.ceil(share[group.node]! - EPSILON);
+    } else
+      for (const child of group.children) {
+        const [from, to] = range(child);
+        low += from;
+        high += to;
+      }
+    if (group === domains.root) return [low, high];
+    low = Math.max(low, bounds.leastOf?.(group) ?? 0);
+    high = Math.min(high, bounds.capOf(group));
+    // An empty range anywhere leaves none above.
+    return low > high ? [Infinity, -Infinity] : [low, high];
+  };
+  const [low, high] = range(domains.root);
+  return low <= total && total <= high;
+};
+
 /** What a group takes at a level of water, within its bounds. */
 const demand = (group: Group, level: number, bounds: Bounds): number => {
   const cap = bounds.capOf(group);

@@ -8,6 +8,8 @@ export interface Bound {
   /** Loads are balanced, and counts are free. */
   readonly byLoad: boolean;
   readonly moves: number;
+  /** A search over all exchanges of copies found `moves` to be the least, which the counts by themselves do not show. */
+  readonly isExact: boolean;
   readonly bytes: number;
   /** Copies that have to be built wherever they go: missing ones, and those that have to leave. */
   readonly forced: number;
@@ -42,7 +44,7 @@ export const boundOf = (prepared: Prepared, aims: Aims, seed: number, byLoad: bo
   }
   const none = new Int32Array(board.nodes);
   // Counts are free where loads are balanced; what loads ask for is a bound of its own.
-  if (byLoad) return { byLoad, moves: forced, bytes: forcedBytes, forced, gains: none, sheds: none };
+  if (byLoad) return { byLoad, isExact: false, moves: forced, bytes: forcedBytes, forced, gains: none, sheds: none };
   const { want } = spreadLeavers > 0 ? boardAims(board, have, seed) : aims;
   const gains = want.map((aim, n) => Math.max(0, aim - have[n]!));
   // With copies too many, a node may come down to its aim for nothing.
@@ -50,6 +52,7 @@ export const boundOf = (prepared: Prepared, aims: Aims, seed: number, byLoad: bo
   const sheds = board.count.map((count, n) => Math.max(0, count - aims.hi[n]! - excess[n]!));
   return {
     byLoad,
+    isExact: false,
     moves: Math.max(
       forced,
       gains.reduce((a, b) => a + b, 0),

@@ -29,7 +29,7 @@ export const costOf = (
     leaderTransfers: transfersOf(solutions, moves),
     bytes,
     lowerBoundMoves,
-    boundBecause: boundReason(replicaMoves, lowerBoundMoves),
+    boundBecause: boundReason(replicaMoves, lowerBoundMoves, solutions),
     lowerBoundBytes: solutions.reduce((sum, s) => sum + s.bound.bytes, 0) + loads.bytes,
     because: [...becauseOf(model, solutions), ...loads.because],
     ratio: lowerBoundMoves > 0 ? replicaMoves / lowerBoundMoves : 1,
@@ -50,7 +50,9 @@ const transfersOf = (solutions: readonly Solution[], moves: readonly Ordered[]):
   return changed.size;
 };
 
-const boundReason = (moves: number, bound: number): string => {
+const boundReason = (moves: number, bound: number, solutions: readonly Solution[]): string => {
+  if (moves <= bound && solutions.some((s) => s.bound.isExact))
+    return `no placement with balanced counts is reached with fewer than ${bound} copies built: no cycle of exchanges saves one, so the plan is minimal`;
   const base = `nodes below their share lack ${bound} replicas, and each replica that a node gains is one move`;
   if (moves <= bound) return `${base}: the plan is minimal`;
   return `${base}; ${moves - bound} more, where constraints or one move a partition stand in the way`;

@@ -30,4 +30,12 @@ export class Leavers {
     else this.lists.set(p, [{ node, cause }]);
     this.counts[p]! += 1;
   }
+
+  /** Others leave for this cause than was said before. */
+  replace(p: number, cause: LeaveCause, nodes: readonly number[]): void {
+    const list = [...this.of(p).filter((l) => l.cause !== cause), ...nodes.map((node): Leaver => ({ node, cause }))];
+    list.sort((a, b) => LEAVE_CAUSES.indexOf(a.cause) - LEAVE_CAUSES.indexOf(b.cause));
+    this.lists.set(p, list);
+    this.counts[p] = list.length;
+  }
 }

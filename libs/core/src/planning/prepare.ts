@@ -242,7 +242,10 @@ class Keeper {
       late = this.keepMost(p, base, late);
     if (late.length === 0) return;
     late.sort((a, b) => LEAVE_CAUSES.indexOf(a[1]) - LEAVE_CAUSES.indexOf(b[1]));
-    for (const [node, cause] of late) leave(node, cause);
+    for (const [node, cause] of late) {
+      this.held[node]! -= 1;
+      leave(node, cause);
+    }
   }
 
   /** Those that may stay beside the ones before them; returns the others. */

@@ -15,6 +15,7 @@ import { applyManual } from './manual.js';
 import type { ManualMove, PlanOptions } from './plan.js';
 import type { Prepared } from './prepare.js';
 import { prepareAll } from './prepare.js';
+import { tighten } from './tighten.js';
 
 /** Where everything of a keyspace should stand, before it is put into moves. Arrays run by position of the partition. */
 export interface Solution extends Prepared {
@@ -70,7 +71,7 @@ const placed = (model: ClusterModel, prepared: Prepared, fresh: boolean, byLoad:
   const replicasBefore = countBefore(prepared);
   const leadersBefore = countLeaders(prepared, model.nodes.ids.length);
   const aims = boardAims(board, board.count, seed);
-  const bound = boundOf(prepared, aims, seed, byLoad);
+  let bound = boundOf(prepared, aims, seed, byLoad);
   const missing = new Uint8Array(board.partitions);
   for (let p = 0; p < board.partitions; p += 1)
     if (board.absent[p] === 0) missing[p] = Math.max(0, board.classFor(p).copies - board.size[p]!);
@@ -78,7 +79,10 @@ const placed = (model: ClusterModel, prepared: Prepared, fresh: boolean, byLoad:
   settle(board, aims, missing, seed, fresh);
   // What is balanced by load is not by counts: a node with one large partition should have few.
   board.balancing = true;
-  if (!byLoad) rebalance(board, aims, seed, leadersFirst(model, prepared, leadersBefore));
+  if (!byLoad) {
+    rebalance(board, aims, seed, leadersFirst(model, prepared, leadersBefore));
+    if (!fresh) bound = tighten(prepared, aims, bound);
+  }
   board.balancing = false;
   return { prepared, replicaAims: aims, replicasBefore, leadersBefore, bound };
 };
