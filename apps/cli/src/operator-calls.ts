@@ -1,7 +1,7 @@
 import { CadastreError } from '@cadastre/core';
 import { delay, systemClock } from '@cadastre/runtime';
 import type { ActiveInfo, Wire } from '@cadastre/contracts';
-import { callUnary, fromServiceError, Peer } from '@cadastre/contracts';
+import { bearerMetadata, callUnary, fromServiceError, Peer } from '@cadastre/contracts';
 
 type Operator = Wire.OperatorClient;
 type Method<Request, Reply> = (peer: Peer) => Parameters<typeof callUnary<Request, Reply>>[1];
@@ -17,7 +17,7 @@ export class OperatorCalls {
 
   constructor(
     readonly servers: readonly string[],
-    private readonly deadlineMs = DEADLINE_MS,
+    private readonly options: { readonly deadlineMs?: number; readonly bearer?: string | undefined } = {},
   ) {}
 
   createKeyspace = (request: Wire.CreateKeyspaceRequest) =>
@@ -37,6 +37,27 @@ export class OperatorCalls {
     this.change<Wire.ActOnPlanRequest, Wire.Plan__Output>((p) => p.operator.ActOnPlan, request);
   unfreeze = (request: Wire.UnfreezeRequest) =>
     this.change<Wire.UnfreezeRequest, Wire.UnfreezeReply__Output>((p) => p.operator.Unfreeze, request);
+  freeze = (request: Wire.FreezeRequest) =>
+    this.change<Wire.FreezeRequest, Wire.FreezeReply__Output>((p) => p.operator.Freeze, request);
+  getApprovalPolicy = () =>
+    this.read<Wire.GetApprovalPolicyRequest, Wire.ApprovalPolicyReply__Output>((p) => p.operator.GetApprovalPolicy, {});
+  setApprovalPolicy = (request: Wire.SetApprovalPolicyRequest) =>
+    this.change<Wire.SetApprovalPolicyRequest, Wire.ApprovalPolicyReply__Output>(
+      (p) => p.operator.SetApprovalPolicy,
+      request,
+    );
+  undoPlan = (request: Wire.UndoPlanRequest) =>
+    this.change<Wire.UndoPlanRequest, Wire.ProposePlanReply__Output>((p) => p.operator.UndoPlan, request);
+  cancelAll = (request: Wire.CancelAllRequest) =>
+    this.change<Wire.CancelAllRequest, Wire.CancelAllReply__Output>((p) => p.operator.CancelAll, request);
+  getReport = (plan: string) =>
+    this.read<Wire.GetReportRequest, Wire.Report__Output>((p) => p.operator.GetReport, { plan });
+  getDrain = (node: string) =>
+    this.read<Wire.GetDrainRequest, Wire.Drain__Output>((p) => p.operator.GetDrain, { node });
+  listAudit = (request: Wire.ListAuditRequest) =>
+    this.read<Wire.ListAuditRequest, Wire.ListAuditReply__Output>((p) => p.operator.ListAudit, request);
+  verifyAudit = (checkpoints: Wire.AuditCheckpoint[]) =>
+    this.read<Wire.VerifyAuditRequest, Wire.VerifyAuditReply__Output>((p) => p.operator.VerifyAudit, { checkpoints });
   getSettings = () => this.read<Wire.GetSettingsRequest, Wire.Settings__Output>((p) => p.operator.GetSettings, {});
   changeSettings = (request: Wire.ChangeSettingsRequest) =>
     this.change<Wire.ChangeSettingsRequest, Wire.Settings__Output>((p) => p.operator.ChangeSettings, request);
@@ -76,7 +97,9 @@ export class OperatorCalls {
   }
 
   private async *watchAt(address: string, id: string, signal: AbortSignal): AsyncGenerator<Wire.Plan__Output> {
-    const call = (this.peer(address).operator as Operator).WatchPlan({ id });
+    const { bearer } = this.options;
+    const operator = this.peer(address).operator as Operator;
+    const call = bearer === undefined ? operator.WatchPlan({ id }) : operator.WatchPlan({ id }, bearerMetadata(bearer));
     const cancel = () => call.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -87,6 +110,11 @@ export class OperatorCalls {
       signal.removeEventListener('abort', cancel);
       call.cancel();
     }
+  }
+
+  private get limits() {
+    const { deadlineMs = DEADLINE_MS, bearer } = this.options;
+    return { deadlineMs, ...(bearer !== undefined && { bearer }) };
   }
 
   private read<Request, Reply>(method: Method<Request, Reply>, request: Request): Promise<Reply> {
@@ -111,7 +139,7 @@ export class OperatorCalls {
       asked.add(address);
       try {
         const peer = this.peer(address);
-        return await callUnary(peer.operator as never, method(peer) as never, request, { deadlineMs: this.deadlineMs });
+        return await callUnary(peer.operator as never, method(peer) as never, request, this.limits);
       } catch (error) {
         last = CadastreError.from(error);
         const active = last.code === 'NOT_ACTIVE' ? (last.info as ActiveInfo | undefined)?.activeAddress : undefined;

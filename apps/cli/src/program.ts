@@ -1,14 +1,20 @@
 import { Command, CommanderError } from 'commander';
 import { invalid } from '@cadastre/core';
+import { addAccessCommands } from './commands/access.js';
 import { addAgentCommands } from './commands/agent.js';
+import { addApprovalCommands } from './commands/approval.js';
+import { addAuditCommands } from './commands/audit.js';
 import { addClusterCommands } from './commands/cluster.js';
+import { addCompletionCommand } from './commands/completion.js';
 import type { Session } from './commands/context.js';
 import { addKeyspaceCommands } from './commands/keyspace.js';
 import { addKvCommands } from './commands/kv.js';
 import { addLocateCommand } from './commands/locate.js';
 import { addNodeCommands } from './commands/node.js';
 import { addPlanCommands } from './commands/plan.js';
+import { addExplainCommand } from './commands/plan-why.js';
 import { addClusterPolicyCommand } from './commands/policy.js';
+import { addReportCommands } from './commands/report.js';
 import { addSchemeCommands } from './commands/scheme.js';
 import { addSettingsCommands, addUnfreezeCommand } from './commands/settings.js';
 import { addUpCommand } from './commands/up.js';
@@ -30,6 +36,12 @@ const REGISTER = [
   addSchemeCommands,
   addSettingsCommands,
   addUnfreezeCommand,
+  addApprovalCommands,
+  addReportCommands,
+  addAuditCommands,
+  addExplainCommand,
+  addAccessCommands,
+  addCompletionCommand,
 ];
 
 /** Runs one command line. @returns 0 done, 1 error, 2 a plan is open */
@@ -59,7 +71,9 @@ const build = (session: Session): Command => {
       'control planes as host:port, several with commas (or CADASTRE_SERVER; by default the cluster of this folder)',
     )
     .option('--json', 'one JSON document instead of text; a document a line where there are many')
-    .option('--actor <name>', 'who acts, for the audit log; by default the user of this system')
+    .option('--http <urls>', 'control planes as https://HOST:PORT, to sign in (or CADASTRE_HTTP)')
+    .option('--token-file <path>', 'who you are, as cadastre login left it (or CADASTRE_TOKEN_FILE)')
+    .option('--actor <name>', 'who acts, for the audit log; by default who signed in, or the user of this system')
     .showSuggestionAfterError(false);
   for (const register of REGISTER) register(program, session);
   quiet(program, session.io);

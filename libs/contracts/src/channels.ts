@@ -1,5 +1,5 @@
 import type { CallOptions, ClientUnaryCall, requestCallback, ServiceError } from '@grpc/grpc-js';
-import { Client, credentials, makeGenericClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import { Client, credentials, makeGenericClientConstructor, Metadata, type ServiceDefinition } from '@grpc/grpc-js';
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import type * as Wire from './generated/index.js';
@@ -10,6 +10,8 @@ export interface CallLimits {
   /** Milliseconds from now after which the call is given up; its outcome is then unknown. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
+  /** Who calls, where that is asked for. */
+  readonly bearer?: string;
 }
 
 type UnaryMethod<Request, Reply> = (
@@ -17,6 +19,21 @@ type UnaryMethod<Request, Reply> = (
   options: CallOptions,
   callback: requestCallback<Reply>,
 ) => ClientUnaryCall;
+
+type NamedMethod<Request, Reply> = (
+  this: Client,
+  request: Request,
+  metadata: Metadata,
+  options: CallOptions,
+  callback: (error: ServiceError | null, reply?: Reply) => void,
+) => ClientUnaryCall;
+
+/** Says who calls, with each call. */
+export const bearerMetadata = (token: string): Metadata => {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  return metadata;
+};
 
 /** Every unary call has a deadline: there is no way to make one here without. */
 export const callUnary = <Request, Reply>(
@@ -30,11 +47,21 @@ export const callUnary = <Request, Reply>(
       return reject(
         new CadastreError('CANCELLED', 'cancelled before it was sent', { remedy: 'call again if it is still wanted' }),
       );
-    const call = method.call(client, request, callOptions(limits), (error: ServiceError | null, reply?: Reply) => {
+    const onReply = (error: ServiceError | null, reply?: Reply): void => {
       limits.signal?.removeEventListener('abort', cancel);
       if (error) reject(fromServiceError(error));
       else resolve(reply as Reply);
-    });
+    };
+    const call =
+      limits.bearer === undefined
+        ? method.call(client, request, callOptions(limits), onReply)
+        : (method as unknown as NamedMethod<Request, Reply>).call(
+            client,
+            request,
+            bearerMetadata(limits.bearer),
+            callOptions(limits),
+            onReply,
+          );
     const cancel = () => call.cancel();
     limits.signal?.addEventListener('abort', cancel, { once: true });
     return undefined;

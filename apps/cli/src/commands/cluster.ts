@@ -65,14 +65,22 @@ const watchersText = (w: Wire.ListWatchersReply__Output): string => {
   return [head, w.keyspaces.length > 0 ? `\n${keyspaces}` : '', w.laggards.length > 0 ? `\n${laggards}` : ''].join('');
 };
 
+const windowText = (w: Wire.PlanWindow__Output): string =>
+  w.open
+    ? `${w.name} is open until ${new Date(w.closesMs).toISOString()} (${w.zone})`
+    : `${w.name} opens at ${new Date(w.opensMs).toISOString()} (${w.zone}): no move begins before`;
+
 const statusText = (s: Wire.StatusReply__Output): string =>
+  s.freezes.map((f) => `FROZEN by ${f.by === 'person' ? f.actor : 'automation'}: ${f.because}\n`).join('') +
   facts([
     ['cluster', s.clusterId],
     ['health', s.health],
+    ...(s.window ? [['window', windowText(s.window)] as const] : []),
     ['nodes', `${s.nodesUp} of ${s.nodesTotal} up`],
     ['controller', s.active ? `${s.active} at ${s.activeAddress}, term ${s.term}` : 'none is active'],
     ['open plan', s.openPlan || 'none'],
     ['watchers', s.watchers],
     ['etcd', s.etcdVersion || '?'],
     ['answered by', s.replica],
-  ]) + (s.keyspaces.length > 0 ? `\n${keyspaceTable(s.keyspaces)}` : '');
+  ]) +
+  (s.keyspaces.length > 0 ? `\n${keyspaceTable(s.keyspaces)}` : '');

@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
+import { invalid } from '@cadastre/core';
+import { readToken, type TokenPlace, tokenPlace } from '../access/token-file.js';
 import { resolveServers } from '../cluster-file.js';
+import { HttpCalls, resolveHttp } from '../http-calls.js';
 import type { Io } from '../io.js';
 import { EXIT, type ExitCode } from '../io.js';
 import { OperatorCalls } from '../operator-calls.js';
@@ -10,13 +13,22 @@ export interface GlobalOptions {
   readonly server?: string;
   readonly json?: boolean;
   readonly actor?: string;
+  readonly http?: string;
+  readonly tokenFile?: string;
 }
 
 /** What each command is given beside its own arguments. */
 export interface Context {
   readonly io: Io;
   readonly out: Output;
+  /** Empty with a token: then it is who signed in. */
   readonly actor: string;
+  /** Where the token of this user is, or is to be. @throws CadastreError */
+  tokenPlace(): TokenPlace;
+  /** @throws CadastreError FAILED_PRECONDITION for a file that others can read */
+  token(): string | undefined;
+  /** @param withToken by default who signed in asks */
+  http(withToken?: string): HttpCalls;
   servers(): string[];
   operator(): OperatorCalls;
   readonly programs: () => Programs;
@@ -37,9 +49,11 @@ export const act = <Options>(session: Session, command: Command, action: Action<
     const options = command.optsWithGlobals<GlobalOptions & Options>();
     const out = new Output(session.io, options.json ?? false);
     const opened: OperatorCalls[] = [];
+    const place = tokenPlace(session.io, options.tokenFile);
+    const token = () => readToken(place);
     const servers = () => resolveServers(session.io, options.server);
     const operator = () => {
-      const calls = new OperatorCalls(servers());
+      const calls = new OperatorCalls(servers(), { bearer: token() });
       opened.push(calls);
       return calls;
     };
@@ -48,7 +62,13 @@ export const act = <Options>(session: Session, command: Command, action: Action<
       const context: Context = {
         io: session.io,
         out,
-        actor: options.actor ?? session.io.user,
+        actor: options.actor ?? (token() === undefined ? session.io.user : ''),
+        tokenPlace: () => {
+          if (place) return place;
+          throw invalid('--token-file', 'is missing: this user has no home', 'say where the token is to be kept');
+        },
+        token,
+        http: (...given) => new HttpCalls(resolveHttp(session.io, options.http), given.length > 0 ? given[0] : token()),
         servers,
         operator,
         programs: session.programs,

@@ -1,10 +1,21 @@
 import type { Command } from 'commander';
 import { CadastreError } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
+import { parseDuration } from '../amounts.js';
 import { bytes, count, facts, table } from '../format.js';
+import { EXIT } from '../io.js';
 import type { OperatorCalls } from '../operator-calls.js';
 import type { Session } from './context.js';
+import { checkDrain, drainAndWait } from './node-drain.js';
 import { act } from './context.js';
+
+interface DrainFlags {
+  readonly undo?: boolean;
+  readonly check?: boolean;
+  readonly wait?: boolean;
+  readonly timeout?: string;
+  readonly reason?: string;
+}
 
 export const addNodeCommands = (program: Command, session: Session): void => {
   const node = program.command('node').description('nodes: storage agents as the control plane sees them');
@@ -21,16 +32,20 @@ export const addNodeCommands = (program: Command, session: Session): void => {
     .argument('<id>')
     .description('mark a node to be emptied by the next plan')
     .option('--undo', 'take the mark away')
+    .option('--check', 'change nothing: could it be emptied? exit code 1 if not')
+    .option('--wait', 'until it is empty: exit code 0 says that it may be deleted, 1 that it cannot be emptied')
+    .option('--timeout <time>', 'with --wait: exit code 2 when it is not empty by then', '1h')
     .option('--reason <text>');
-  act<{ undo?: boolean; reason?: string }>(
-    session,
-    drain,
-    async ({ out, operator, actor }, [id], { undo = false, reason = '' }) => {
-      const drained = await operator().drainNode({ id: id!, undo, actor, reason });
-      const next = undo ? 'it takes part in placement again' : 'the next plan empties it: cadastre plan propose';
-      out.result(drained, () => `node ${id} is ${drained.state}; ${next}\n`);
-    },
-  );
+  act<DrainFlags>(session, drain, async (context, [id], flags) => {
+    const { out, operator, actor } = context;
+    const { undo = false, reason = '', check = false, wait = false, timeout = '1h' } = flags;
+    if (check) return checkDrain(context, id!);
+    if (wait && !undo) return drainAndWait(context, id!, reason, parseDuration('--timeout', timeout));
+    const drained = await operator().drainNode({ id: id!, undo, actor, reason });
+    const next = undo ? 'it takes part in placement again' : 'the next plan empties it: cadastre plan propose';
+    out.result(drained, () => `node ${id} is ${drained.state}; ${next}\n`);
+    return EXIT.ok;
+  });
 };
 
 const findNode = async (operator: OperatorCalls, id: string): Promise<Wire.Node__Output> => {

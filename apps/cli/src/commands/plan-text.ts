@@ -1,4 +1,5 @@
 import type { Wire } from '@cadastre/contracts';
+import { approvalText } from './approval-text.js';
 import { bar, bytes, change, count, duration, facts, percent, plural, table } from '../format.js';
 
 type Plan = Wire.Plan__Output;
@@ -51,10 +52,26 @@ export const planSummary = (plan: Plan): string => {
       'done',
       `${count(plan.movesDone)} of ${count(plan.moves.length)}${plan.movesFailed > 0 ? `, ${count(plan.movesFailed)} failed` : ''}`,
     ],
+    ['approvals', approvalText(plan)],
+    ...plan.approvalsBecause.map((line) => ['', line] as const),
+    ...(plan.window
+      ? [['window', `${plan.window.name}: fits ${plan.window.fits}; ${plan.window.because}`] as const]
+      : []),
+    ...(plan.undoOf ? [['undoes', plan.undoOf] as const] : []),
+    ...(plan.progress ? [['progress', progressLine(plan.progress)] as const] : []),
+    ...plan.staleBecause.slice(0, BECAUSE_SHOWN).map((line, i) => [i === 0 ? 'STALE' : '', line] as const),
     ['allowed now', plan.allowedActions.join(', ') || 'nothing'],
+    ...plan.refusedActions.map((r) => ['not you', `${r.action}: ${r.because}`] as const),
     ...(plan.note ? ([['note', plan.note]] as const) : []),
   ]);
   return plan.nodes.length === 0 ? lines : `${lines}\n${nodesTable(plan.nodes)}`;
+};
+
+const progressLine = (p: Wire.PlanProgress__Output): string => {
+  const eta = p.etaHighMs > 0 ? `, ${duration(p.etaLowMs)} to ${duration(p.etaHighMs)} left` : '';
+  const rate = p.bytesPerSecond > 0 ? ` at ${bytes(p.bytesPerSecond)}/s` : '';
+  const why = p.because ? ` (${p.because})` : '';
+  return `${p.condition}${why}: ${bytes(p.bytesDone)} of ${bytes(p.bytesTotal)}${rate}${eta}`;
 };
 
 const BECAUSE_SHOWN = 5;
@@ -120,8 +137,9 @@ export const progressText = (plan: Plan, nowMs: number): string => {
   const total = plan.moves.length;
   const share = total === 0 ? 1 : plan.movesDone / total;
   const head = `plan ${plan.id}  ${plan.state}${plan.note ? `: ${plan.note}` : ''}\n${bar(share)} ${percent(share)}  ${count(plan.movesDone)} of ${plural(total, 'move')}\n`;
+  const line = plan.progress ? `${progressLine(plan.progress)}\n` : '';
   const busy = plan.moves.filter((m) => !QUIET.has(m.phase));
-  if (busy.length === 0) return head;
+  if (busy.length === 0) return head + line;
   const rows = table(busy.slice(0, SHOWN), [
     { title: 'PARTITION', value: (m) => `${m.keyspace}/${m.partition}` },
     { title: 'MOVE', value: (m) => `${m.from || 'new'} -> ${m.to || 'gone'}` },
@@ -136,7 +154,9 @@ export const progressText = (plan: Plan, nowMs: number): string => {
       align: 'right',
       value: (m) => (m.bytes > 0 ? `${bytes(m.bytesDone)} of ${bytes(m.bytes)}` : bytes(m.bytesDone)),
     },
-    { title: 'NOTE', value: (m) => m.note },
+    { title: 'RATE', align: 'right', value: (m) => (m.bytesPerSecond > 0 ? `${bytes(m.bytesPerSecond)}/s` : '-') },
+    { title: 'NOTE', value: (m) => [m.condition, m.because || m.note].filter(Boolean).join(': ') },
   ]);
-  return busy.length > SHOWN ? `${head}${rows}and ${busy.length - SHOWN} more\n` : head + rows;
+  const more = busy.length > SHOWN ? `and ${busy.length - SHOWN} more\n` : '';
+  return head + line + rows + more;
 };

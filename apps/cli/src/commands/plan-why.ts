@@ -18,10 +18,15 @@ type Told = Omit<Explanation, 'partition' | 'role' | 'verdict' | 'checks'> & {
   readonly checks: readonly (Omit<Explanation['checks'][number], 'verdict'> & { readonly verdict: string })[];
 };
 
-export const addWhyCommand = (plan: Command, session: Session): void => {
+/** `explain`: the same question under the name that other systems give it. */
+export const addExplainCommand = (program: Command, session: Session): void => addNamed(program, session, 'explain');
+
+export const addWhyCommand = (plan: Command, session: Session): void => addNamed(plan, session, 'why');
+
+const addNamed = (parent: Command, session: Session, name: string): void => {
   const command = withPlanFlags(
-    plan
-      .command('why')
+    parent
+      .command(name)
       .argument('<keyspace>')
       .argument('<partition>')
       .argument('<node>')

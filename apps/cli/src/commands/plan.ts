@@ -2,11 +2,14 @@ import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { CadastreError, invalid } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
+import { parseDuration } from '../amounts.js';
+import { plural } from '../format.js';
 import { EXIT, type ExitCode } from '../io.js';
 import type { Context, Session } from './context.js';
 import { act } from './context.js';
 import { addExportCommand } from './plan-export.js';
 import { addWhyCommand } from './plan-why.js';
+import { addWaitCommand } from './plan-wait.js';
 import { addSimulateCommand } from './plan-simulate.js';
 import { isOpen, movesTable, nothingText, planSummary, planTable, progressText } from './plan-text.js';
 
@@ -15,6 +18,8 @@ interface ApproveOptions {
   readonly yes?: boolean;
   readonly reason?: string;
   readonly watch?: boolean;
+  readonly breakGlass?: boolean;
+  readonly for?: string;
 }
 
 const collect = (value: string, previous: string[] | undefined): string[] => [...(previous ?? []), value];
@@ -47,8 +52,12 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     .command('show')
     .argument('<id>')
     .description('one plan; exit code 2 while it is open')
-    .option('--moves', 'with every move and its reason');
-  act<{ moves?: boolean }>(session, show, async ({ out, operator }, [id], { moves = false }) => {
+    .option('--moves', 'with every move and its reason')
+    .option('--watch', 'again at each change, until it has ended');
+  act<{ moves?: boolean; watch?: boolean }>(session, show, async (context, [id], { moves = false, watch = false }) => {
+    const { out, operator } = context;
+    if (watch)
+      return watchPlan(context, id!, (plan) => planSummary(plan) + (moves ? `\n${movesTable(plan.moves)}` : ''));
     const found = await operator().getPlan(id!);
     out.result(found, () => planSummary(found) + (moves ? `\n${movesTable(found.moves)}` : ''));
     return isOpen(found) ? EXIT.pending : EXIT.ok;
@@ -60,9 +69,32 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     .option('--digest <hex>', 'of the plan that was read; by default that of the plan as it is now')
     .option('--yes', 'do not ask')
     .option('--reason <text>')
+    .option('--break-glass', 'past the rules; for administrators, with --reason, and loud in the audit log')
+    .option('--for <time>', 'with --break-glass: it begins within this, at most 1h', '1h')
     .option('--watch', 'follow it to its end');
   act<ApproveOptions>(session, approve, (context, [id], options) => approvePlan(context, id!, options));
   for (const action of ['reject', 'pause', 'resume', 'cancel'] as const) addAction(plan, session, action);
+  const cancelAll = plan
+    .command('cancel-all')
+    .description('end every plan that runs or is to run; every partition stays whole')
+    .option('--reason <text>');
+  act<{ reason?: string }>(session, cancelAll, async ({ out, operator, actor }, _, { reason = '' }) => {
+    const done = await operator().cancelAll({ actor, reason });
+    out.result(done, () => (done.plans.length === 0 ? 'no plan runs\n' : planTable(done.plans)));
+  });
+  const undo = plan
+    .command('undo')
+    .argument('<id>')
+    .description('propose the way back of a run that has ended; exit code 2 when there is one')
+    .option('--reason <text>');
+  act<{ reason?: string }>(session, undo, async ({ out, operator, actor }, [id], { reason = '' }) => {
+    const reply = await operator().undoPlan({ id: id!, actor, reason });
+    const made = reply.plan;
+    const next = made && `\nto carry it out: cadastre plan approve ${shortId(made.id)}\n`;
+    out.result(reply, () => (made ? planSummary(made) + next : nothingText(reply)));
+    return made ? EXIT.pending : EXIT.ok;
+  });
+  addWaitCommand(plan, session);
   act(session, plan.command('watch').argument('<id>').description('follow a plan to its end'), (context, [id]) =>
     watchPlan(context, id!),
   );
@@ -100,7 +132,13 @@ const approvePlan = async (context: Context, id: string, options: ApproveOptions
     digest,
     actor,
     reason: options.reason ?? '',
+    ...(options.breakGlass && { breakGlass: true, breakGlassMs: parseDuration('--for', options.for ?? '1h') }),
   });
+  const more = approved.approvalsNeeded - approved.approvals.length;
+  if (approved.state === 'proposed') {
+    out.result(approved, () => `approved by you; plan ${approved.id} needs ${plural(more, 'more approval')}\n`);
+    return EXIT.pending;
+  }
   if (options.watch) return watchPlan(context, approved.id);
   out.result(
     approved,
@@ -126,7 +164,11 @@ const confirm = async ({ io, out }: Context, plan: Wire.Plan__Output): Promise<v
 };
 
 /** Redraws on a terminal; elsewhere a line at each change; with --json a document a line. */
-const watchPlan = async ({ io, out, operator }: Context, id: string): Promise<ExitCode> => {
+const watchPlan = async (
+  { io, out, operator }: Context,
+  id: string,
+  text: (plan: Wire.Plan__Output, nowMs: number) => string = progressText,
+): Promise<ExitCode> => {
   const controller = new AbortController();
   const off = io.onInterrupt(() => controller.abort());
   let last: Wire.Plan__Output | undefined;
@@ -135,7 +177,7 @@ const watchPlan = async ({ io, out, operator }: Context, id: string): Promise<Ex
       const isNews = last?.state !== plan.state || last.movesDone !== plan.movesDone || last.note !== plan.note;
       last = plan;
       if (out.json) io.stdout.write(`${JSON.stringify(plan)}\n`);
-      else if (out.live) out.redraw(progressText(plan, io.clock.wallMs()));
+      else if (out.live) out.redraw(text(plan, io.clock.wallMs()));
       else if (isNews)
         out.say(
           `${plan.state}: ${plan.movesDone} of ${plan.moves.length} moves done${plan.note ? `; ${plan.note}` : ''}`,

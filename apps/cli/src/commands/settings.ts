@@ -63,11 +63,13 @@ export const addSettingsCommands = (program: Command, session: Session): void =>
 export const addUnfreezeCommand = (program: Command, session: Session): void => {
   const unfreeze = program
     .command('unfreeze')
-    .description('accept the loss of the nodes that are gone, so that automation goes on without them')
+    .description("end a person's freeze, or accept the loss of the nodes that automation froze for")
+    .option('--by <who>', 'person or automation: needed where both have frozen')
     .requiredOption('--reason <text>', 'kept in the audit log');
-  act<{ reason: string }>(session, unfreeze, async ({ out, operator, actor }, _, { reason }) => {
-    const accepted = await operator().unfreeze({ actor, reason });
-    out.result(accepted, () => `automation goes on without ${accepted.nodes.join(', ')}\n`);
+  act<{ reason: string; by?: string }>(session, unfreeze, async ({ out, operator, actor }, _, { reason, by = '' }) => {
+    const ended = await operator().unfreeze({ actor, reason, by });
+    const without = ended.nodes.length > 0 ? ` without ${ended.nodes.join(', ')}` : '';
+    out.result(ended, () => `automation goes on${without}\n`);
   });
 };
 

@@ -110,7 +110,7 @@ const clusterOptions = (
 };
 
 const clusterIsReady = async (servers: readonly string[], nodes: number): Promise<boolean> => {
-  const calls = new OperatorCalls(servers, 2_000);
+  const calls = new OperatorCalls(servers, { deadlineMs: 2_000 });
   try {
     const status = await calls.status();
     return status.active !== '' && status.nodesUp >= nodes;
