@@ -49,7 +49,7 @@ describe('signing in', () => {
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
-  afterEach(() => server.close());
+  afterEach(() => void server.close());
 
   const cadastre = async (line: string, input = '', env: Record<string, string> = {}) => {
     const io = new FakeIo(folder, input, { CADASTRE_HTTP: url, CADASTRE_SERVER: '127.0.0.1:1', HOME: folder, ...env });

@@ -57,7 +57,7 @@ export const addPlanCommands = (program: Command, session: Session): void => {
   act<{ moves?: boolean; watch?: boolean }>(session, show, async (context, [id], { moves = false, watch = false }) => {
     const { out, operator } = context;
     if (watch)
-      return watchPlan(context, id!, (plan) => planSummary(plan) + (moves ? `\n${movesTable(plan.moves)}` : ''));
+      return watchPlan(context, id!, (now) => planSummary(now) + (moves ? `\n${movesTable(now.moves)}` : ''));
     const found = await operator().getPlan(id!);
     out.result(found, () => planSummary(found) + (moves ? `\n${movesTable(found.moves)}` : ''));
     return isOpen(found) ? EXIT.pending : EXIT.ok;
