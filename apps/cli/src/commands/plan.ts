@@ -56,8 +56,7 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     .option('--watch', 'again at each change, until it has ended');
   act<{ moves?: boolean; watch?: boolean }>(session, show, async (context, [id], { moves = false, watch = false }) => {
     const { out, operator } = context;
-    if (watch)
-      return watchPlan(context, id!, (now) => planSummary(now) + (moves ? `\n${movesTable(now.moves)}` : ''));
+    if (watch) return watchPlan(context, id!, (now) => planSummary(now) + (moves ? `\n${movesTable(now.moves)}` : ''));
     const found = await operator().getPlan(id!);
     out.result(found, () => planSummary(found) + (moves ? `\n${movesTable(found.moves)}` : ''));
     return isOpen(found) ? EXIT.pending : EXIT.ok;
