@@ -11,6 +11,7 @@ import { addExportCommand } from './plan-export.js';
 import { addWhyCommand } from './plan-why.js';
 import { addWaitCommand } from './plan-wait.js';
 import { addSimulateCommand } from './plan-simulate.js';
+import { parseMove } from './plan-move.js';
 import { isOpen, movesTable, nothingText, planSummary, planTable, progressText } from './plan-text.js';
 
 interface ApproveOptions {
@@ -32,12 +33,14 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     .command('propose')
     .description('ask what should move; exit code 2 when there is a plan')
     .option('--keyspace <name>', 'only this one; may be repeated', collect)
+    .option('--move <what>', 'by hand, KEYSPACE/PARTITION:FROM->TO, in quotes; may be repeated', collect)
     .option('--reason <text>');
-  act<{ keyspace?: string[]; reason?: string }>(
+  act<{ keyspace?: string[]; move?: string[]; reason?: string }>(
     session,
     propose,
-    async ({ out, operator, actor }, _, { keyspace = [], reason = '' }) => {
-      const reply = await operator().proposePlan({ keyspaces: keyspace, actor, reason });
+    async ({ out, operator, actor }, _, { keyspace = [], move = [], reason = '' }) => {
+      const moves = move.map(parseMove);
+      const reply = await operator().proposePlan({ keyspaces: keyspace, actor, reason, moves });
       const made = reply.plan;
       const next = made && `\nto carry it out: cadastre plan approve ${shortId(made.id)}\n`;
       out.result(reply, () => (made ? planSummary(made) + next : nothingText(reply)));

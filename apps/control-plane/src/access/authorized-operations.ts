@@ -1,8 +1,9 @@
-import type { ApprovalPolicy, ChainHead, KeyspaceSpec, Permission, Policy, Scope } from '@cadastre/core';
+import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, Permission, Policy, Scope } from '@cadastre/core';
 import { CadastreError, invalid, permissionsOf, permits, printable } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { Clock } from '@cadastre/runtime';
 import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from '../operations/ports.js';
+import { keyspacesOfProposal } from '../operations/requested-moves.js';
 import type { SettingsChange } from '../operations/settings.js';
 import { planForCaller } from './plan-for-caller.js';
 import type { Principal } from './principal.js';
@@ -49,9 +50,14 @@ export class AuthorizedOperations implements OperationsPort {
     return this.operations.drainNode(id, undo, this.need('control', 'cluster', act));
   }
 
-  async proposePlan(keyspaces: readonly string[], act: Act): Promise<Wire.ProposePlanReply> {
-    const scope = keyspaces.length > 0 ? keyspaces : 'cluster';
-    return this.ownReply(await this.operations.proposePlan(keyspaces, this.need('propose', scope, act)));
+  async proposePlan(
+    keyspaces: readonly string[],
+    act: Act,
+    moves: readonly ManualMove[] = [],
+  ): Promise<Wire.ProposePlanReply> {
+    const names = keyspacesOfProposal(keyspaces, moves);
+    const scope = names.length > 0 ? names : 'cluster';
+    return this.ownReply(await this.operations.proposePlan(names, this.need('propose', scope, act), moves));
   }
 
   async undoPlan(id: string, act: Act): Promise<Wire.ProposePlanReply> {

@@ -245,6 +245,32 @@ const zonesHold = (replica: ReplicaUnderTest): boolean =>
       );
     });
 
+describe('moves that are asked for by hand', () => {
+  // Plan: one copy is asked to another node of its zone and goes there alone; asked into a zone that has one, nothing is proposed.
+  it('are in the plan where the constraints allow, and refused by name where they do not', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const records = cp.register.state.keyspaces.get('orders')!.map.records();
+    const zoneOf = (id: string): number => (Number(id.slice(1)) - 1) % 3;
+    const [record] = records;
+    const held = record!.replicas.map((r) => r.node);
+    const from = held[0]!;
+    const free = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6'].filter((id) => !held.includes(id));
+    const move = { keyspace: 'orders', partition: record!.partition, from, kind: 'replica' as const };
+    const to = free.find((id) => zoneOf(id) === zoneOf(from))!;
+    const wrong = free.find((id) => zoneOf(id) !== zoneOf(from))!;
+    await expect(cp.operations.proposePlan([], act, [{ ...move, to: wrong }])).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      field: 'moves[0]',
+    });
+    expect(cp.operations.listPlans()).toEqual([]);
+    const { plan } = await cp.operations.proposePlan([], act, [{ ...move, to }]);
+    const mine = plan!.moves!.filter((m) => m.partition === record!.partition && m.kind === 'replica');
+    expect(mine).toMatchObject([{ from, to, reason: `asked for by ${act.actor}: from ${from} to ${to}` }]);
+  });
+});
+
 describe('a plan through its whole life', () => {
   // Plan: six nodes in three zones, a seventh joins; propose, approve, and see exactly the approved moves made, each once.
   it('moves what was approved, each move once, and then proposes nothing', async () => {

@@ -1,4 +1,4 @@
-import type { ApprovalPolicy, ChainHead, KeyspaceSpec, PlanBody, PlanState, Policy } from '@cadastre/core';
+import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, PlanBody, PlanState, Policy } from '@cadastre/core';
 import {
   CadastreError,
   canonicalPlanBytes,
@@ -47,6 +47,7 @@ import { checkPlaceable, policyContent, policyPart, policyView, specWith } from 
 import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from './ports.js';
 import { Progress } from './progress.js';
 import { reportOf } from './report.js';
+import { keyspacesOfProposal } from './requested-moves.js';
 import { undoBody } from './undo.js';
 import { requireVersion } from './versions.js';
 import type { SettingsChange } from './settings.js';
@@ -168,16 +169,25 @@ export class Operations implements OperationsPort {
     return nodeView(this.state, this.options.observed, id, countsByNode(this.state));
   }
 
-  async proposePlan(keyspaces: readonly string[], act: Act): Promise<Wire.ProposePlanReply> {
+  async proposePlan(
+    keyspaces: readonly string[],
+    act: Act,
+    moves: readonly ManualMove[] = [],
+  ): Promise<Wire.ProposePlanReply> {
     const actor = requireActor(act);
     const { register } = this.options;
     const id = `p${this.newId(4)}`;
     let scores: Wire.PlanScore[] = [];
     const committed = await register.commit((state) => {
-      const names = keyspaces.length > 0 ? keyspaces : [...state.keyspaces.keys()];
+      const asked = keyspacesOfProposal(keyspaces, moves);
+      const names = asked.length > 0 ? asked : [...state.keyspaces.keys()];
       for (const name of names) requireKeyspace(state, name);
       refuseWhileBusy(state, names);
-      const proposal = proposePlan(this.planInput(state, names, act.automatic ? COOL_DOWN_MS : undefined));
+      const proposal = proposePlan({
+        ...this.planInput(state, names, act.automatic ? COOL_DOWN_MS : undefined),
+        manual: moves.map((move) => ({ ...move, by: actor })),
+        manualOrNothing: true,
+      });
       if (proposal.kind === 'nothing') {
         scores = proposal.scores.map((score) => ({ ...score }));
         return { compare: [], ops: [], result: proposal.because };

@@ -1,4 +1,4 @@
-import type { ApprovalPolicy, ChainHead, KeyspaceSpec, Policy } from '@cadastre/core';
+import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, Policy } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { SettingsChange } from './settings.js';
 
@@ -39,7 +39,12 @@ export interface OperationsPort {
   listKeyspaces(): Wire.Keyspace[];
   listNodes(): Wire.Node[];
   drainNode(id: string, undo: boolean, act: Act): Promise<Wire.Node>;
-  proposePlan(keyspaces: readonly string[], act: Act): Promise<Wire.ProposePlanReply>;
+  /**
+   * @param keyspaces none: those of `moves`, or all without any
+   * @param moves asked for by hand, with all else that is due in the same plan
+   * @throws CadastreError FAILED_PRECONDITION naming a move that a hard constraint, a capacity or the state of its nodes forbids
+   */
+  proposePlan(keyspaces: readonly string[], act: Act, moves?: readonly ManualMove[]): Promise<Wire.ProposePlanReply>;
   /** Newest first, without moves. */
   listPlans(): Wire.Plan[];
   /** `id` may be a unique beginning, or "latest". With live progress of each move. */

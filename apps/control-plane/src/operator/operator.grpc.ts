@@ -3,6 +3,7 @@ import type { Wire, WritableCall } from '@cadastre/contracts';
 import { decodeApprovalPolicy, decodePolicy, decodeSpec, streaming, unary } from '@cadastre/contracts';
 import type { Act, FreezeBy, OperationsPort } from '../operations/ports.js';
 import { FREEZE_BY } from '../operations/ports.js';
+import { manualMoves } from '../operations/requested-moves.js';
 import type { SettingsChange } from '../operations/settings.js';
 import type { PlanWatches } from './plan-watches.js';
 
@@ -52,7 +53,7 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
   ListNodes: unary<Wire.ListNodesRequest__Output, Wire.ListNodesReply>(() => ({ nodes: operations.listNodes() })),
   DrainNode: unary<Wire.DrainNodeRequest__Output, Wire.Node>((r) => operations.drainNode(r.id, r.undo, actOf(r))),
   ProposePlan: unary<Wire.ProposePlanRequest__Output, Wire.ProposePlanReply>((r) =>
-    operations.proposePlan(r.keyspaces, actOf(r)),
+    operations.proposePlan(r.keyspaces, actOf(r), manualMoves(r.moves)),
   ),
   ListPlans: unary<Wire.ListPlansRequest__Output, Wire.ListPlansReply>(() => ({ plans: operations.listPlans() })),
   GetPlan: unary<Wire.GetPlanRequest__Output, Wire.Plan>((r) => operations.getPlan(r.id)),

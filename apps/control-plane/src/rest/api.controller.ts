@@ -6,6 +6,7 @@ import type { Wire } from '@cadastre/contracts';
 import type { z } from 'zod';
 import type { IdentifiedRequest } from '../access/identify.js';
 import type { Act, OperationsPort } from '../operations/ports.js';
+import { manualMoves } from '../operations/requested-moves.js';
 import { check, CheckPipe } from './check-body.js';
 import type { EventStream } from './event-stream.js';
 import { keyOf, locatedJson } from './locate.codec.js';
@@ -260,7 +261,7 @@ export class ApiController {
   @Post('plans')
   @HttpCode(200)
   async proposePlan(@Body(new CheckPipe(schemas.ProposeRequest)) body: Output<typeof schemas.ProposeRequest>) {
-    return proposeJson(await this.operations.proposePlan(body.keyspaces, actOf(body)));
+    return proposeJson(await this.operations.proposePlan(body.keyspaces, actOf(body), manualMoves(body.moves)));
   }
 
   @Get('plans/:id')

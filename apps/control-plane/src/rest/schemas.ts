@@ -1,5 +1,6 @@
 import { CHECK_VERDICTS, LIMITS, RANGE_HASHES, RING_HASHES, SLOT_HASHES, WHY_VERDICTS } from '@cadastre/core';
 import { z } from 'zod';
+import { REQUESTED_MOVES_MAX } from '../operations/requested-moves.js';
 
 /** The one source of what REST takes and gives: requests are checked against these, OpenAPI is printed from them. */
 const name = z.string().min(1).max(63);
@@ -414,8 +415,26 @@ export const SettingsRequest = z
   .partial()
   .extend({ actor, reason })
   .meta({ id: 'SettingsRequest', description: 'Sets what is given, leaves the rest; takes effect at once.' });
+export const RequestedMove = z
+  .strictObject({
+    keyspace: name,
+    partition: z.int().min(0),
+    from: z.string().max(256).default('').meta({ description: 'The node whose copy moves; may be empty for leader.' }),
+    to: name,
+    kind: z.enum(['replica', 'leader']).default('replica'),
+  })
+  .meta({ id: 'RequestedMove' });
 export const ProposeRequest = z
-  .strictObject({ actor, reason, keyspaces: z.array(name).max(1_000).default([]).meta({ description: 'None: all.' }) })
+  .strictObject({
+    actor,
+    reason,
+    keyspaces: z.array(name).max(1_000).default([]).meta({ description: 'None: those of the moves, or all.' }),
+    moves: z
+      .array(RequestedMove)
+      .max(REQUESTED_MOVES_MAX)
+      .default([])
+      .meta({ description: 'By hand; refused where one of them breaks a hard constraint.' }),
+  })
   .meta({ id: 'ProposeRequest' });
 export const ProposeReply = z
   .strictObject({

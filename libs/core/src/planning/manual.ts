@@ -1,3 +1,4 @@
+import { CadastreError } from '../errors.js';
 import type { ClusterModel } from './model.js';
 import { UP } from './model.js';
 import type { ManualMove, PlanOptions } from './plan.js';
@@ -13,21 +14,28 @@ export interface ManualWork {
   readonly notes: readonly string[];
 }
 
-/** Makes the moves on the boards and holds them there, so that balance goes around them. Before anything else is placed. */
+/**
+ * Makes the moves on the boards and holds them there, so that balance goes around them. Before anything else is placed.
+ * @throws CadastreError FAILED_PRECONDITION naming the move, with `manualOrNothing`
+ */
 export const applyManual = (
   model: ClusterModel,
   prepared: readonly Prepared[],
-  { manual = [] }: PlanOptions,
+  { manual = [], manualOrNothing = false }: PlanOptions,
 ): ManualWork => {
   const replicas = prepared.map(() => new Map<number, ManualMove>());
   const leaders = prepared.map(() => new Map<number, number>());
   const notes: string[] = [];
-  for (const request of manual) {
+  for (const [i, request] of manual.entries()) {
     const refused = applyOne(model, prepared, request, replicas, leaders);
-    if (refused !== undefined)
-      notes.push(
-        `the request to move ${request.kind === 'leader' ? 'leadership of ' : ''}${request.keyspace} partition ${request.partition} to ${request.to} is refused: ${refused}`,
-      );
+    if (refused === undefined) continue;
+    const what = `${request.kind === 'leader' ? 'leadership of ' : ''}${request.keyspace} partition ${request.partition}`;
+    if (manualOrNothing)
+      throw new CadastreError('FAILED_PRECONDITION', `${what} cannot go to ${request.to}: ${refused}`, {
+        field: `moves[${i}]`,
+        remedy: `choose another node, or ask for the rule: cadastre plan why ${request.keyspace} ${request.partition} ${request.to}`,
+      });
+    notes.push(`the request to move ${what} to ${request.to} is refused: ${refused}`);
   }
   return { replicas, leaders, notes };
 };
@@ -53,6 +61,7 @@ const applyOne = (
     leaders[k]!.set(p, to);
     return undefined;
   }
+  if (replicas[k]!.has(p)) return 'another move of this partition is asked for already';
   const from = model.nodes.ids.indexOf(request.from);
   const slot = from < 0 ? -1 : board.slotOf(p, from);
   if (slot < 0) return `${request.from} holds no copy that may stay`;

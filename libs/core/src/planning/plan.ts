@@ -51,6 +51,8 @@ export interface PlanOptions {
   /** Wall clock, ms: for pins and cool-down. */
   readonly now?: number;
   readonly manual?: readonly ManualMove[];
+  /** A manual move that cannot be made is an error that names it, and not a note beside the plan. */
+  readonly manualOrNothing?: boolean;
   /** Throttle of one move, for the estimate. */
   readonly bytesPerSecond?: number;
 }

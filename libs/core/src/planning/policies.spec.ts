@@ -207,6 +207,11 @@ describe('requests of operators', () => {
       because:
         'the request to move orders partition 0 to c is refused: a hard constraint or a capacity allows no copy on c',
     });
+    // Where nothing but the request will do, it is an error that names it.
+    const input = { keyspaces: [keyspaceOf(specOf(1, 2, [hard('zone')]), held)], nodes: zoned };
+    expect(() => proposePlan({ ...input, manual, manualOrNothing: true })).toThrow(
+      expect.objectContaining({ code: 'FAILED_PRECONDITION', field: 'moves[0]' }),
+    );
   });
 
   it('a partition that moved lately is left alone by balance', () => {
