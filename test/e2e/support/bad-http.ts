@@ -53,7 +53,7 @@ export const BAD_POSTS: readonly [string, string, unknown, Record<string, string
     { actor: '  ' },
     JSON_TYPE,
     400,
-    refused('INVALID_ARGUMENT', 'actor', /openapi/),
+    refused('INVALID_ARGUMENT', 'actor', /say who acts/),
   ],
   ['an unknown node', '/api/v1/nodes/n9/drain', act, JSON_TYPE, 404, refused('NOT_FOUND', 'id', /list the nodes/)],
   [

@@ -14,7 +14,13 @@ export interface AuthorizationRules {
   readonly proveAgainMs: number;
 }
 
-const APPROVALS: readonly string[] = ['approve', 'reject'];
+const ACTS_ON_PLANS: ReadonlyMap<string, Permission> = new Map<string, Permission>([
+  ['approve', 'approve'],
+  ['reject', 'approve'],
+  ['pause', 'control'],
+  ['resume', 'control'],
+  ['cancel', 'control'],
+]);
 
 /**
  * The operator's verbs in the name of one principal: what it may not do is refused, and what it does bears its name, whatever the
@@ -76,7 +82,13 @@ export class AuthorizedOperations implements OperationsPort {
   }
 
   async actOnPlan(act: ActOnPlan): Promise<Wire.Plan> {
-    const permission = APPROVALS.includes(act.action) ? 'approve' : 'control';
+    const permission = ACTS_ON_PLANS.get(act.action);
+    if (!permission)
+      throw invalid(
+        'action',
+        `"${printable(act.action)}" is unknown`,
+        `use one of ${[...ACTS_ON_PLANS.keys()].join(', ')}`,
+      );
     const { actor } = this.need(permission, this.scopeOf(act.id), act);
     if (act.breakGlassMs !== undefined) this.need('administer', 'cluster', act);
     if (act.action === 'approve') this.requireFreshProof();
