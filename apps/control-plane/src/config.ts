@@ -1,3 +1,4 @@
+import type { AppSettings } from '@cadastre/service-kit';
 import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
 import { z } from 'zod';
 
@@ -31,6 +32,7 @@ const schema = z
       .pipe(z.array(endpoint).min(1)),
     advertise: hostPort('--advertise', 1).optional(),
     advertiseHttp: hostPort('--advertise-http', 1).optional(),
+    health: hostPort('--health', 0).optional(),
     access: z.enum(ACCESS, { error: `must be one of ${ACCESS.join(', ')}` }).default('open'),
     accessFile: z.string().min(1).optional(),
     logLevel: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
@@ -81,32 +83,49 @@ export type ControlPlaneSettings = z.input<typeof schema>;
 /** Fills in what is not given. @throws ZodError, for callers in this process */
 export const completeConfig = (settings: ControlPlaneSettings): ControlPlaneConfig => schema.parse(settings);
 
+export const SETTINGS = {
+  program: 'node apps/control-plane/dist/main.js',
+  envPrefix: 'CADASTRE_CP',
+  schema,
+  flags: {
+    id: { type: 'string', value: 'NAME', help: 'name of this replica, its own among all' },
+    grpc: { type: 'string', value: 'HOST:PORT', help: 'where agents, clients and the command line connect' },
+    http: { type: 'string', value: 'HOST:PORT', help: 'where the page, REST and the health URLs are' },
+    etcd: { type: 'string', multiple: true, value: 'URL', help: 'members of the etcd cluster' },
+    advertise: { type: 'string', value: 'HOST:PORT', help: 'at which others reach --grpc' },
+    'advertise-http': { type: 'string', value: 'HOST:PORT', help: 'at which others reach --http' },
+    health: {
+      type: 'string',
+      value: 'HOST:PORT',
+      help: 'grpc.health.v1 alone, in plaintext, for probes; also on --grpc',
+    },
+    access: {
+      type: 'string',
+      value: 'MODE',
+      help: 'who may act: open is everybody of this machine, open-anywhere of the network, required asks for sign-in',
+    },
+    'access-file': {
+      type: 'string',
+      value: 'FILE',
+      help: 'how people and programs sign in; goes with --access required',
+    },
+    'log-level': { type: 'string', value: 'LEVEL', help: 'least level that is logged' },
+    'exit-with-parent': { type: 'boolean', help: 'ends when stdin closes' },
+    'start-timeout-ms': { type: 'string', value: 'MS', help: 'how long a start waits for etcd' },
+    'session-ttl-ms': { type: 'string', value: 'MS', help: 'lease of an agent that is not heard' },
+    'election-ttl-ms': { type: 'string', value: 'MS', help: 'lease of the active controller' },
+    'settle-ms': { type: 'string', value: 'MS', help: 'a new controller declares nobody dead for so long' },
+    'propose-after-ms': {
+      type: 'string',
+      value: 'MS',
+      help: 'a plan is proposed when what asks for it has been quiet for so long; 0 never',
+    },
+    'silence-ms': { type: 'string', value: 'MS', help: 'an agent that nobody can reach for so long is dead' },
+  },
+} as const satisfies AppSettings;
+
 /** @throws CadastreError INVALID_ARGUMENT with one line that names the flag */
 export const parseConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): ControlPlaneConfig =>
-  readConfig({
-    flags: {
-      id: { type: 'string' },
-      grpc: { type: 'string' },
-      http: { type: 'string' },
-      etcd: { type: 'string', multiple: true },
-      advertise: { type: 'string' },
-      'advertise-http': { type: 'string' },
-      access: { type: 'string' },
-      'access-file': { type: 'string' },
-      'log-level': { type: 'string' },
-      'exit-with-parent': { type: 'boolean' },
-      'start-timeout-ms': { type: 'string' },
-      'session-ttl-ms': { type: 'string' },
-      'election-ttl-ms': { type: 'string' },
-      'settle-ms': { type: 'string' },
-      'propose-after-ms': { type: 'string' },
-      'silence-ms': { type: 'string' },
-    },
-    schema,
-    envPrefix: 'CADASTRE_CP',
-    argv,
-    env,
-  });
+): ControlPlaneConfig => readConfig({ ...SETTINGS, argv, env });

@@ -1,7 +1,7 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, shutdownOnSignals } from '@cadastre/service-kit';
+import { createLogger, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
 import type { ControlPlaneConfig } from './config.js';
-import { parseConfig } from './config.js';
+import { parseConfig, SETTINGS } from './config.js';
 import { startControlPlane } from './host/control-plane.js';
 
 const STOP_TIMEOUT_MS = 10_000;
@@ -34,6 +34,7 @@ const onParentGone = (end: () => void): void => {
 };
 
 const main = async (): Promise<void> => {
+  if (printHelp(SETTINGS, process.argv.slice(2), process.stdout)) process.exit(0);
   const config = readConfigOrEnd();
   const logger = createLogger({ service: 'control-plane', level: config.logLevel, fields: { replica: config.id } });
   if (config.exitWithParent) onParentGone(() => process.kill(process.pid, 'SIGTERM'));

@@ -1,3 +1,4 @@
+import type { AppSettings } from '@cadastre/service-kit';
 import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
 import { z } from 'zod';
 import type { RouterConfig } from './router.js';
@@ -18,34 +19,55 @@ const schema = z.strictObject({
     .array(z.string())
     .transform((items) => items.flatMap((item) => item.split(',')))
     .pipe(z.array(address('each')).min(1)),
+  health: address('it').optional(),
   cacheFile: z.string().min(1, 'names a file').optional(),
   label: z.array(z.string().regex(/^[a-z0-9]([a-z0-9./-]*[a-z0-9])?=[^=\s]{1,256}$/, 'is name=value')).default([]),
   inFlightMax: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
   logLevel: z.enum(LOG_LEVELS).default('info'),
 });
 
-const FLAGS = {
-  id: { type: 'string' },
-  listen: { type: 'string' },
-  'control-plane': { type: 'string', multiple: true },
-  'cache-file': { type: 'string' },
-  label: { type: 'string', multiple: true },
-  'in-flight-max': { type: 'string' },
-  'log-level': { type: 'string' },
-} as const;
+export const SETTINGS = {
+  program: 'node apps/router/dist/main.js',
+  envPrefix: 'CADASTRE_ROUTER',
+  schema,
+  flags: {
+    id: { type: 'string', value: 'NAME', help: 'what operators see of it in the list of watchers' },
+    listen: { type: 'string', value: 'HOST:PORT', help: 'where programs connect; port 0 takes any' },
+    'control-plane': {
+      type: 'string',
+      multiple: true,
+      value: 'HOST:PORT',
+      help: 'replicas of the control plane, some or all',
+    },
+    health: {
+      type: 'string',
+      value: 'HOST:PORT',
+      help: 'grpc.health.v1 alone, in plaintext, for probes; also on --listen',
+    },
+    'cache-file': {
+      type: 'string',
+      value: 'FILE',
+      help: 'last map known to be good, to start from when no control plane answers',
+    },
+    label: { type: 'string', multiple: true, value: 'NAME=VALUE', help: 'where it stands, for reads from near copies' },
+    'in-flight-max': { type: 'string', value: 'NUMBER', help: 'calls that it works on at once' },
+    'log-level': { type: 'string', value: 'LEVEL', help: 'least level that is logged' },
+  },
+} as const satisfies AppSettings;
 
 /** @throws CadastreError INVALID_ARGUMENT with one line that names the flag */
 export const routerConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): RouterConfig & { readonly logLevel: string } => {
-  const raw = readConfig({ flags: FLAGS, schema, envPrefix: 'CADASTRE_ROUTER', argv, env });
+  const raw = readConfig({ ...SETTINGS, argv, env });
   const colon = raw.listen.lastIndexOf(':');
   return {
     id: raw.id,
     host: raw.listen.slice(0, colon),
     port: Number(raw.listen.slice(colon + 1)),
     controlPlanes: raw.controlPlane,
+    ...(raw.health !== undefined && { health: raw.health }),
     ...(raw.cacheFile !== undefined && { cacheFile: raw.cacheFile }),
     labels: Object.fromEntries(raw.label.map((pair) => pair.split('=') as [string, string])),
     inFlightMax: raw.inFlightMax,

@@ -1,6 +1,6 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, shutdownOnSignals } from '@cadastre/service-kit';
-import { routerConfig } from './config.js';
+import { createLogger, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import { routerConfig, SETTINGS } from './config.js';
 import { startRouter } from './router.js';
 
 const STOP_MS = 3000;
@@ -12,6 +12,7 @@ const giveUp = (error: unknown): never => {
   process.exit(1);
 };
 
+if (printHelp(SETTINGS, process.argv.slice(2), process.stdout)) process.exit(0);
 try {
   const config = routerConfig(process.argv.slice(2), process.env);
   const logger = createLogger({ service: 'router', level: config.logLevel, fields: { router: config.id } });

@@ -1,6 +1,6 @@
 import { CadastreClient } from '@cadastre/client';
 import type { RpcServer, Transport } from '@cadastre/contracts';
-import { grpcTransport, Health, healthService, kvService, kvSurface } from '@cadastre/contracts';
+import { grpcTransport, Health, healthService, kvService, kvSurface, listenHealth } from '@cadastre/contracts';
 import type { Clock, Logger } from '@cadastre/runtime';
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import { KvFront } from './kv-front.js';
@@ -15,6 +15,8 @@ export interface RouterConfig {
   /** Last-known-good map, to start from when no control plane answers. */
   readonly cacheFile?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** host:port of a second server that answers health checks alone. */
+  readonly health?: string;
   readonly inFlightMax?: number;
   readonly logger?: Logger;
   readonly clock?: Clock;
@@ -51,8 +53,10 @@ export const startRouter = async (config: RouterConfig): Promise<Router> => {
   const kv = kvSurface(clock, (op, caller) => front.serve(op, caller));
   const health = new Health(SERVICES);
   const server: RpcServer = transport.server().add(kvService, kv.handlers).add(healthService, health.handlers);
+  let probed: RpcServer | undefined;
   try {
     const bound = await server.listen({ host, port });
+    if (config.health !== undefined) probed = await listenHealth(health, config.health, transport);
     health.set('SERVING');
     return {
       address: `${host}:${bound}`,
@@ -60,11 +64,12 @@ export const startRouter = async (config: RouterConfig): Promise<Router> => {
         health.set('NOT_SERVING');
         health.close();
         kv.frames.drain();
-        await server.stop(GRACE_MS);
+        await Promise.all([server.stop(GRACE_MS), probed?.stop(GRACE_MS)]);
         await client.close();
       },
     };
   } catch (error) {
+    server.cut();
     await client.close();
     throw error;
   }

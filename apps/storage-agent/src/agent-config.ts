@@ -13,6 +13,8 @@ export interface AgentConfig {
   readonly port: number;
   /** host:port that others reach this agent at; what it listens on when absent. */
   readonly advertise?: string;
+  /** host:port of a second server that answers health checks alone. */
+  readonly health?: string;
   /** host:port of any control-plane replicas. */
   readonly controlPlane: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;

@@ -5,8 +5,11 @@ import { LinkPool } from '@cadastre/client';
 import type { DuplexCall, KvSurface, Peer, RpcServer, Transport, Wire, WritableCall } from '@cadastre/contracts';
 import {
   grpcTransport,
+  Health,
+  healthService,
   kvService,
   kvSurface,
+  listenHealth,
   livenessService,
   mapService,
   streaming,
@@ -29,6 +32,7 @@ import { InSyncChanges } from './in-sync-changes.js';
 import { KvService } from './kv-service.js';
 import { LeaderLinks } from './leader-links.js';
 import { LEASE_MS } from './lease.js';
+import { Readiness } from './readiness.js';
 import { Reads } from './reads.js';
 import { livenessHandlers } from './liveness-service.js';
 import { MapFile } from './map-file.js';
@@ -50,6 +54,8 @@ const HOLD_MAX = 10_000;
 /** A copy waits for nobody's answer: enough on its way that neither side idles while the other one works for some milliseconds. */
 const BULK_WINDOW_BYTES = 4 * 1024 * 1024;
 const GRACE_MS = 1000;
+/** gRPC names of what is served, for health checks. */
+const SERVICES = ['cadastre.v1.Kv'];
 
 const engineDir = ({ dataDir }: AgentConfig): string => join(dataDir, 'engine');
 
@@ -88,6 +94,9 @@ class StorageAgent implements Agent {
   private readonly kv: KvSurface;
   private readonly toOthers: LinkPool;
   private readonly watch: MapWatch;
+  private readonly health = new Health(SERVICES);
+  private readonly readiness: Readiness;
+  private probed: RpcServer | undefined;
   private session: Session | undefined;
   private reporter: Reporter | undefined;
   private ticker: Cancellable | undefined;
@@ -114,6 +123,7 @@ class StorageAgent implements Agent {
     const common = { node: this.id, engine: this.engine, clock, random, logger };
     this.inSyncChanges = new InSyncChanges({ node: this.id, controlPlane: this.controlPlane, clock });
     this.replicas = new ReplicaSet({ ...common, mapOf, around: this.surroundings() });
+    this.readiness = new Readiness({ node: this.id, clock, health: this.health, mapOf, copies: replicas });
     this.broken = new BrokenLinks({ ...common, controlPlane: this.controlPlane });
     const onLink = (node: string, up: boolean) => this.broken.onLink(node, up);
     this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas, onLink, granted: this.granted });
@@ -158,6 +168,8 @@ class StorageAgent implements Agent {
     this.addServices();
     const port = await this.server.listen({ host: this.config.host, port: this.config.port });
     this.address = `${this.config.host}:${port}`;
+    const { health, transport = grpcTransport } = this.config;
+    if (health !== undefined) this.probed = await listenHealth(this.health, health, transport);
     const known = await this.watch.load();
     // A map from before shows that the data is from before too. Without one, the control plane first decides who this node is.
     if (known > 0) this.act();
@@ -170,12 +182,14 @@ class StorageAgent implements Agent {
   async stop(): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
+    this.readiness.stop();
+    this.health.close();
     this.gate.stop();
     this.kv.frames.drain();
     this.broken.stop();
     this.reporter?.stop();
     this.ticker?.cancel();
-    const served = this.server.stop(GRACE_MS);
+    const served = Promise.all([this.server.stop(GRACE_MS), this.probed?.stop(GRACE_MS)]);
     await this.session?.stop();
     this.fills.stopAll();
     this.links.stop();
@@ -229,6 +243,7 @@ class StorageAgent implements Agent {
     this.watch.keep();
     this.replicas.startActing(this.watch.keyspaces());
     this.links.changed();
+    this.readiness.startActing();
   }
 
   private tick(): void {
@@ -236,11 +251,13 @@ class StorageAgent implements Agent {
     this.replicas.tick(this.followers.heard());
     this.links.tick();
     this.followers.tick();
+    this.readiness.tick();
   }
 
   private addServices(): void {
     const { transport = grpcTransport } = this.config;
     this.server.add(livenessService, livenessHandlers(this.id, this.incarnation, this.clock, transport));
+    this.server.add(healthService, this.health.handlers);
     this.server.add(kvService, this.kv.handlers);
     this.server.add(mapService, mapHandlers(this.watch) as never);
     this.server.add(transferService, {

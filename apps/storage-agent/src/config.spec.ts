@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { agentConfig } from './config.js';
 
@@ -18,6 +21,21 @@ const good = [
 ];
 
 describe('agentConfig', () => {
+  // Plan: a file of labels stands behind the flags; each wrong line, and a file that is not there, is refused by name.
+  it('takes labels from a file for what no flag says', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cadastre-labels-'));
+    const file = join(folder, 'labels');
+    const read = (text: string) => {
+      writeFileSync(file, text);
+      return agentConfig([...good, '--label-file', file], {}).labels;
+    };
+    expect(read('zone=b\nregion=eu\n')).toEqual({ zone: 'a', rack: 'r1', region: 'eu' });
+    expect(read('')).toEqual({ zone: 'a', rack: 'r1' });
+    expect(() => read('zone\n')).toThrow(/--label-file: .*"zone" is not name=value/);
+    rmSync(folder, { recursive: true });
+    expect(() => agentConfig([...good, '--label-file', file], {})).toThrow(/--label-file: .*ENOENT/);
+  });
+
   it('compiles flags, lists and defaults', () => {
     expect(agentConfig(good, {})).toMatchObject({
       id: 'n1',

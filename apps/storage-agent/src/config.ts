@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { CadastreError } from '@cadastre/core';
+import type { AppSettings } from '@cadastre/service-kit';
 import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
 import { z } from 'zod';
 import type { AgentConfig } from './agent-config.js';
@@ -20,25 +22,61 @@ const schema = z.strictObject({
     .array(z.string())
     .transform((items) => items.flatMap((item) => item.split(',')))
     .pipe(z.array(address('each')).min(1)),
+  health: address('it').optional(),
   label: z.array(label).default([]),
+  labelFile: z.string().min(1, 'names a file').optional(),
   weight: z.coerce.number().positive('is above 0').default(1),
   capacity: z.array(z.string().regex(/^[a-z][a-z0-9-]*=\d+(\.\d+)?$/, 'is name=number')).default([]),
   inSyncTimeoutMs: z.coerce.number().int().min(200).max(600_000).default(3000),
   logLevel: z.enum(LOG_LEVELS).default('info'),
 });
 
-const FLAGS = {
-  id: { type: 'string' },
-  data: { type: 'string' },
-  listen: { type: 'string' },
-  advertise: { type: 'string' },
-  'control-plane': { type: 'string', multiple: true },
-  label: { type: 'string', multiple: true },
-  weight: { type: 'string' },
-  capacity: { type: 'string', multiple: true },
-  'in-sync-timeout-ms': { type: 'string' },
-  'log-level': { type: 'string' },
-} as const;
+export const SETTINGS = {
+  program: 'node apps/storage-agent/dist/main.js',
+  envPrefix: 'CADASTRE_AGENT',
+  schema,
+  flags: {
+    id: { type: 'string', value: 'NAME', help: 'name of the node; the data directory remembers it' },
+    data: { type: 'string', value: 'FOLDER', help: 'where the data lies; one agent each' },
+    listen: {
+      type: 'string',
+      value: 'HOST:PORT',
+      help: 'where clients, other agents and control planes connect; port 0 takes any',
+    },
+    advertise: { type: 'string', value: 'HOST:PORT', help: 'at which others reach --listen' },
+    'control-plane': {
+      type: 'string',
+      multiple: true,
+      value: 'HOST:PORT',
+      help: 'replicas of the control plane, some or all',
+    },
+    health: {
+      type: 'string',
+      value: 'HOST:PORT',
+      help: 'grpc.health.v1 alone, in plaintext, for probes; also on --listen',
+    },
+    label: {
+      type: 'string',
+      multiple: true,
+      value: 'NAME=VALUE',
+      help: 'where the node stands: region, zone, rack, host, any other',
+    },
+    'label-file': { type: 'string', value: 'FILE', help: 'one name=value a line, for what no --label says' },
+    weight: { type: 'string', value: 'NUMBER', help: 'relative share of the data' },
+    capacity: {
+      type: 'string',
+      multiple: true,
+      value: 'NAME=NUMBER',
+      help: 'most of bytes, or of a load, that it may be given',
+    },
+    'in-sync-timeout-ms': {
+      type: 'string',
+      value: 'MS',
+      help: 'a follower that is silent for so long leaves the in-sync set',
+    },
+    'log-level': { type: 'string', value: 'LEVEL', help: 'least level that is logged' },
+  },
+} as const satisfies AppSettings;
 
 export interface ProcessConfig extends AgentConfig {
   readonly logLevel: string;
@@ -59,6 +97,26 @@ const pairs = (flag: string, items: readonly string[]): Record<string, string> =
   return result;
 };
 
+/** Written at start by what knows where this machine stands, as `node-labels.js` does on Kubernetes. */
+const labelsOfFile = (path: string): Record<string, string> => {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new CadastreError('INVALID_ARGUMENT', `--label-file: ${path}: ${(error as NodeJS.ErrnoException).code}`, {
+      field: '--label-file',
+      remedy: 'give a file that can be read',
+    });
+  }
+  const lines = text.split('\n').filter((line) => line !== '');
+  const wrong = lines.find((line) => !label.safeParse(line).success);
+  if (wrong === undefined) return pairs('--label-file', lines);
+  throw new CadastreError('INVALID_ARGUMENT', `--label-file: ${path}: ${JSON.stringify(wrong)} is not name=value`, {
+    field: '--label-file',
+    remedy: 'write one name=value a line',
+  });
+};
+
 const portOf = (text: string): number => Number(text.slice(text.lastIndexOf(':') + 1));
 
 /** @throws CadastreError INVALID_ARGUMENT with one line that names the flag */
@@ -66,7 +124,7 @@ export const agentConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ProcessConfig => {
-  const raw = readConfig({ flags: FLAGS, schema, envPrefix: 'CADASTRE_AGENT', argv, env });
+  const raw = readConfig({ ...SETTINGS, argv, env });
   const host = raw.listen.slice(0, raw.listen.lastIndexOf(':'));
   if ((host === '0.0.0.0' || host === '[::]') && raw.advertise === undefined) {
     throw new CadastreError(
@@ -82,9 +140,10 @@ export const agentConfig = (
     port: portOf(raw.listen),
     ...(raw.advertise !== undefined && { advertise: raw.advertise }),
     controlPlane: raw.controlPlane,
-    labels: pairs('--label', raw.label),
+    labels: { ...(raw.labelFile !== undefined && labelsOfFile(raw.labelFile)), ...pairs('--label', raw.label) },
     weight: raw.weight,
     capacity: Object.fromEntries(Object.entries(pairs('--capacity', raw.capacity)).map(([k, v]) => [k, Number(v)])),
+    ...(raw.health !== undefined && { health: raw.health }),
     inSyncTimeoutMs: raw.inSyncTimeoutMs,
     logLevel: raw.logLevel,
   };

@@ -1,7 +1,7 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, shutdownOnSignals } from '@cadastre/service-kit';
+import { createLogger, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
 import { startAgent } from './agent.js';
-import { agentConfig, type ProcessConfig } from './config.js';
+import { agentConfig, type ProcessConfig, SETTINGS } from './config.js';
 
 const STOP_MS = 3000;
 
@@ -20,6 +20,7 @@ const readConfig = (): ProcessConfig => {
   }
 };
 
+if (printHelp(SETTINGS, process.argv.slice(2), process.stdout)) process.exit(0);
 const config = readConfig();
 const logger = createLogger({ service: 'storage-agent', level: config.logLevel, fields: { node: config.id } });
 try {

@@ -3,7 +3,9 @@ import type { ServerWritableStream, ServiceDefinition, UntypedServiceImplementat
 import { loadSync } from '@grpc/proto-loader';
 import { CadastreError, printable } from '@cadastre/core';
 import { CONVERSION } from './proto.js';
+import type { RpcServer } from './server.js';
 import { streaming, unary } from './server.js';
+import type { Transport } from './transport.js';
 
 const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
 const definition = loadSync('grpc/health/v1/health.proto', { ...CONVERSION, includeDirs: [PROTO_ROOT] });
@@ -16,19 +18,24 @@ interface HealthRequest {
 }
 type Watcher = ServerWritableStream<HealthRequest, { status: HealthStatus | 'SERVICE_UNKNOWN' }>;
 
-/** grpc.health.v1 of one process; the service '' stands for all of it. */
+/** Whoever gets an answer for it knows that the process is not stuck; nothing else is needed for it, least of all etcd. */
+const LIVENESS = 'liveness';
+const READINESS = 'readiness';
+
+/** grpc.health.v1 of one process; the services '' and `readiness` stand for all of it, and `liveness` is always serving. */
 export class Health {
   private readonly statuses = new Map<string, HealthStatus>();
   private readonly watchers = new Map<Watcher, string>();
 
   constructor(services: readonly string[]) {
-    for (const service of ['', ...services]) this.statuses.set(service, 'NOT_SERVING');
+    for (const service of ['', READINESS, ...services]) this.statuses.set(service, 'NOT_SERVING');
+    this.statuses.set(LIVENESS, 'SERVING');
   }
 
-  /** Of all services at once. Watchers are told when it changes. */
+  /** Of all services but `liveness` at once. Watchers are told when it changes. */
   set(status: HealthStatus): void {
     for (const [service, before] of this.statuses) {
-      if (before === status) continue;
+      if (before === status || service === LIVENESS) continue;
       this.statuses.set(service, status);
       for (const [call, watched] of this.watchers) if (watched === service) call.write({ status });
     }
@@ -63,3 +70,11 @@ export class Health {
     call.write({ status: this.statuses.get(service) ?? 'SERVICE_UNKNOWN' });
   }
 }
+
+/** Health alone on a server of its own. Kubelets speak no TLS to gRPC, and need none for this. @returns the running server */
+export const listenHealth = async (health: Health, address: string, transport: Transport): Promise<RpcServer> => {
+  const server = transport.server().add(healthService, health.handlers);
+  const colon = address.lastIndexOf(':');
+  await server.listen({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)) });
+  return server;
+};

@@ -1,3 +1,4 @@
 export * from './flags.js';
+export * from './help.js';
 export * from './logger.js';
 export * from './shutdown.js';

@@ -48,7 +48,7 @@ const jwt = z.strictObject({
   roles,
 });
 
-const schema = z.strictObject({
+export const accessSchema = z.strictObject({
   sessionHours: z.number().positive().max(24).default(8),
   /** To approve, who signed in longer ago has to prove it again. */
   proveAgainMinutes: z.number().positive().max(480).default(5),
@@ -58,7 +58,7 @@ const schema = z.strictObject({
   jwt: jwt.optional(),
 });
 
-export type AccessConfig = z.output<typeof schema>;
+export type AccessConfig = z.output<typeof accessSchema>;
 export type OidcConfig = z.output<typeof oidc>;
 export type JwtConfig = z.output<typeof jwt>;
 
@@ -75,7 +75,7 @@ export const parseAccessConfig = (text: string, file: string): AccessConfig => {
   } catch {
     throw wrong('is no JSON');
   }
-  const parsed = schema.safeParse(value);
+  const parsed = accessSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0]!;
   throw wrong(`${path.join('.')} ${message}`.trim());

@@ -1,5 +1,5 @@
-import type { RpcServer } from '@cadastre/contracts';
-import { agentService, mapService, operatorService } from '@cadastre/contracts';
+import type { Health, RpcServer } from '@cadastre/contracts';
+import { agentService, healthService, mapService, operatorService } from '@cadastre/contracts';
 import { inNameOfCaller, operationsOfCaller } from '../access/caller-scope.js';
 import type { Identity } from '../access/identify.js';
 import { operatorHandlers } from '../operator/operator.grpc.js';
@@ -12,6 +12,7 @@ import { mapHandlers } from '../watch/map.grpc.js';
 export interface GrpcHostOptions extends MapHandlerOptions, AgentHandlerOptions {
   readonly identity: Identity;
   readonly planWatches: PlanWatches;
+  readonly health: Health;
 }
 
 type Implementation = Parameters<RpcServer['add']>[1];
@@ -26,7 +27,8 @@ export class GrpcHost {
   ) {
     server.add(mapService, mapHandlers(options) as unknown as Implementation);
     server.add(agentService, agentHandlers(options) as unknown as Implementation);
-    const { identity, planWatches } = options;
+    const { identity, planWatches, health } = options;
+    server.add(healthService, health.handlers);
     const operator = operatorHandlers({ operations: operationsOfCaller(identity), planWatches });
     server.add(operatorService, inNameOfCaller(operator, identity) as unknown as Implementation);
   }

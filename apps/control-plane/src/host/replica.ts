@@ -1,5 +1,6 @@
 import { CadastreError } from '@cadastre/core';
-import type { Transport } from '@cadastre/contracts';
+import type { RpcServer, Transport } from '@cadastre/contracts';
+import { Health, listenHealth } from '@cadastre/contracts';
 import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
 import type { RegisterState, Store } from '@cadastre/store';
 import { clusterPart, keys, Register, RegisterMirror } from '@cadastre/store';
@@ -28,6 +29,9 @@ import { WriterLease } from './writer-lease.js';
 
 /** Watchers and agents hold their streams for ever; so they spread over the replicas again after one was away. */
 const CONNECTION_AGE_MS = 3_600_000;
+const HEALTH_GRACE_MS = 1_000;
+/** gRPC names of what is served, for health checks. */
+const SERVICES = ['cadastre.v1.Map', 'cadastre.v1.Agent', 'cadastre.v1.Operator'];
 
 /** What the HTTP side is made of. */
 export interface HttpParts {
@@ -78,6 +82,8 @@ export class Replica implements ControlPlane {
   private http: HttpSide | undefined;
   private access: OpenedAccess | undefined;
   private grpc: GrpcHost | undefined;
+  private probed: RpcServer | undefined;
+  private readonly health = new Health(SERVICES);
   private controller: Controller | undefined;
   private readonly store: Store;
   private readonly clock: Clock;
@@ -220,10 +226,13 @@ export class Replica implements ControlPlane {
       controller: this.slot,
       identity,
       planWatches: this.planWatches,
+      health: this.health,
     });
     this.grpc = grpc;
     const { host, port } = splitAddress(config.grpc);
     this.grpcAddress = `${host}:${await grpc.listen(host, port)}`;
+    if (config.health !== undefined) this.probed = await listenHealth(this.health, config.health, ports.transport);
+    this.health.set('SERVING');
   }
 
   private async openAccess(): Promise<OpenedAccess['guarded'] | undefined> {
@@ -272,6 +281,8 @@ export class Replica implements ControlPlane {
   private async stopInOrder(): Promise<void> {
     const quiet = (what: string) => (error: unknown) =>
       this.logger.warn(`${what} did not stop cleanly`, { reason: CadastreError.from(error).message });
+    this.health.set('NOT_SERVING');
+    this.health.close();
     this.intents.stop();
     this.events.close();
     this.hub.close();
@@ -281,6 +292,7 @@ export class Replica implements ControlPlane {
       this.controller?.stop().catch(quiet('controller')),
       this.grpc?.stop().catch(quiet('gRPC server')),
       this.http?.close().catch(quiet('HTTP server')),
+      this.probed?.stop(HEALTH_GRACE_MS),
     ]);
     await this.writerLease.stop();
     this.access?.close();
