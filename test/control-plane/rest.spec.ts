@@ -250,4 +250,77 @@ describe('REST', () => {
     expect(script.headers.get('cache-control')).toContain('immutable');
     expect(script.headers.get('content-type')).toContain('javascript');
   });
+
+  it('does a change once that is sent twice with one key', async () => {
+    // Plan: the same proposal twice with one key, then another request with that key, another key, and a key that is none.
+    const headers = { ...JSON_TYPE, 'idempotency-key': 'k-1' };
+    const replies = [
+      await post('/api/v1/plans', { actor: 'a' }, headers),
+      await post('/api/v1/plans', { actor: 'a' }, headers),
+    ];
+    expect(await replies[0]!.json()).toEqual(await replies[1]!.json());
+    expect(replies.map((r) => [r.status, r.headers.get('idempotency-replayed')])).toEqual([
+      [200, null],
+      [200, 'true'],
+    ]);
+    expect(operations.acts).toHaveLength(1);
+    expect((await post('/api/v1/plans', { actor: 'b' }, headers)).status).toBe(409);
+    await post('/api/v1/plans', { actor: 'a' }, { ...JSON_TYPE, 'idempotency-key': 'k-2' });
+    expect(operations.acts).toHaveLength(2);
+    const bad = await post('/api/v1/plans', { actor: 'a' }, { ...JSON_TYPE, 'idempotency-key': 'x'.repeat(129) });
+    expect([bad.status, ((await bad.json()) as { field: string }).field]).toEqual([400, 'Idempotency-Key']);
+  });
+
+  it('tries a change again that failed under its key', async () => {
+    // Plan: an approval with a wrong digest is refused, and refused anew rather than remembered.
+    operations.propose();
+    const headers = { ...JSON_TYPE, 'idempotency-key': 'k-3' };
+    const approve = () => post('/api/v1/plans/latest/approve', { actor: 'a', digest: '0'.repeat(64) }, headers);
+    expect([(await approve()).status, (await approve()).status]).toEqual([409, 409]);
+    expect(operations.acts).toHaveLength(2);
+  });
+
+  it('changes only what was read', async () => {
+    // Plan: the ETag of the approval policy is taken as If-Match once; after the change it is refused with 412.
+    const etag = (await fetch(`${server.url}/api/v1/approval-policy`)).headers.get('etag')!;
+    const headers = { ...JSON_TYPE, 'if-match': etag };
+    const body = { actor: 'a', policy: { approvals: 2 } };
+    const first = await post('/api/v1/approval-policy', body, headers);
+    expect([first.status, first.headers.get('etag') === etag]).toEqual([200, false]);
+    const second = await post('/api/v1/approval-policy', body, headers);
+    expect([second.status, ((await second.json()) as { code: string }).code]).toEqual([412, 'FAILED_PRECONDITION']);
+  });
+
+  it('gives lists in pages', async () => {
+    // Plan: eight nodes, three at a time, by `next` until it is gone.
+    const seen: string[] = [];
+    for (let from: number | undefined = 0; from !== undefined;) {
+      const reply = await fetch(`${server.url}/api/v1/nodes?from=${from}&limit=3`);
+      const page = (await reply.json()) as { nodes: { id: string }[]; next?: number };
+      seen.push(...page.nodes.map((n) => n.id));
+      from = page.next;
+    }
+    expect(seen).toEqual(operations.nodes.map((n) => n.entry!.id));
+  });
+
+  it('goes on with events where the reader was', async () => {
+    // Plan: read one event, come back with its id: nothing is sent until the state differs, and then all of it.
+    const read = async (headers: Record<string, string>, change?: () => void) => {
+      const stop = new AbortController();
+      const reply = await fetch(`${server.url}/api/v1/events`, { headers, signal: stop.signal });
+      let text = '';
+      change?.();
+      for await (const chunk of reply.body!) {
+        text += Buffer.from(chunk).toString();
+        if (text.includes('data: ') && text.endsWith('\n\n')) break;
+      }
+      stop.abort();
+      return { id: /id: (\w+)/.exec(text)![1]!, text };
+    };
+    const first = await read({});
+    const next = await read({ 'last-event-id': first.id }, () => void (operations.health = 'Different.'));
+    expect(first.text).not.toContain('Different.');
+    expect(next.text.match(/event: state/g)).toHaveLength(1);
+    expect(next.text).toContain('Different.');
+  });
 });

@@ -1,5 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
+import { systemClock } from '@cadastre/runtime';
 import { AccessController } from './access/access.controller.js';
 import { operationsOfCaller } from './access/caller-scope.js';
 import type { Identity } from './access/identify.js';
@@ -8,7 +9,7 @@ import { ApiController, OpenApiController } from './rest/api.controller.js';
 import type { EventStream } from './rest/event-stream.js';
 import { HealthController } from './rest/health.controller.js';
 import type { Readiness } from './rest/tokens.js';
-import { EVENTS, OPERATIONS, READINESS } from './rest/tokens.js';
+import { CLOCK, EVENTS, OPERATIONS, READINESS } from './rest/tokens.js';
 
 export interface AppParts {
   readonly identity: Identity;
@@ -27,6 +28,7 @@ export const appModule = (parts: AppParts): DynamicModule => ({
   providers: [
     { provide: IDENTITY, useValue: parts.identity },
     { provide: OPERATIONS, useValue: operationsOfCaller(parts.identity) },
+    { provide: CLOCK, useValue: systemClock },
     { provide: EVENTS, useValue: parts.events },
     { provide: READINESS, useValue: parts.readiness },
   ],

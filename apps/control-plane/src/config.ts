@@ -35,6 +35,8 @@ const schema = z
     health: hostPort('--health', 0).optional(),
     access: z.enum(ACCESS, { error: `must be one of ${ACCESS.join(', ')}` }).default('open'),
     accessFile: z.string().min(1).optional(),
+    /** A file, or - for standard output: checkpoints of the audit log, every minute. */
+    auditSink: z.string().min(1).optional(),
     logLevel: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
     exitWithParent: z.boolean().default(false),
     startTimeoutMs: duration(100).default(30_000),
@@ -129,3 +131,29 @@ export const parseConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ControlPlaneConfig => readConfig({ ...SETTINGS, argv, env });
+): ControlPlaneConfig =>
+  readConfig({
+    flags: {
+      id: { type: 'string' },
+      grpc: { type: 'string' },
+      http: { type: 'string' },
+      etcd: { type: 'string', multiple: true },
+      advertise: { type: 'string' },
+      'advertise-http': { type: 'string' },
+      access: { type: 'string' },
+      'access-file': { type: 'string' },
+      'audit-sink': { type: 'string' },
+      'log-level': { type: 'string' },
+      'exit-with-parent': { type: 'boolean' },
+      'start-timeout-ms': { type: 'string' },
+      'session-ttl-ms': { type: 'string' },
+      'election-ttl-ms': { type: 'string' },
+      'settle-ms': { type: 'string' },
+      'propose-after-ms': { type: 'string' },
+      'silence-ms': { type: 'string' },
+    },
+    schema,
+    envPrefix: 'CADASTRE_CP',
+    argv,
+    env,
+  });

@@ -2,11 +2,13 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { CadastreError } from '@cadastre/core';
+import { CadastreError, invalid } from '@cadastre/core';
 import type { ClusterFile } from '../cluster-file.js';
 import { facts } from '../format.js';
 import { EXIT, type ExitCode } from '../io.js';
 import { OperatorCalls } from '../operator-calls.js';
+import type { Bootstrap } from '../supervisor/bootstrap.js';
+import { bootstrapAccess } from '../supervisor/bootstrap.js';
 import { serveControl, socketPath } from '../supervisor/control-socket.js';
 import { LocalCluster } from '../supervisor/local-cluster.js';
 import { checkCount } from '../supervisor/topology.js';
@@ -23,6 +25,7 @@ interface UpOptions {
   readonly data: string;
   readonly etcdEndpoints?: string;
   readonly ephemeral?: boolean;
+  readonly access: string;
 }
 
 export const addUpCommand = (program: Command, session: Session): void => {
@@ -38,6 +41,7 @@ export const addUpCommand = (program: Command, session: Session): void => {
     .option('--routers <n>', 'routers, for programs without the smart client', '1')
     .option('--data <folder>', 'where all its data, logs and state lie', '.cadastre')
     .option('--etcd-endpoints <urls>', 'use this etcd instead of one of our own (or CADASTRE_ETCD_ENDPOINTS)')
+    .option('--access <mode>', 'open: everybody on this machine may do all; required: sign in first', 'open')
     .option('--ephemeral', 'a new cluster on free ports that leaves nothing behind');
   act<UpOptions>(session, up, runUp);
 };
@@ -57,19 +61,22 @@ const runUp = async (context: Context, _args: string[], options: UpOptions): Pro
 
 const runCluster = async (context: Context, options: UpOptions, folder: string): Promise<ExitCode> => {
   const { io, out } = context;
+  if (options.access !== 'open' && options.access !== 'required')
+    throw invalid('--access', `"${options.access}" is unknown`, 'use open or required');
+  const bootstrap = options.access === 'required' ? bootstrapAccess(folder) : undefined;
   const interrupted = new AbortController();
   const off = io.onInterrupt(() => interrupted.abort());
   const stopped = new Promise<void>((done) =>
     interrupted.signal.addEventListener('abort', () => done(), { once: true }),
   );
-  const cluster = new LocalCluster(clusterOptions(context, options, folder));
+  const cluster = new LocalCluster(clusterOptions(context, options, folder, bootstrap));
   const socket = await serveControl(socketPath(folder), (request) => cluster.handle(request));
   try {
     const starting = cluster.start();
     starting.catch(() => undefined); // after an interrupt nobody waits for it
     const state = await Promise.race([starting, stopped]);
     if (state) {
-      out.result({ event: 'ready', ...state }, () => welcome(state, folder));
+      out.result({ event: 'ready', ...state }, () => welcome(state, folder, bootstrap));
       await stopped;
     }
     out.say('ending: control planes, agents, etcd');
@@ -85,6 +92,7 @@ const clusterOptions = (
   { io, out, programs }: Context,
   options: UpOptions,
   folder: string,
+  bootstrap: Bootstrap | undefined,
 ): ConstructorParameters<typeof LocalCluster>[0] => {
   const endpoints = options.etcdEndpoints ?? io.env['CADASTRE_ETCD_ENDPOINTS'];
   return {
@@ -105,12 +113,13 @@ const clusterOptions = (
     clock: io.clock,
     random: io.random,
     say: (line) => (out.json ? out.warn(line) : out.say(line)),
-    isReady: clusterIsReady,
+    ...(bootstrap && { accessFile: bootstrap.accessFile }),
+    isReady: (servers, nodes) => clusterIsReady(servers, nodes, bootstrap?.token),
   };
 };
 
-const clusterIsReady = async (servers: readonly string[], nodes: number): Promise<boolean> => {
-  const calls = new OperatorCalls(servers, { deadlineMs: 2_000 });
+const clusterIsReady = async (servers: readonly string[], nodes: number, bearer?: string): Promise<boolean> => {
+  const calls = new OperatorCalls(servers, { deadlineMs: 2_000, bearer });
   try {
     const status = await calls.status();
     return status.active !== '' && status.nodesUp >= nodes;
@@ -122,7 +131,7 @@ const clusterIsReady = async (servers: readonly string[], nodes: number): Promis
   }
 };
 
-const welcome = (state: ClusterFile, folder: string): string => {
+const welcome = (state: ClusterFile, folder: string, bootstrap: Bootstrap | undefined): string => {
   const zones = new Set(state.agents.map((a) => a.zone)).size;
   const lines = facts([
     ['dashboard', state.controlPlanes.map((c) => `http://${c.http}`).join('  ')],
@@ -134,8 +143,14 @@ const welcome = (state: ClusterFile, folder: string): string => {
       : []),
     ['data and logs', folder],
   ]);
-  return `\nthe cluster is up\n\n${lines}\ntry next, in another terminal:\n${NEXT.map((line) => `  ${line}\n`).join('')}\nCtrl-C ends it; its data stays\n`;
+  return `\nthe cluster is up\n\n${lines}\ntry next, in another terminal:\n${[...(bootstrap ? firstUser(bootstrap) : []), ...NEXT].map((line) => `  ${line}\n`).join('')}\nCtrl-C ends it; its data stays\n`;
 };
+
+/** The token may do all; it is there to make users, who then sign in. */
+const firstUser = ({ tokenFile }: Bootstrap): string[] => [
+  `cadastre user add ${'$USER'} --role admin --token-file ${tokenFile}`,
+  'cadastre login',
+];
 
 const NEXT = [
   'cadastre keyspace create orders --partitions 64',

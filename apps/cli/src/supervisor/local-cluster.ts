@@ -28,6 +28,8 @@ export interface LocalClusterOptions {
   readonly routers: number;
   /** Instead of an etcd of our own. */
   readonly etcdEndpoints: readonly string[] | undefined;
+  /** With it control planes ask who one is. */
+  readonly accessFile?: string;
   /** Any free ports, for tests that run beside each other. */
   readonly anyPorts: boolean;
   readonly programs: Programs;
@@ -224,6 +226,8 @@ export class LocalCluster {
       const grpc = `127.0.0.1:${await this.choose(known && portOf(known.grpc), DEFAULT_PORTS.grpc + i)}`;
       const http = `127.0.0.1:${await this.choose(known && portOf(known.http), DEFAULT_PORTS.http + i)}`;
       const args = ['--id', id, '--grpc', grpc, '--http', http, '--etcd', this.etcdEndpoints.join(',')];
+      if (this.options.accessFile) args.push('--access', 'required', '--access-file', this.options.accessFile);
+      args.push('--audit-sink', join(this.options.folder, 'audit-checkpoints.jsonl'));
       args.push('--propose-after-ms', String(PROPOSE_AFTER_MS));
       this.controlPlanes.push({
         entry: { id, grpc, http },

@@ -41,6 +41,7 @@ export const startControlPlane = async (
     newId: randomId,
     logger,
     openHttp: (parts) => openHttp(config.http, parts, logger),
+    writeOut: (line) => void process.stdout.write(line),
     onFatal: dependencies.onFatal ?? (() => undefined),
   });
   try {

@@ -20,6 +20,7 @@ import { SessionStreams } from '../sessions/agent.grpc.js';
 import { SessionService } from '../sessions/session.service.js';
 import type { WatcherView } from '../watch/watch-hub.js';
 import { WatchHub } from '../watch/watch-hub.js';
+import { AuditSink } from './audit-sink.js';
 import { ControllerSlot } from './controller-slot.js';
 import { GrpcHost } from './grpc-host.js';
 import { splitAddress } from './host-port.js';
@@ -55,6 +56,8 @@ export interface ReplicaPorts {
   readonly logger: Logger;
   /** Without it there is no HTTP. */
   readonly openHttp?: (parts: HttpParts) => Promise<HttpSide>;
+  /** Standard output. */
+  readonly writeOut?: (line: string) => void;
   /** The register is not the one it was, or cannot be watched any more: the process must end. */
   readonly onFatal: (error: Error) => void;
 }
@@ -81,6 +84,7 @@ export class Replica implements ControlPlane {
   private etcdVersion = '';
   private http: HttpSide | undefined;
   private access: OpenedAccess | undefined;
+  private auditSink: AuditSink | undefined;
   private grpc: GrpcHost | undefined;
   private probed: RpcServer | undefined;
   private readonly health = new Health(SERVICES);
@@ -161,6 +165,7 @@ export class Replica implements ControlPlane {
     await this.openRegister(signal);
     await this.listen();
     this.startController();
+    this.startAuditSink();
     this.intents.start();
   }
 
@@ -267,6 +272,14 @@ export class Replica implements ControlPlane {
     this.controller.start();
   }
 
+  private startAuditSink(): void {
+    const { clock, logger, config, ports } = this;
+    if (config.auditSink === undefined) return;
+    const { writeOut = () => undefined } = ports;
+    this.auditSink = new AuditSink({ to: config.auditSink, clock, logger, writeOut, state: () => this.mirror.state });
+    this.auditSink.start();
+  }
+
   private unreadyBecause(): string | undefined {
     if (this.stopped) return 'this replica is stopping';
     return this.loaded ? undefined : 'the register is not loaded yet';
@@ -296,6 +309,7 @@ export class Replica implements ControlPlane {
     ]);
     await this.writerLease.stop();
     this.access?.close();
+    this.auditSink?.stop();
     this.mirror.stop();
     this.store.close();
   }

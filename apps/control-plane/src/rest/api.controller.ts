@@ -1,5 +1,18 @@
 import type { ServerResponse } from 'node:http';
-import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseInterceptors,
+} from '@nestjs/common';
 import type { ApprovalPolicy } from '@cadastre/core';
 import { CadastreError, Field, printable, readPolicy } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
@@ -10,6 +23,7 @@ import { manualMoves } from '../operations/requested-moves.js';
 import { check, CheckPipe } from './check-body.js';
 import type { EventStream } from './event-stream.js';
 import { keyOf, locatedJson } from './locate.codec.js';
+import { Idempotency } from './idempotency.js';
 import { openApiDocument } from './openapi.js';
 import { approvalPolicyJson, auditEntryJson, auditVerdictJson, drainJson, freezeJson } from './operator.codec.js';
 import { policyReplyJson, scoreJson, whyJson } from './planning.codec.js';
@@ -65,6 +79,7 @@ const proposeJson = ({ plan, nothingBecause = '', scores = [] }: Wire.ProposePla
 });
 
 @Controller('api/v1')
+@UseInterceptors(Idempotency)
 export class ApiController {
   constructor(
     @Inject(OPERATIONS) private readonly operations: OperationsPort,

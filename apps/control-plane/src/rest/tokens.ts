@@ -7,3 +7,4 @@ export interface Readiness {
   /** Undefined when this replica can serve; else why not. */
   unreadyBecause(): string | undefined;
 }
+export const CLOCK = Symbol('clock');
