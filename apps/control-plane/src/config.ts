@@ -106,6 +106,11 @@ export const SETTINGS = {
       value: 'MODE',
       help: 'who may act: open is everybody of this machine, open-anywhere of the network, required asks for sign-in',
     },
+    'audit-sink': {
+      type: 'string',
+      value: 'FILE',
+      help: 'checkpoints of the audit log are appended here every minute; - for standard output',
+    },
     'access-file': {
       type: 'string',
       value: 'FILE',
@@ -131,29 +136,3 @@ export const parseConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ControlPlaneConfig => readConfig({ ...SETTINGS, argv, env });
-): ControlPlaneConfig =>
-  readConfig({
-    flags: {
-      id: { type: 'string' },
-      grpc: { type: 'string' },
-      http: { type: 'string' },
-      etcd: { type: 'string', multiple: true },
-      advertise: { type: 'string' },
-      'advertise-http': { type: 'string' },
-      access: { type: 'string' },
-      'access-file': { type: 'string' },
-      'audit-sink': { type: 'string' },
-      'log-level': { type: 'string' },
-      'exit-with-parent': { type: 'boolean' },
-      'start-timeout-ms': { type: 'string' },
-      'session-ttl-ms': { type: 'string' },
-      'election-ttl-ms': { type: 'string' },
-      'settle-ms': { type: 'string' },
-      'propose-after-ms': { type: 'string' },
-      'silence-ms': { type: 'string' },
-    },
-    schema,
-    envPrefix: 'CADASTRE_CP',
-    argv,
-    env,
-  });
