@@ -282,7 +282,7 @@ export class FollowerStreams {
     }
     for (const ack of message.acks?.acks ?? []) this.takeAck(from, ack);
     if (message.ack) this.takeAck(from, message.ack);
-    const word = message.follow ?? message.unfollow;
+    const word = message.follow ?? message.unfollow ?? message.released;
     if (!word) return;
     const replica = this.options.replica(keyOf(word));
     if (!replica) {
@@ -303,7 +303,7 @@ export class FollowerStreams {
         appliedSeq,
         ...((durableSeq > 0 || lastSeq === 0) && { durableSeq }),
       });
-    } else replica.dispatch({ type: 'unfollow', from, epoch: word.epoch });
+    } else replica.dispatch({ type: message.released ? 'released' : 'unfollow', from, epoch: word.epoch });
   }
 
   private takeAck(from: string, ack: Wire.Ack__Output): void {

@@ -7,7 +7,7 @@ import { LEASE_MS } from './lease.js';
 import { keyOf, type PartitionKey } from './partition-key.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
-type FollowerWord = Extract<ReplicaAction, { type: 'send-follow' | 'send-ack' | 'send-unfollow' }>;
+type FollowerWord = Extract<ReplicaAction, { type: 'send-follow' | 'send-ack' | 'send-unfollow' | 'send-released' }>;
 type Stream = ReturnType<Wire.TransferClient['replicate']>;
 
 export interface LeaderLinksOptions {
@@ -203,6 +203,7 @@ export class LeaderLinks {
     const link = this.byLeader.get(word.to);
     if (word.type === 'send-ack') link?.ack(replica.key, { ...head, durableSeq: word.durableSeq });
     else if (word.type === 'send-unfollow') link?.send({ unfollow: head });
+    else if (word.type === 'send-released') link?.send({ released: head });
     else if (link)
       link.send({
         follow: {

@@ -24,7 +24,7 @@ const LATENCY_WEIGHT = 0.1;
 const READ_STRIDE = { maxEntries: 1000, maxBytes: 4 * 1024 * 1024 };
 
 export type ChangeAction = Extract<ReplicaAction, { type: 'change-in-sync' }>;
-type FollowerWord = Extract<ReplicaAction, { type: 'send-follow' | 'send-ack' | 'send-unfollow' }>;
+type FollowerWord = Extract<ReplicaAction, { type: 'send-follow' | 'send-ack' | 'send-unfollow' | 'send-released' }>;
 type LeaderWord = Extract<ReplicaAction, { type: 'send-truncate' | 'send-need-snapshot' | 'send-refused' }>;
 
 interface Call {
@@ -301,6 +301,7 @@ export class ReplicaDriver {
       case 'send-follow':
       case 'send-ack':
       case 'send-unfollow':
+      case 'send-released':
         return around.toLeader(this, action);
       case 'send-truncate':
       case 'send-need-snapshot':

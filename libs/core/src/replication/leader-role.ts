@@ -43,7 +43,13 @@ export interface GrantedLease {
   readonly holder: string | undefined;
   /** Own monotonic clock, ms. */
   readonly until: number;
+  /** The holder can have led under epochs before this one only. */
+  readonly before: number;
 }
+
+/** The holder has said itself that it leads under no such epoch any more. */
+export const isReleased = ({ holder, before }: GrantedLease, from: string, epoch: number): boolean =>
+  holder === from && epoch >= before;
 
 interface Change {
   readonly action: Extract<ReplicaAction, { type: 'change-in-sync' }>;
@@ -204,6 +210,11 @@ export class LeaderRole {
       if (!peer.attached || (leases.get(peer.node) ?? Number.NEGATIVE_INFINITY) <= now) return false;
     }
     return true;
+  }
+
+  released(from: string, epoch: number, now: number): void {
+    this.leases = this.leases.filter((lease) => !isReleased(lease, from, epoch));
+    this.advance(now);
   }
 
   serves(node: string): boolean {

@@ -307,6 +307,8 @@ class World {
         return this.send(node.id, a.to, a.to, { type: 'ack', from: node.id, epoch: a.epoch, durableSeq: a.durableSeq });
       case 'send-unfollow':
         return this.send(node.id, a.to, a.to, { type: 'unfollow', from: node.id, epoch: a.epoch });
+      case 'send-released':
+        return this.send(node.id, a.to, a.to, { type: 'released', from: node.id, epoch: a.epoch });
       case 'send-truncate':
         return this.send(a.to, node.id, a.to, { type: 'truncate', from: node.id, epoch: a.epoch, seq: a.seq });
       case 'send-need-snapshot':

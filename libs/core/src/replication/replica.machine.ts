@@ -1,7 +1,7 @@
 import type { PartitionRecord } from '../map/records.js';
 import { leaderOf, replicaOn } from '../map/records.js';
 import { FollowerRole } from './follower-role.js';
-import { type GrantedLease, LeaderRole } from './leader-role.js';
+import { type GrantedLease, isReleased, LeaderRole } from './leader-role.js';
 import { ReplicaCore } from './replica-core.js';
 import type {
   CallToken,
@@ -38,6 +38,8 @@ export class ReplicaMachine {
   private readonly early = new Map<string, Follow>();
   private troubled = false;
   private leases: readonly GrantedLease[] = [];
+  /** Before which epoch a node has said that it does not lead any more. */
+  private readonly released = new Map<string, number>();
   /** Led until the record that is entered next. */
   private relead = false;
 
@@ -45,7 +47,7 @@ export class ReplicaMachine {
     this.core = new ReplicaCore(start, { ...REPLICATION_DEFAULTS, ...options });
     this.promised = start.promisedEpoch;
     this.durablyPromised = start.promisedEpoch;
-    if (start.grantedUntil !== undefined) this.leases = [{ holder: undefined, until: start.grantedUntil }];
+    if (start.grantedUntil !== undefined) this.leases = [{ holder: undefined, until: start.grantedUntil, before: 0 }];
   }
 
   get record(): PartitionRecord | undefined {
@@ -150,6 +152,8 @@ export class ReplicaMachine {
       case 'copying':
       case 'change-answered':
         return this.toLeader(event, now);
+      case 'released':
+        return this.onReleased(event.from, event.epoch, now);
       case 'compared':
         return this.role?.kind === 'follower' ? this.role.comparison(event.equal, now) : undefined;
       case 'link':
@@ -237,6 +241,7 @@ export class ReplicaMachine {
     const goesOn = this.goesOn(record);
     const led = this.role?.kind === 'leader';
     if (!goesOn) this.leaveTenure(record, granted, now);
+    if (led && leaderOf(record) !== this.core.node) this.release(record);
     this.known = record;
     this.minInSync = minInSync;
     if (goesOn) return this.updateRole(record, minInSync, now);
@@ -255,9 +260,25 @@ export class ReplicaMachine {
     const holder = this.known && leaderOf(this.known);
     const until = holder === undefined || holder === this.core.node ? undefined : granted?.get(holder);
     this.leases = this.leases.filter((lease) => lease.until > now);
-    if (until !== undefined) this.leases = [...this.leases, { holder, until }];
+    if (holder !== undefined && until !== undefined && (this.released.get(holder) ?? 0) < next.epoch)
+      this.leases = [...this.leases, { holder, until, before: next.epoch }];
     if (this.role?.kind === 'follower' && this.role.leader !== leaderOf(next))
       this.core.act({ type: 'send-unfollow', to: this.role.leader, epoch: next.epoch });
+  }
+
+  /**
+   * Whoever comes to lead need not wait for the leases that it has granted to this node to run out, although this node may never follow
+   * it: when its copy goes as soon as it has handed over, nothing else would say so.
+   */
+  private release(record: PartitionRecord): void {
+    for (const { node } of record.replicas)
+      if (node !== this.core.node) this.core.act({ type: 'send-released', to: node, epoch: record.epoch });
+  }
+
+  private onReleased(from: string, epoch: number, now: number): void {
+    this.released.set(from, Math.max(epoch, this.released.get(from) ?? 0));
+    this.leases = this.leases.filter((lease) => !isReleased(lease, from, epoch));
+    if (this.role?.kind === 'leader') this.role.released(from, epoch, now);
   }
 
   /** The role goes on under this record: the same epoch, or the next one of the same tenure. */

@@ -367,6 +367,45 @@ describe('read leases', () => {
     expect(bench.machine.phase).toBe('serving');
   });
 
+  it('is released at once when the leader before says that it has left, though it never follows', () => {
+    const bench = successor(true);
+    bench.feed({ type: 'released', from: 'c', epoch: 2 });
+    bench.feed({ type: 'released', from: 'a', epoch: 1 });
+    expect(bench.machine.phase).toBe('sealing');
+    bench.feed({ type: 'released', from: 'a', epoch: 2 });
+    expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('is not even begun when that word came before the record, and is when the leader before has led again since', () => {
+    // Plan: a says that it left at epoch 2; b learns of 2 and has nothing to wait for. a leads 3, grants count again, b is named for 4.
+    const bench = new Bench('b');
+    bench.record(three);
+    bench.feed({ type: 'released', from: 'a', epoch: 2 });
+    const granted = new Map([['a', 500]]);
+    const alone = (whole: PartitionRecord) => ({
+      ...whole,
+      replicas: whole.replicas.filter((r) => r.node !== 'c').map((r) => ({ ...r, inSync: r.role === 'leader' })),
+    });
+    bench.feed({ type: 'record', record: alone(changeLeader(three, 'b', true)), minInSync: 1, granted });
+    bench.feed({ type: 'promised', epoch: 2 });
+    expect(bench.machine.phase).toBe('serving');
+    bench.feed({ type: 'record', record: { ...three, epoch: 3 }, minInSync: 1, granted });
+    bench.feed({ type: 'promised', epoch: 3 });
+    const last = alone({ ...changeLeader({ ...three, epoch: 3 }, 'b', true) });
+    bench.feed({ type: 'record', record: last, minInSync: 1, granted });
+    bench.feed({ type: 'promised', epoch: 4 });
+    expect(bench.machine.phase).toBe('sealing');
+    bench.feed({ type: 'released', from: 'a', epoch: 4 });
+    expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('is given up by a leader in a word to all that may follow it, at the moment at which it learns of another', () => {
+    const bench = serving();
+    const actions = bench.feed({ type: 'record', record: changeLeader(record, 'b', true), minInSync: 1 });
+    expect(actions.filter((a) => a.type === 'send-released')).toEqual([{ type: 'send-released', to: 'b', epoch: 2 }]);
+    expect(bench.machine.mayRead(0, new Map([['b', 900]]))).toBe(false);
+  });
+
   it('is waited for too when another was to lead in between, and when it was granted in a life before', () => {
     const bench = new Bench('b');
     bench.record(three);

@@ -115,6 +115,8 @@ export type ReplicaEvent =
     }
   | { readonly type: 'ack'; readonly from: string; readonly epoch: number; readonly durableSeq: number }
   | { readonly type: 'unfollow'; readonly from: string; readonly epoch: number }
+  /** That node leads under no epoch before this one any more, so it answers no reads by leases that it was granted under them. */
+  | { readonly type: 'released'; readonly from: string; readonly epoch: number }
   | {
       readonly type: 'entries';
       readonly from: string;
@@ -172,6 +174,7 @@ export type ReplicaAction =
     }
   | { readonly type: 'send-ack'; readonly to: string; readonly epoch: number; readonly durableSeq: number }
   | { readonly type: 'send-unfollow'; readonly to: string; readonly epoch: number }
+  | { readonly type: 'send-released'; readonly to: string; readonly epoch: number }
   | { readonly type: 'send-truncate'; readonly to: string; readonly epoch: number; readonly seq: number }
   | { readonly type: 'send-need-snapshot'; readonly to: string; readonly epoch: number }
   | { readonly type: 'send-refused'; readonly to: string; readonly epoch: number; readonly reason: string }
