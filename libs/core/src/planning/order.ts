@@ -17,6 +17,9 @@ export interface Ordered {
   readonly step: number;
 }
 
+/** Partitions with a cause up to this one have lost a copy. */
+const LAST_URGENT = MOVE_CAUSES.indexOf('short');
+
 interface Draft {
   readonly keyspace: number;
   readonly change: Change;
@@ -36,11 +39,12 @@ export const orderMoves = (
   const urgency = new Map<number, number>();
   for (const d of drafts) urgency.set(keyOf(d), Math.min(urgency.get(keyOf(d)) ?? Infinity, rank(d)));
   const order = [...drafts].sort((a, b) => urgency.get(keyOf(a))! - urgency.get(keyOf(b))!);
+  const mends = (d: Draft): boolean => urgency.get(keyOf(d))! <= LAST_URGENT;
   const copies = order.filter((d) => d.change.kind !== 'leader');
   const transfers = order.filter((d) => d.change.kind === 'leader');
   const domains = domainsOf(model);
   const names = limitedOf(solutions);
-  const scheduled = (d: Draft): Scheduled => scheduledOf(model, solutions[d.keyspace]!, d, keyOf(d), names);
+  const scheduled = (d: Draft): Scheduled => scheduledOf(model, solutions[d.keyspace]!, d, keyOf(d), names, mends(d));
   const plain = copies.map(scheduled);
   const steps =
     names.length > 0
@@ -62,6 +66,7 @@ const scheduledOf = (
   { change }: Draft,
   partition: number,
   names: readonly string[],
+  mends: boolean,
 ): Scheduled => {
   const { from, to, part, kind } = change;
   const leader = solution.leaderBefore[part]!;
@@ -69,7 +74,8 @@ const scheduledOf = (
   const sender = kind === 'remove' ? -1 : sends ? from : leader;
   const copies = kind !== 'leader';
   const sizes = copies ? names.map((name) => sizesOf(solution.columns, name)?.[part] ?? 0) : [];
-  return { to: kind === 'remove' ? -1 : to, sender, partition, from: copies ? from : -1, sizes };
+  const lost = from >= 0 && !sends ? from : -1;
+  return { to: kind === 'remove' ? -1 : to, sender, partition, from: copies ? from : -1, sizes, mends, lost };
 };
 
 const domainsOf = ({ nodes }: ClusterModel): DomainLimits => {

@@ -50,11 +50,19 @@ const spreadOf = ({ leavers }: Prepared, p: number): number[] =>
 
 const isBalanced = ({ count }: Board, { lo, hi }: Aims): boolean => count.every((c, n) => c <= hi[n]! && c >= lo[n]!);
 
+/** Copies on nodes that had none; two copies of a partition may have changed places. */
 const built = (board: Board): number => {
+  const { now, was, stride } = board;
   let sum = 0;
-  for (let p = 0; p < board.partitions; p += 1)
-    for (let k = p * board.stride; k < p * board.stride + board.size[p]!; k += 1)
-      sum += Number(board.now[k] !== board.was[k]);
+  for (let p = 0; p < board.partitions; p += 1) {
+    const base = p * stride;
+    for (let k = base; k < base + board.size[p]!; k += 1) {
+      if (now[k] === was[k]) continue;
+      let isThere = false;
+      for (let j = base; j < base + board.size[p]!; j += 1) isThere ||= was[j] === now[k];
+      sum += Number(!isThere);
+    }
+  }
   return sum;
 };
 
