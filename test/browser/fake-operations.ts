@@ -153,6 +153,10 @@ export class FakeOperations implements OperationsPort {
     return this.plan;
   }
 
+  async dropKeyspace(): Promise<Wire.DropKeyspaceReply> {
+    return {};
+  }
+
   async createKeyspace(): Promise<Wire.Keyspace> {
     throw new CadastreError('UNSATISFIABLE', 'three zones are needed, there are two', {
       field: 'spread[0]',

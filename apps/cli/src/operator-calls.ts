@@ -22,6 +22,8 @@ export class OperatorCalls {
 
   createKeyspace = (request: Wire.CreateKeyspaceRequest) =>
     this.change<Wire.CreateKeyspaceRequest, Wire.Keyspace__Output>((p) => p.operator.CreateKeyspace, request);
+  dropKeyspace = (request: Wire.DropKeyspaceRequest) =>
+    this.change<Wire.DropKeyspaceRequest, Wire.DropKeyspaceReply__Output>((p) => p.operator.DropKeyspace, request);
   getKeyspace = (request: Wire.GetKeyspaceRequest) =>
     this.read<Wire.GetKeyspaceRequest, Wire.Keyspace__Output>((p) => p.operator.GetKeyspace, request);
   listKeyspaces = () =>

@@ -108,6 +108,7 @@ describe('cadastre', () => {
       minInSync: 1,
       spread: [],
       policy: null,
+      firstEpoch: 0,
     });
     for (const [line, message] of cases) {
       const { code, err, out } = await cadastre(line);

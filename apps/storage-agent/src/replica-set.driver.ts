@@ -123,31 +123,53 @@ export class ReplicaSet {
   private onRecord(keyspace: string, map: KeyspaceMap, record: PartitionRecord): void {
     if (!replicaOn(record, this.options.node)) return;
     const id = { keyspace, partition: record.partition };
-    const replica = this.byKey.get(keyOf(id)) ?? this.adopt(id, record);
+    const first = map.spec.firstEpoch ?? 1;
+    this.endOlder(id, first);
+    const replica = this.byKey.get(keyOf(id)) ?? this.adopt(id, record, first);
     const { granted } = this.options.around;
     replica.dispatch({ type: 'record', record, minInSync: map.spec.minInSync, granted });
   }
 
-  private adopt(id: PartitionId, record: PartitionRecord): ReplicaDriver {
+  private adopt(id: PartitionId, record: PartitionRecord, first: number): ReplicaDriver {
     const key = keyOf(id);
     this.strays.delete(key);
-    const replica = new ReplicaDriver(id, this.options.around, this.prepare(id, record));
+    const replica = new ReplicaDriver(id, this.options.around, this.prepare(id, record, first));
     this.byKey.set(key, replica);
     return replica;
   }
 
   /** The engine does in memory at once what it is asked for, so what follows may count on it. */
-  private prepare(id: PartitionId, record: PartitionRecord): CopyState {
+  private prepare(id: PartitionId, record: PartitionRecord, first: number): CopyState {
     const { engine, node } = this.options;
+    this.forgetIfOlder(id, first);
     const meta = engine.meta(id);
     if (meta?.state === 'filling') return 'filling';
     if (meta?.state === 'quarantined')
       void engine.reinstate(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
     if (meta) return 'active';
     // Only under its first record is a partition empty by right; later an empty in-sync copy would be a lost one.
-    if (record.epoch !== 1 || !replicaOn(record, node)?.inSync) return 'absent';
-    void engine.create(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
+    if (record.epoch !== first || !replicaOn(record, node)?.inSync) return 'absent';
+    void engine
+      .create(id, { epoch: first > 1 ? first : 0 })
+      .catch((error: unknown) => this.options.around.onFatal(error as Error));
     return 'active';
+  }
+
+  /** The keyspace was dropped and made anew while this node did not hear of it. */
+  private endOlder(id: PartitionId, first: number): void {
+    const running = this.byKey.get(keyOf(id));
+    if (!running || (running.machine.record?.epoch ?? first) >= first) return;
+    this.byKey.delete(keyOf(id));
+    running.close(undefined);
+  }
+
+  /** A copy that has promised less than the keyspace began with is of one of the same name that a person dropped. */
+  private forgetIfOlder(id: PartitionId, first: number): void {
+    const { engine, logger } = this.options;
+    const promised = engine.meta(id)?.promisedEpoch;
+    if (promised === undefined || promised >= first || first === 1) return;
+    logger.info('copy of a dropped keyspace removed', { event: 'purged', ...id, promised, first });
+    void engine.purge(id).catch((error: unknown) => this.options.around.onFatal(error as Error));
   }
 
   private setAside(id: PartitionId, map: KeyspaceMap | undefined): void {

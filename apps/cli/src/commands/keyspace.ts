@@ -65,6 +65,16 @@ export const addKeyspaceCommands = (program: Command, session: Session): void =>
     );
   });
   addPolicyCommand(keyspace, session);
+  const drop = keyspace
+    .command('drop')
+    .argument('<name>')
+    .description('drop a keyspace and all its data, for ever')
+    .requiredOption('--confirm <name>', 'the name once more')
+    .requiredOption('--reason <text>', 'kept in the audit log');
+  act<{ confirm: string; reason: string }>(session, drop, async ({ out, operator, actor }, [name], options) => {
+    const dropped = await operator().dropKeyspace({ name: name!, ...options, actor });
+    out.result(dropped, () => `keyspace ${name} was dropped: ${count(dropped.partitions)} partitions\n`);
+  });
   act(session, keyspace.command('list').description('all keyspaces'), async ({ out, operator }) => {
     const { keyspaces } = await operator().listKeyspaces();
     out.result(keyspaces, () =>

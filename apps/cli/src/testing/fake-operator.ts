@@ -60,6 +60,9 @@ export class FakeOperator {
     const { server } = { server: new GrpcServer() };
     server.add(operatorService, {
       CreateKeyspace: this.on<Wire.CreateKeyspaceRequest__Output>('create', (r) => this.create(r)),
+      DropKeyspace: this.on<Wire.DropKeyspaceRequest__Output>('drop', ({ name }) => ({
+        partitions: this.keyspaces.delete(name) ? 4 : 0,
+      })),
       GetKeyspace: this.on<Wire.GetKeyspaceRequest__Output>('getKeyspace', (r) => this.keyspace(r.name)),
       ListKeyspaces: this.on('listKeyspaces', () => ({
         keyspaces: [...this.keyspaces.keys()].map((name) => this.keyspace(name)),

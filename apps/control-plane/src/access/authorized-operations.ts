@@ -37,6 +37,10 @@ export class AuthorizedOperations implements OperationsPort {
     return this.operations.createKeyspace(spec, this.need('administer', [spec.name], act));
   }
 
+  dropKeyspace(name: string, confirm: string, act: Act): Promise<Wire.DropKeyspaceReply> {
+    return this.operations.dropKeyspace(name, confirm, this.need('administer', [name], act));
+  }
+
   getKeyspace(name: string, withPartitions: boolean): Wire.Keyspace {
     this.look();
     return this.operations.getKeyspace(name, withPartitions);

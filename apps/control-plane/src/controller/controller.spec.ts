@@ -5,7 +5,6 @@ import { silentLogger, systemClock } from '@cadastre/runtime';
 import {
   auditCodec,
   clusterPart,
-  dropKeyspacePart,
   keys,
   MemoryDatabase,
   MemoryStore,
@@ -733,11 +732,64 @@ describe('a keyspace made anew', () => {
     await world.connect(cp, 1);
     const last = cp.register.state.keyspaces.get('orders')!.map.generation;
     expect(last.number).toBeGreaterThan(1);
-    await cp.register.commit((state) => ({ ...dropKeyspacePart(state, 'orders'), result: undefined }));
+    await cp.operations.dropKeyspace('orders', 'orders', { ...act, reason: 'moved' });
     expect(cp.register.state.keyspaces.size).toBe(0);
     expect((await cp.store.range(keys.map)).kvs).toEqual([]);
     await cp.operations.createKeyspace(spec, act);
-    expect(cp.register.state.keyspaces.get('orders')!.map.generation.number).toBe(last.number + 1);
+    const { map } = cp.register.state.keyspaces.get('orders')!;
+    expect(map.generation.number).toBe(last.number + 1);
+    expect(map.spec.firstEpoch).toBe(last.number + 1);
+    expect(recordsOf(cp).every((r) => r.epoch === last.number + 1)).toBe(true);
+  });
+
+  // Plan: each way to ask wrongly, and a plan that is approved; nothing is dropped. A proposal goes with the keyspace.
+  it.each([
+    ['another keyspace', 'users', 'users', 'gone', { code: 'NOT_FOUND', field: 'keyspace' }],
+    ['without its name', 'orders', '', 'gone', { code: 'INVALID_ARGUMENT', field: 'confirm' }],
+    ['with another name', 'orders', 'order', 'gone', { code: 'INVALID_ARGUMENT', field: 'confirm' }],
+    ['without a reason', 'orders', 'orders', ' ', { code: 'INVALID_ARGUMENT', field: 'reason' }],
+  ])('is not dropped when asked for %s', async (_what, name, confirm, reason, error) => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await expect(cp.operations.dropKeyspace(name, confirm, { ...act, reason })).rejects.toMatchObject(error);
+    expect(cp.register.state.keyspaces.has('orders')).toBe(true);
+  });
+
+  // Plan: an agent reports a copy before and after the drop, under a quarantine and without; and one of a keyspace that never was.
+  it('has the copies of the old one purged when their quarantine is over, and no others', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    const figures = { epoch: 1, lastSeq: 0, appliedSeq: 0, records: 0, bytes: 0, filledBytes: 0, fillTotalBytes: 0 };
+    const grants = (keyspace: string) => {
+      const replicas = [{ keyspace, partition: 0, phase: 'quarantined', digest: '', ...figures }];
+      return cp.controller.report({ node: 'n1', incarnation: 'i', applied: [], replicas });
+    };
+    expect(grants('orders')).toEqual([]);
+    await cp.operations.changeSettings({ quarantineMs: 60_000 }, act);
+    const last = cp.register.state.keyspaces.get('orders')!.map.generation;
+    await cp.operations.dropKeyspace('orders', 'orders', { ...act, reason: 'gone' });
+    expect([grants('orders'), grants('orders')]).toEqual([[], []]);
+    await cp.operations.changeSettings({ quarantineMs: 0 }, act);
+    expect(grants('orders')).toEqual([{ keyspace: 'orders', partition: 0, generation: last }]);
+    expect(grants('never-was')).toEqual([]);
+  });
+
+  it('is not dropped while a plan on it is approved, and takes a proposal along', async () => {
+    world = new World();
+    const cp = await world.begin();
+    await cp.operations.createKeyspace(spec, act);
+    await world.connect(cp, 7);
+    const drop = () => cp.operations.dropKeyspace('orders', 'orders', { ...act, reason: 'gone' });
+    const { plan } = await cp.operations.proposePlan([], act);
+    await cp.operations.actOnPlan({ id: plan!.id!, action: 'approve', digest: plan!.digest!, ...act });
+    await expect(drop()).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', field: 'keyspaces' });
+    await until('the plan has ended', () => cp.operations.getPlan(plan!.id!).state === 'completed');
+    await cp.operations.drainNode('n1', false, act);
+    const next = await cp.operations.proposePlan([], act);
+    await drop();
+    expect(cp.operations.getPlan(next.plan!.id!).state).toBe('superseded');
   });
 });
 

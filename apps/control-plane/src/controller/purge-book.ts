@@ -52,7 +52,8 @@ export class PurgeBook {
   ): PurgeGrant | undefined {
     const view = state.keyspaces.get(replica.keyspace);
     const key = `${replica.keyspace}/${replica.partition}`;
-    if (!view || replica.partition >= view.map.partitions) return undefined;
+    if (!view) return this.ofDropped(state, node, replica, seen);
+    if (replica.partition >= view.map.partitions) return undefined;
     const record = view.map.record(replica.partition);
     if (replicaOn(record, node)) return undefined;
     const now = this.clock.monotonicMs();
@@ -63,6 +64,26 @@ export class PurgeBook {
     if (!this.isSafe(state, replica.keyspace, record, since, view.map.spec.replicationFactor)) return undefined;
     if (!this.observed.applied(node, replica.keyspace, since)) return undefined;
     return { keyspace: replica.keyspace, partition: replica.partition, generation: since };
+  }
+
+  /**
+   * A person dropped the keyspace, so no other copy is asked for: only the time in quarantine. An agent that has not heard of it yet
+   * still runs the copy, and takes no grant for it.
+   */
+  private ofDropped(
+    state: RegisterState,
+    node: string,
+    { keyspace, partition }: ReplicaReport,
+    seen: Map<string, Outside>,
+  ): PurgeGrant | undefined {
+    const last = state.floors.get(keyspace)?.value;
+    if (!last) return undefined;
+    const key = `${keyspace}/${partition}`;
+    const now = this.clock.monotonicMs();
+    const outside = this.seen.get(node)?.get(key) ?? { since: last, at: now };
+    seen.set(key, outside);
+    if (now - outside.at < settingsOf(state).quarantineMs) return undefined;
+    return { keyspace, partition, generation: last };
   }
 
   private isSafe(

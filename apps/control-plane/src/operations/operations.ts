@@ -21,6 +21,7 @@ import { type Clock, type NewId, randomId, sha256Hex } from '@cadastre/runtime';
 import type { Draft, Part, PlanEvent, PlanHead, PlanView, Register, RegisterState, Store } from '@cadastre/store';
 import {
   approvalPolicyOf,
+  firstEpochOf,
   join,
   keyspacePart,
   mapUnchanged,
@@ -41,6 +42,7 @@ import type { ApproveResult } from './approve.js';
 import { approveDraft } from './approve.js';
 import { listAudit, verifyAudit } from './audit-log.js';
 import { Drains } from './drains.js';
+import { checkDrop, dropDraft } from './drop-keyspace.js';
 import { freeze, freezesIn, frozenBecause, unfreeze } from './freeze.js';
 import { planView, windowView } from './plan-view.js';
 import { checkPlaceable, policyContent, policyPart, policyView, specWith } from './policies.js';
@@ -93,16 +95,21 @@ export class Operations implements OperationsPort {
 
   async createKeyspace(given: KeyspaceSpec, act: Act): Promise<Wire.Keyspace> {
     const actor = requireActor(act);
-    const spec = given.policy ? specWith(given, given.policy) : checkKeyspaceSpec(given);
+    const checked = given.policy ? specWith(given, given.policy) : checkKeyspaceSpec(given);
+    const firstEpoch = firstEpochOf(this.state, checked.name);
+    const { firstEpoch: _theirs, ...rest } = checked;
+    const spec: KeyspaceSpec = firstEpoch > 1 ? { ...rest, firstEpoch } : rest;
     const { store, register, clock } = this.options;
     const nodes = plannerNodes(this.state);
     checkPlaceable(this.state, spec, partitionCount(spec.scheme));
     if (this.state.keyspaces.has(spec.name)) keyspacePart(this.state, spec, '', 0, 0);
-    const records = placeKeyspace(spec, nodes, this.state.cluster?.value.policy);
+    const placed = placeKeyspace(spec, nodes, this.state.cluster?.value.policy);
+    const records = placed.map((record) => ({ ...record, epoch: firstEpoch }));
     const id = this.newId(6);
     await writeSegments(store, id, records, SEGMENT);
     const partitions = createPartitioner(spec.scheme).partitions;
     await register.commit((state) => {
+      if (firstEpochOf(state, spec.name) !== firstEpoch) throw raced(spec.name);
       const part = keyspacePart(state, spec, id, partitions, Math.round(clock.wallMs()));
       return {
         ...part,
@@ -117,6 +124,16 @@ export class Operations implements OperationsPort {
       };
     });
     return this.getKeyspace(spec.name, false);
+  }
+
+  async dropKeyspace(name: string, confirm: string, act: Act): Promise<Wire.DropKeyspaceReply> {
+    const actor = requireActor(act);
+    const { result } = await this.options.register.commit((state) => {
+      checkDrop(state, name, confirm, act);
+      refuseWhileBusy(state, [name]);
+      return dropDraft(state, name, { ...act, actor }, this.supersede(state, [name], `the end of ${name}`));
+    });
+    return result;
   }
 
   getKeyspace(name: string, withPartitions: boolean): Wire.Keyspace {
@@ -482,6 +499,12 @@ const requireActor = ({ actor, reason }: Act): string => {
 
 const touches = (plan: PlanView, names: readonly string[]): boolean =>
   plan.body.base.some((b) => names.includes(b.keyspace));
+
+const raced = (name: string): CadastreError =>
+  new CadastreError('FAILED_PRECONDITION', `keyspace "${name}" was made and dropped meanwhile`, {
+    field: 'name',
+    remedy: 'try again',
+  });
 
 const refuseWhileBusy = (state: RegisterState, names: readonly string[]): void => {
   for (const plan of state.plans.values()) {

@@ -35,6 +35,8 @@ export interface AuditQuery {
 /** The operator's verbs and views, the same behind gRPC, REST and the page. Views are the messages of operator.proto. */
 export interface OperationsPort {
   createKeyspace(spec: KeyspaceSpec, act: Act): Promise<Wire.Keyspace>;
+  /** Refused without its name as `confirm`, without a reason, and while a plan on it is approved or runs. */
+  dropKeyspace(name: string, confirm: string, act: Act): Promise<Wire.DropKeyspaceReply>;
   getKeyspace(name: string, withPartitions: boolean): Wire.Keyspace;
   listKeyspaces(): Wire.Keyspace[];
   listNodes(): Wire.Node[];

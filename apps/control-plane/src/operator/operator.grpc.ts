@@ -44,6 +44,9 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
   CreateKeyspace: unary<Wire.CreateKeyspaceRequest__Output, Wire.Keyspace>((r) =>
     operations.createKeyspace(decodeSpec(r.spec), actOf(r)),
   ),
+  DropKeyspace: unary<Wire.DropKeyspaceRequest__Output, Wire.DropKeyspaceReply>((r) =>
+    operations.dropKeyspace(r.name, r.confirm, actOf(r)),
+  ),
   GetKeyspace: unary<Wire.GetKeyspaceRequest__Output, Wire.Keyspace>((r) =>
     operations.getKeyspace(r.name, r.withPartitions),
   ),

@@ -166,6 +166,16 @@ export class ApiController {
     return keyspaceJson(await this.operations.createKeyspace(specOf(body), actOf(body)));
   }
 
+  @Post('keyspaces/:name/drop')
+  @HttpCode(200)
+  async dropKeyspace(
+    @Param('name') keyspace: string,
+    @Body(new CheckPipe(schemas.DropKeyspaceRequest)) body: Output<typeof schemas.DropKeyspaceRequest>,
+  ) {
+    const { partitions = 0 } = await this.operations.dropKeyspace(keyspace, body.confirm, actOf(body));
+    return { keyspace, partitions };
+  }
+
   @Post('unfreeze')
   @HttpCode(200)
   async unfreeze(@Body(new CheckPipe(schemas.UnfreezeRequest)) body: Output<typeof schemas.UnfreezeRequest>) {

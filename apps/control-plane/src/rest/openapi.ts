@@ -72,6 +72,14 @@ export const ROUTES: readonly Route[] = [
   },
   {
     method: 'post',
+    path: '/api/v1/keyspaces/{name}/drop',
+    id: 'dropKeyspace',
+    summary: 'Drop a keyspace and all its data, for ever',
+    body: schemas.DropKeyspaceRequest,
+    reply: schemas.DropKeyspaceReply,
+  },
+  {
+    method: 'post',
     path: '/api/v1/unfreeze',
     id: 'unfreeze',
     summary: 'Accept the loss of the nodes that are gone, so that automation goes on',

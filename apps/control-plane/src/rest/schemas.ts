@@ -400,6 +400,12 @@ const settings = {
   clusterBytesPerSecond: count.meta({ description: 'Of all copies together; 0 for no limit.' }),
   quarantineMs: count.meta({ description: 'A copy that was moved away is kept so long before it is purged.' }),
 };
+export const DropKeyspaceRequest = z
+  .strictObject({ actor, reason, confirm: name.meta({ description: 'The name once more: its data goes for ever.' }) })
+  .meta({ id: 'DropKeyspaceRequest' });
+export const DropKeyspaceReply = z
+  .strictObject({ keyspace: name, partitions: count })
+  .meta({ id: 'DropKeyspaceReply' });
 const freezeBy = z.enum(['person', 'automation']);
 export const UnfreezeRequest = z
   .strictObject({ actor, reason, by: freezeBy.optional().meta({ description: 'Needed where there are two.' }) })

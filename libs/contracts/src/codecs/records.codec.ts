@@ -89,6 +89,7 @@ export const encodeSpec = (spec: KeyspaceSpec): Wire.KeyspaceSpec => ({
   minInSync: wholeNumber('minInSync', spec.minInSync),
   spread: spec.spread.map((s, i) => ({ ...s, maxPerDomain: wholeNumber(`spread[${i}].maxPerDomain`, s.maxPerDomain) })),
   policy: spec.policy ? encodePolicy(spec.policy) : null,
+  firstEpoch: spec.firstEpoch ?? 0,
 });
 
 export const decodeSpec = (wire: Wire.KeyspaceSpec__Output | null | undefined): KeyspaceSpec => {
@@ -104,6 +105,7 @@ export const decodeSpec = (wire: Wire.KeyspaceSpec__Output | null | undefined): 
     minInSync: wire.minInSync,
     spread: wire.spread.map((s) => ({ label: s.label, maxPerDomain: s.maxPerDomain, hard: s.hard })),
     ...(wire.policy && { policy: decodePolicy(wire.policy) }),
+    ...(wire.firstEpoch > 1 && { firstEpoch: safeInteger('spec.firstEpoch', wire.firstEpoch) }),
   };
 };
 

@@ -39,6 +39,11 @@ export interface KeyspaceSpec {
   readonly spread: readonly SpreadConstraint[];
   /** More than spread; its rules stand beside `spread`, and instead of the rule for the same label. */
   readonly policy?: Policy;
+  /**
+   * Epoch that its partitions began with, 1 unless given. Set when a keyspace of that name was dropped before, above all that it ever had:
+   * a copy that has promised less belongs to the one that was dropped.
+   */
+  readonly firstEpoch?: number;
 }
 
 export interface NodeEntry {

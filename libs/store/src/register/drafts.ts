@@ -129,6 +129,10 @@ export const writeSegments = async (
   }
 };
 
+/** What the partitions of a keyspace made now under that name begin with: above all that one before it had. */
+export const firstEpochOf = (state: RegisterState, name: string): number =>
+  (state.floors.get(name)?.value.number ?? 0) + 1;
+
 export const keyspacePart = (
   state: RegisterState,
   spec: KeyspaceSpec,
@@ -160,16 +164,18 @@ export const keyspacePart = (
 
 /**
  * The keyspace is gone, and with it its map. Its last generation stays, so that one made anew under its name never looks older to a
- * reader that still holds the old map (INV-2).
+ * reader that still holds the old map (INV-2); raised to the highest epoch that any of its partitions had, see `firstEpochOf`.
  */
 export const dropKeyspacePart = (state: RegisterState, name: string): Part => {
   const { record, map, headRevision } = requireKeyspace(state, name);
+  let highest = map.generation.number;
+  for (const epoch of map.epochs) highest = Math.max(highest, epoch);
   return {
     compare: [compare.exists(keys.keyspace(name)), compare.modRevision(keys.mapHead(record.id), headRevision)],
     ops: [
       op.delete(keys.keyspace(name)),
       op.deletePrefix(keys.mapOf(record.id)),
-      op.put(keys.floor(name), headCodec.encode(map.generation)),
+      op.put(keys.floor(name), headCodec.encode({ ...map.generation, number: highest })),
     ],
   };
 };
