@@ -53,6 +53,61 @@ describe('cadastre', () => {
     expect(fake.requests('changeSettings')[1]).toMatchObject({ repair: 'auto', repairGraceMs: 30_000 });
   });
 
+  // Plan: what is asked of the server, what is said, and the exit code that a script goes by, one command each.
+  it.each([
+    ['freeze --reason fire', 'freeze', { reason: 'fire', actor: 'tester' }, 'no move begins', 0],
+    ['unfreeze --by person --reason over', 'unfreeze', { by: 'person' }, 'goes on', 0],
+    ['approval-policy', 'getApprovalPolicy', {}, '"approvals": 2', 0],
+    ['plan undo p-1 --reason back', 'undo', { id: 'p-1', reason: 'back' }, 'undoes', 2],
+    ['plan cancel-all --reason fire', 'cancelAll', { reason: 'fire' }, 'p-1', 0],
+    [
+      'plan approve p-1 --digest abcd --break-glass --for 5m --reason fire',
+      'act',
+      { breakGlass: true, breakGlassMs: 300_000 },
+      'approved',
+      0,
+    ],
+    ['report show p-1', 'report', { plan: 'p-1' }, 'sha256 feed', 0],
+    ['audit list --limit 5 --subject plan/', 'listAudit', { limit: 5, subject: 'plan/' }, 'audit list --before 7', 0],
+    ['audit verify', 'verifyAudit', { checkpoints: [] }, 'intact', 0],
+  ])('%s', async (line, verb, request, said, code) => {
+    fake.plan = PLAN;
+    const done = await cadastre(line);
+    expect([done.code, done.err]).toEqual([code, '']);
+    expect(fake.requests(verb)[0]).toMatchObject(request);
+    expect(done.out).toContain(said);
+  });
+
+  it('drains, waits and verifies with exit codes', async () => {
+    // Plan: a node that becomes empty, one that cannot, a check alone; plans that complete, fail and stall; a log that was cut.
+    const left = { node: 'n1', state: 'draining', because: 'plan p-1 is executing' };
+    fake.drains = [{ node: 'n1' }, left, { node: 'n1', state: 'drained', safeToDelete: true, because: 'empty' }];
+    const drained = await cadastre('node drain n1 --wait --reason disk');
+    expect([drained.code, drained.out]).toEqual([0, expect.stringContaining('safe to delete  yes')]);
+    expect(fake.requests('drain')).toMatchObject([{ id: 'n1', reason: 'disk' }]);
+    fake.drains = [{ node: 'n1', blockers: ['keyspace orders: 2 copies have nowhere to go'] }];
+    const blocked = await cadastre('node drain n1 --wait');
+    expect([blocked.code, blocked.out]).toEqual([1, expect.stringContaining('nowhere to go')]);
+    expect(fake.requests('drain')).toHaveLength(1);
+    fake.drains = [{ node: 'n1', state: 'not-draining' }];
+    expect((await cadastre('node drain n1 --check')).code).toBe(0);
+    const ends = async (state: string, condition: string, what = 'done') => {
+      fake.watched = [{ ...PLAN, state, progress: { condition, because: 'n4 is gone' } }];
+      return (await cadastre(`plan wait p-1 --for=${what} --timeout 5s`)).code;
+    };
+    expect([await ends('completed', 'ended'), await ends('failed', 'ended')]).toEqual([0, 1]);
+    expect([await ends('executing', 'stalled', 'stalled'), await ends('completed', 'ended', 'stalled')]).toEqual([
+      0, 1,
+    ]);
+    const file = join(folder, 'sink');
+    writeFileSync(
+      file,
+      `{"event":"audit-checkpoint","number":9,"hash":"${'a'.repeat(64)}","atMs":1,"clusterId":"c"}\n`,
+    );
+    const cut = await cadastre(`audit verify --checkpoints ${file}`);
+    expect([cut.code, cut.out]).toEqual([1, expect.stringContaining('cut: the log ends before')]);
+  });
+
   it('makes and shows keyspaces', async () => {
     // Plan: create with defaults and flags, list, show with partitions, and a name that is taken; actor is the user of the system.
     expect((await cadastre('keyspace create orders --partitions 8 --rf 1')).out).toContain(

@@ -53,6 +53,8 @@ export class FakeOperator {
   plan: Wire.Plan = {};
   nodes: Wire.Node[] = [];
   watched: Wire.Plan[] = [];
+  /** Answers to GetDrain, one after the other. */
+  drains: Wire.Drain[] = [];
   address = '';
   private server: GrpcServer | undefined;
 
@@ -100,6 +102,29 @@ export class FakeOperator {
         for (const plan of this.watched) call.write(plan);
         call.end();
       }) as never,
+      Freeze: this.on('freeze', () => ({ freezes: [] })),
+      GetApprovalPolicy: this.on('getApprovalPolicy', () => ({ policy: { approvals: 2 }, version: 'v1' })),
+      SetApprovalPolicy: this.on<Wire.SetApprovalPolicyRequest__Output>('setApprovalPolicy', ({ policy }) => ({
+        policy,
+        version: 'v2',
+      })),
+      UndoPlan: this.on('undo', () => ({ plan: { ...this.plan, id: 'p-undo', undoOf: this.plan.id } })),
+      CancelAll: this.on('cancelAll', () => ({ plans: [this.plan] })),
+      GetReport: this.on('report', () => ({
+        plan: this.plan,
+        final: true,
+        sha256: 'feed',
+        outcome: 'completed: all done',
+      })),
+      GetDrain: this.on('getDrain', () => this.drains.shift() ?? {}),
+      ListAudit: this.on('listAudit', () => ({
+        entries: [{ number: 7, actor: 'ann', verb: 'approve', subject: 'plan/p-1', reason: 'read it' }],
+        next: 7,
+      })),
+      VerifyAudit: this.on<Wire.VerifyAuditRequest__Output>('verifyAudit', ({ checkpoints }) => ({
+        intact: checkpoints.length === 0,
+        faults: checkpoints.map((c) => ({ kind: 'cut', number: c.number, detail: 'the log ends before' })),
+      })),
       Unfreeze: this.on('unfreeze', () => ({ nodes: ['n1', 'n2', 'n3'] })),
       GetSettings: this.on('getSettings', () => SETTINGS),
       ChangeSettings: this.on<Wire.ChangeSettingsRequest__Output>('changeSettings', ({ nodeBytesPerSecond = 0 }) => ({
