@@ -155,7 +155,7 @@ const brokenDisk =
     return { target: node.id };
   };
 
-/** The disks of a node are lost, where by the map somebody else has all that it had. */
+/** A machine is lost with its disks, where by the map somebody else has all that it had; a new one takes its name. */
 const wipe: Begin = (world, random) => {
   const node = upNode(world, random);
   if (!node || [...world.nodes.values()].some((n) => n.wipes > 0 || !n.process.alive)) return undefined;
@@ -164,6 +164,7 @@ const wipe: Begin = (world, random) => {
       const inSync = inSyncOf(record);
       if (inSync.includes(node.id) && inSync.length < 3) return undefined;
     }
+  world.links.discardFrom(node.id);
   world.killNode(node.id, false);
   node.wipes += 1;
   node.disk = new SimDisk(world.scheduler, world.random, node.id);

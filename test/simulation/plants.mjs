@@ -1,5 +1,5 @@
 // Bugs to plant: each is a guard of the product taken away, by a change of its source as the simulation loads it (see hooks.mjs); what is
-// built never has them. A test shows that the simulated world finds every one. `of` is the number in reliability.md 2.6, where it has one.
+// built never has them. `of` is the number in reliability.md 2.6, where it has one.
 const LEADER = 'libs/core/src/replication/leader-role.ts';
 const MACHINE = 'libs/core/src/replication/replica.machine.ts';
 const REPLICA = 'apps/storage-agent/src/replica.driver.ts';

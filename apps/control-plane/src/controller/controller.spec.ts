@@ -488,6 +488,24 @@ describe('the in-sync set', () => {
     expect(inSyncOf(answer.record)).not.toContain(follower);
   });
 
+  // Plan: a leader's session is over when its last words arrive, by which only it would count; they are refused.
+  it('takes no word of a leader that has no session', async () => {
+    world = new World();
+    const cp = await world.begin();
+    world.agents.stop();
+    await cp.operations.createKeyspace(spec, act);
+    const before = recordOf(cp, 0);
+    const node = leaderOf(before)!;
+    cp.found = 'answered';
+    await world.disconnect(cp, node);
+    await until('the session is gone', () => !cp.register.state.sessions.has(node));
+    const command = { node, keyspace: 'orders', partition: 0, epoch: before.epoch, add: [], reason: 'test' };
+    const remove = inSyncOf(before).filter((n) => n !== node);
+    const asked = cp.controller.changeInSync({ ...command, remove });
+    await expect(asked).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', field: 'node' });
+    expect(recordOf(cp, 0)).toEqual(before);
+  });
+
   // Plan: a request made under an older epoch is refused with the record as it is; the same request again after success changes nothing.
   it('refuses an older epoch and answers a repetition', async () => {
     world = new World();

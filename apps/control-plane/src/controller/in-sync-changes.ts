@@ -159,16 +159,21 @@ const sessionOf = (state: RegisterState, node: string) => state.sessions.get(nod
 
 /**
  * A leader that was started anew leads on under its old epoch and knows nothing of what it had asked for: it acknowledges writes without
- * the joiner. What it asked for in its life before must not take effect any more (INV-3).
+ * the joiner. What it asked for in its life before must not take effect any more (INV-3). And the last words of one that is gone, which
+ * a healed network still delivers, must not leave it as the only one that counts.
  */
-const sameSession = (state: RegisterState, node: string, session: ReturnType<typeof sessionOf>): Part => {
+const sameSession = (state: RegisterState, node: string, session: Session): Part => {
+  if (session === undefined)
+    throw new CadastreError('FAILED_PRECONDITION', `${node} has no session`, {
+      field: 'node',
+      remedy: 'ask again once it is connected',
+    });
   if (sessionOf(state, node) !== session)
     throw new CadastreError('FAILED_PRECONDITION', `${node} has begun another session since it asked`, {
       field: 'node',
       remedy: 'ask again',
     });
-  const key = keys.session(node);
-  return { compare: [session === undefined ? compare.absent(key) : compare.lease(key, session)], ops: [] };
+  return { compare: [compare.lease(keys.session(node), session)], ops: [] };
 };
 
 const current = (state: RegisterState, { keyspace, partition }: ChangeInSyncCommand): PartitionRecord => {

@@ -53,6 +53,12 @@ export class Links {
     for (const route of this.byRoute.keys()) this.heal(...(route.split('>') as [string, string]));
   }
 
+  /** What a machine had sent into cuts is lost with the machine. */
+  discardFrom(host: string): void {
+    for (const [route, link] of this.byRoute)
+      if (route.startsWith(`${host}>`)) for (const pipe of [...link.waiting]) pipe.break();
+  }
+
   link(from: string, to: string): Link {
     const route = `${from}>${to}`;
     let link = this.byRoute.get(route);
