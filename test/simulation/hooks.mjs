@@ -16,7 +16,7 @@ const HERE = new URL('./', import.meta.url).href;
 
 if (isMainThread)
   register(import.meta.url, {
-    data: { plant: process.env['CADASTRE_BARE'] ? '' : (process.env['CADASTRE_PLANT'] ?? '') },
+    data: { plant: process.env['CADASTRE_PLANT'] ?? '' },
   });
 
 let patches = [];

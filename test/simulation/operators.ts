@@ -43,6 +43,26 @@ export class Operators {
     for (const { head } of state.plans.values()) if (head.state === 'paused') await this.onPlan(head.id, 'resume');
   }
 
+  drain(id: string): Promise<unknown> {
+    return this.quietly('DrainNode', { id, actor: 'ben', reason: 'simulated' });
+  }
+
+  propose(): Promise<unknown> {
+    return this.quietly('ProposePlan', { keyspaces: [], actor: 'ann', reason: 'simulated' });
+  }
+
+  approve(id: string): Promise<unknown> {
+    return this.onPlan(id, 'approve');
+  }
+
+  cancel(id: string): Promise<unknown> {
+    return this.onPlan(id, 'cancel');
+  }
+
+  quarantine(quarantineMs: number): Promise<unknown> {
+    return this.quietly('ChangeSettings', { quarantineMs, actor: 'ann', reason: 'simulated' });
+  }
+
   private act(): Promise<unknown> {
     const { state } = this.world.recorder;
     const open = [...state.plans.values()].filter(

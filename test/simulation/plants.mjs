@@ -2,6 +2,7 @@
 // built never has them. `of` is the number in reliability.md 2.6, where it has one.
 const LEADER = 'libs/core/src/replication/leader-role.ts';
 const MACHINE = 'libs/core/src/replication/replica.machine.ts';
+const DETECTOR = 'libs/core/src/failover/detector.machine.ts';
 const REPLICA = 'apps/storage-agent/src/replica.driver.ts';
 
 /** @type {readonly { name: string, of?: number, about: string, only?: readonly string[], patches: readonly { file: string, from: string, to: string }[] }[]} */
@@ -10,6 +11,7 @@ export const PLANTS = [
     name: 'old-epoch-taken',
     of: 1,
     about: 'a follower takes entries of a leader whose epoch it has promised not to follow',
+    only: ['cut-nodes-one-way', 'freeze-node', 'slow-link', 'cut-nodes-one-way', 'cut-nodes'],
     patches: [
       {
         file: MACHINE,
@@ -25,8 +27,8 @@ export const PLANTS = [
     patches: [
       {
         file: LEADER,
-        from: 'for (const peer of this.peers.values()) if (peer.inSync || peer.join) floor = Math.min(floor, peer.acked);',
-        to: '',
+        from: '  private advance(now: number): void {\n',
+        to: '  private advance(now: number): void {\n    for (let s = this.commitSeq + 1; s <= this.core.durableSeq; s += 1) this.answer(s);\n',
       },
     ],
   },
@@ -45,12 +47,19 @@ export const PLANTS = [
     name: 'joiner-not-waited-for',
     of: 22,
     about: 'writes are acknowledged without a replica that the register may take into the in-sync set at any moment',
-    patches: [{ file: LEADER, from: 'if (peer.inSync || peer.join) floor', to: 'if (peer.inSync) floor' }],
+    patches: [
+      {
+        file: LEADER,
+        from: 'peer.inSync || peer.join !== undefined || peer.owed;',
+        to: "peer.inSync || (peer.join !== undefined && peer.join.stage !== 'asking');",
+      },
+    ],
   },
   {
     name: 'delete-source-early',
     of: 3,
     about: 'a copy is purged before enough whole copies act on the map without it',
+    only: ['cut-node-plane', 'freeze-node', 'cut-node-plane-one-way', 'slow-link', 'kill-client'],
     patches: [
       {
         file: 'apps/control-plane/src/controller/purge-book.ts',
@@ -127,21 +136,10 @@ export const PLANTS = [
     ],
   },
   {
-    name: 'no-compare-of-map',
-    of: 12,
-    about: 'changes of the map do not compare what they were decided on',
-    patches: [
-      {
-        file: 'libs/store/src/register/drafts.ts',
-        from: '  return { compare: compares, ops, generation };\n};\n\nconst refuseBroken',
-        to: '  return { compare: [], ops, generation };\n};\n\nconst refuseBroken',
-      },
-    ],
-  },
-  {
     name: 'approval-used-twice',
     of: 14,
     about: 'a plan that has ended can be approved again',
+    only: ['kill-client', 'reset', 'etcd-compaction'],
     patches: [
       {
         file: 'libs/core/src/planning/plan-lifecycle.ts',
@@ -208,6 +206,48 @@ export const PLANTS = [
         file: 'libs/store/src/lease.ts',
         from: 'return this.loss === undefined && this.host.clock.monotonicMs() < this.deadline;',
         to: 'return this.loss === undefined && this.host.clock.wallMs() - 1_767_225_599_000 < this.deadline;',
+      },
+    ],
+  },
+  {
+    name: 'serves-unsealed',
+    about: 'a new leader serves before the in-sync set has promised its epoch and shown its log',
+    patches: [{ file: LEADER, from: 'if (floor < this.sealSeq || this.leases.some', to: 'if (this.leases.some' }],
+  },
+  {
+    name: 'lease-not-waited-for',
+    about: 'a new leader serves while the old one may still answer reads under its lease',
+    only: ['isolate-node', 'cut-nodes', 'kill-active', 'isolate-node-out', 'cut-node-plane'],
+    patches: [{ file: LEADER, from: ' || this.leases.some(({ until }) => now < until)', to: '' }],
+  },
+  {
+    name: 'resumed-from-header',
+    of: 9,
+    about: 'a watch that was cut goes on from the newest revision, not from the last it delivered',
+    only: ['cut-plane-etcd', 'freeze-etcd', 'kill-node', 'etcd-no-leader', 'kill-node'],
+    patches: [
+      {
+        file: 'libs/store/src/memory/memory-watch.ts',
+        from: 'if (!this.host.isConnected()) return;\n    const',
+        to: 'if (!this.host.isConnected()) return void (this.next = this.host.database.revision + 1n);\n    const',
+      },
+    ],
+  },
+  {
+    name: 'lease-end-is-death',
+    of: 20,
+    about: 'the end of a session counts as death, and many deaths at once do not stop automation',
+    only: ['etcd-mass-lease-loss', 'wall-clock-jump', 'kill-client'],
+    patches: [
+      {
+        file: DETECTOR,
+        from: "else if (!watched.doubt) this.suspect(sight.id, 'register', 'its session is over', now, actions);",
+        to: "else this.declare(sight.id, watched, 'its session is over', actions);",
+      },
+      {
+        file: 'libs/core/src/failover/failover.ts',
+        from: 'lost >= nodes && lost >= known * share',
+        to: 'lost < nodes * share * known * 0',
       },
     ],
   },

@@ -5,17 +5,10 @@ import { fileURLToPath } from 'node:url';
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * @param {{ seeds: Iterable<number>, workers: number, plant?: string, bare?: boolean, endAt?: number, onDone?: (result: object) => boolean | void }} options
+ * @param {{ seeds: Iterable<number | { seed: number, only?: readonly string[], golden?: string, crash?: object }>, workers: number, plant?: string, endAt?: number, onDone?: (result: any) => boolean | void }} options
  *   `onDone` ends the run by returning true. A worker that dies counts as a violation of the seed it had.
  */
-export const runSeeds = async ({
-  seeds,
-  workers,
-  plant = '',
-  bare = false,
-  endAt = Infinity,
-  onDone = () => false,
-}) => {
+export const runSeeds = async ({ seeds, workers, plant = '', endAt = Infinity, onDone = () => false }) => {
   const queue = seeds[Symbol.iterator]();
   let over = false;
   const next = () => {
@@ -27,16 +20,17 @@ export const runSeeds = async ({
     new Promise((resolve) => {
       const child = fork(here('worker.ts'), [], {
         execArgv: ['--import', here('hooks.mjs'), '--max-semi-space-size=64'],
-        env: { ...process.env, CADASTRE_PLANT: plant, CADASTRE_BARE: bare ? '1' : '' },
+        env: { ...process.env, CADASTRE_PLANT: plant },
         stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       });
       let seed;
       let words = '';
       child.stderr.on('data', (text) => (words += text));
       const give = () => {
-        seed = next();
-        if (seed === undefined) child.disconnect();
-        else child.send(seed);
+        const job = next();
+        seed = typeof job === 'object' ? job.seed : job;
+        if (job === undefined) child.disconnect();
+        else child.send(typeof job === 'object' ? job : { seed });
       };
       child.on('message', (message) => {
         if (message !== 'ready' && onDone(message)) over = true;

@@ -8,8 +8,8 @@ import {
   parseKey,
   type Txn,
 } from '@cadastre/store';
-import type { KeyspaceMap, WriteOutcome } from '@cadastre/core';
-import { leaderOf } from '@cadastre/core';
+import type { KeyspaceMap, PartitionRecord, WriteOutcome } from '@cadastre/core';
+import { inSyncOf, leaderOf } from '@cadastre/core';
 import type { MapWatch } from '../../apps/storage-agent/src/map-watch.driver.js';
 import { silentLogger } from '@cadastre/runtime';
 import { ReplicaDriver } from '../../apps/storage-agent/src/replica.driver.js';
@@ -43,6 +43,7 @@ export class Recorder {
   readonly mirror: RegisterMirror;
   private readonly sealed = new Map<string, { readonly node: string; readonly epoch: number }>();
   private readonly plansSeen = new Set<string>();
+  private readonly inSync = new Map<string, readonly string[]>();
   private term = 0n;
   /** When the map of any keyspace changed last. */
   mapChangedAt = 0;
@@ -109,6 +110,7 @@ export class Recorder {
         actor: audit?.actor ?? '',
         verb: audit?.verb ?? '',
       });
+      for (const record of delta.records) this.onRecord(delta.keyspace, record, audit?.verb);
       for (const record of delta.records)
         this.world.trace.note(
           `map ${delta.keyspace}/${record.partition} e${record.epoch} ${record.replicas.map((r) => `${r.node}:${r.role[0]}${r.inSync ? '+' : ''}`).join(' ')} (${audit?.verb ?? 'in-sync'})`,
@@ -119,6 +121,18 @@ export class Recorder {
       this.term = term;
       this.add({ type: 'term', holder: state.controller?.id ?? '', term: Number(term) });
     }
+  }
+
+  /** INV-6: what no fault has touched is not failed over, whatever became of its session. */
+  private onRecord(keyspace: string, record: PartitionRecord, verb: string | undefined): void {
+    const key = `${keyspace}/${record.partition}`;
+    const before = this.inSync.get(key) ?? [];
+    const after = inSyncOf(record);
+    this.inSync.set(key, after);
+    if (verb !== 'failover') return;
+    for (const node of before)
+      if (!after.includes(node) && !this.world.touched.has(node))
+        this.world.violation(`INV-6: ${node} is well, and ${key} was failed over from it`);
   }
 
   /** INV-1: who writes the map compares its election key; only the one transaction that makes a keyspace has no need to. */

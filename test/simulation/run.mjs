@@ -1,7 +1,9 @@
 // npm run sim -- --seeds N [--from S] [--minutes M] [--workers W] [--trace SEED] [--plant NAME]
+// npm run sim -- --crash-points [--workers W] [--record]: every port call of every operation, somebody dies at it
 import { parseArgs } from 'node:util';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { crashPoints } from './crash-run.mjs';
 import { runSeeds } from './pool.mjs';
 
 const { values } = parseArgs({
@@ -12,6 +14,8 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '2' },
     trace: { type: 'string' },
     plant: { type: 'string', default: '' },
+    'crash-points': { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -24,6 +28,8 @@ if (values.trace !== undefined) {
   });
   process.exit(status ?? 1);
 }
+
+if (values['crash-points']) process.exit(await crashPoints(Number(values.workers), values.record));
 
 const from = Number(values.from);
 const count = Number(values.seeds);

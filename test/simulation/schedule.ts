@@ -1,8 +1,9 @@
 import type { KeyspaceSpec } from '@cadastre/core';
-import { createPartitioner, inSyncOf, leaderOf } from '@cadastre/core';
+import { createPartitioner } from '@cadastre/core';
 import { delay, seededRandom } from '@cadastre/runtime';
 import { FAULTS } from './faults.js';
 import { Operators } from './operators.js';
+import { isWhole, waiterOf } from './waiting.js';
 import { Workload, KEYSPACE } from './workload.js';
 import { World } from './world.js';
 
@@ -28,6 +29,7 @@ const READY_WITHIN_MS = 30_000;
 /** reliability.md, I27. */
 const CONVERGE_WITHIN_MS = 60_000;
 const QUIET_MS = 8_000;
+const QUIET_EVERY = 12;
 /** A connection that nobody knows to be dead is found within 15 s; what it costs a leader, within 3 s more. */
 const SETTLED_AFTER_MS = 25_000;
 
@@ -48,7 +50,7 @@ const draw = (seed: number, only: readonly string[] | undefined) => {
     partitions: upto(2, 6),
     kinds: kinds.length > 0 ? kinds : ['kill-node'],
     faults: upto(5, 9),
-    busyMs: random() < 0.25 ? 15_000 + random() * 20_000 : 6_000 + random() * 8_000,
+    busyMs: random() < 0.15 ? 12_000 + random() * 18_000 : 5_000 + random() * 6_000,
     fastTerms: random() < 0.7,
   };
 };
@@ -67,20 +69,7 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
   const workload = new Workload(world, { workersPerClient: 2, keys: 8, pauseMs: 200, timeoutMs: 6_000, partitionOf });
   const { scheduler } = world;
   const ended = (): boolean => world.violations.length > 0;
-  const until = async (what: string, withinMs: number, condition: () => boolean): Promise<boolean> => {
-    let reached = false;
-    const end = scheduler.now + withinMs;
-    // Looked at now and then only: it costs more than most events.
-    let lookAt = scheduler.now;
-    await scheduler.run(end, () => {
-      if (ended()) return true;
-      if (scheduler.now < lookAt) return false;
-      lookAt = scheduler.now + 100;
-      return (reached = condition());
-    });
-    if (!reached && !ended()) world.violation(`not within ${withinMs} ms: ${what}`);
-    return reached;
-  };
+  const until = waiterOf(world);
   world.trace.note(`seed ${seed} ${JSON.stringify({ ...plan, random: undefined })}`);
 
   world.onClientStarted = (id) => workload.start(id);
@@ -121,6 +110,7 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
     if (!begun) return;
     const { target, end } = begun;
     faults.push(kind);
+    for (const [host] of target.matchAll(/\b(?:n|cp)\d+/g)) world.touched.add(host);
     recorder.add({ type: 'fault', phase: 'begin', kind, target });
     world.trace.note(`FAULT ${kind} ${target}`);
     if (!end) return;
@@ -162,21 +152,22 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
       }
     };
     void tidy();
-    await until('everything whole again', CONVERGE_WITHIN_MS, () => whole(world, plan.replicationFactor));
+    await until('everything whole again', CONVERGE_WITHIN_MS, () => isWhole(world, plan.replicationFactor));
     let read = false;
     if (!ended())
       void Promise.all([...world.clients.keys()].map((id) => workload.readAll(id))).then(() => (read = true));
     await until('all keys read', 40_000, () => read);
     // Left alone, nothing moves any more. Not every run pays for the wait.
-    if (!ended() && seed % 4 === 0) {
+    const waits = seed % QUIET_EVERY === 0;
+    if (!ended() && waits) {
       await scheduler.run(healedAt + SETTLED_AFTER_MS, ended);
-      if (!ended()) await until('whole still', CONVERGE_WITHIN_MS, () => whole(world, plan.replicationFactor));
+      if (!ended()) await until('whole still', CONVERGE_WITHIN_MS, () => isWhole(world, plan.replicationFactor));
     }
     const before = recorder.mapChanges;
-    if (!ended() && seed % 4 === 0) await scheduler.run(scheduler.now + QUIET_MS, ended);
+    if (!ended() && waits) await scheduler.run(scheduler.now + QUIET_MS, ended);
     if (!ended() && recorder.mapChanges !== before)
       world.violation(`thrash: ${recorder.mapChanges - before} changes of the map in ${QUIET_MS} quiet ms`);
-    if (!ended()) await until('whole at the end', CONVERGE_WITHIN_MS, () => whole(world, plan.replicationFactor));
+    if (!ended()) await until('whole at the end', CONVERGE_WITHIN_MS, () => isWhole(world, plan.replicationFactor));
     if (!ended()) recorder.finish();
   }
   const result = {
@@ -192,20 +183,4 @@ export const runSchedule = async (seed: number, options: ScheduleOptions = {}): 
   };
   world.close();
   return result;
-};
-
-const whole = (world: World, replicationFactor: number): boolean => {
-  const { state } = world.recorder;
-  for (const node of world.nodes.keys()) if (!state.sessions.has(node)) return false;
-  for (const { head } of state.plans.values())
-    if (['approved', 'executing', 'paused', 'cancelling'].includes(head.state)) return false;
-  for (const { map } of state.keyspaces.values())
-    for (const record of map.records())
-      if (
-        leaderOf(record) === undefined ||
-        record.replicas.length !== replicationFactor ||
-        inSyncOf(record).length !== replicationFactor
-      )
-        return false;
-  return [...world.nodes.keys(), ...world.clients.keys()].every((observer) => world.actsOnLastMap(observer));
 };

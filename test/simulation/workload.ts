@@ -67,6 +67,11 @@ export class Workload {
     return worker.batch([...new Set(others)], this.options.timeoutMs);
   }
 
+  /** For calls one by one. */
+  worker(clientId: string): Worker {
+    return this.newWorker(clientId);
+  }
+
   private newWorker(clientId: string): Worker {
     this.next += 1;
     return new Worker(
@@ -79,7 +84,7 @@ export class Workload {
   }
 }
 
-class Worker {
+export class Worker {
   private op = 0;
   private values = 0;
 

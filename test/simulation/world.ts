@@ -74,9 +74,13 @@ export class World {
   readonly clients = new Map<string, ClientMachine>();
   /** What must never happen and did. */
   readonly violations: string[] = [];
+  /** Machines that a fault has touched, or whose process ended by itself. */
+  readonly touched = new Set<string>();
   private lives = 0;
   readonly observer: SimProcess;
   private operatorProcess: SimProcess | undefined;
+  /** Stands at every port call of every process: performs `task`, or not. */
+  onPort: ((process: SimProcess, kind: string, to: string, task: () => void) => void) | undefined;
   readonly recorder: Recorder;
 
   constructor(readonly options: WorldOptions) {
@@ -189,6 +193,7 @@ export class World {
   private onNodeFatal(node: NodeMachine, process: SimProcess, error: Error): void {
     if (node.process !== process || !process.alive) return;
     this.trace.note(`${node.id} ends: ${error.message}`);
+    this.touched.add(node.id);
     // Not within its own call: as a process that has asked to be ended.
     this.scheduler.after(0, `${node.id} exits`, () => {
       if (node.process !== process || !process.alive) return;
@@ -287,6 +292,33 @@ export class World {
     );
   }
 
+  /** Whatever runs at `host` ends as by kill -9, and its supervisor starts it again. The operator's machine is somebody's laptop. */
+  crash(host: string): void {
+    const [kill, start] = this.nodes.has(host)
+      ? [() => this.killNode(host, false), () => this.nodes.get(host)!.process.alive || this.startNode(host)]
+      : this.planes.has(host)
+        ? [() => this.killPlane(host, false), () => this.planes.get(host)!.process.alive || this.startPlane(host)]
+        : this.clients.has(host)
+          ? [() => this.killClient(host), () => this.startClient(host)]
+          : [() => this.killOperator(), () => undefined];
+    this.touched.add(host);
+    kill();
+    this.scheduler.after(500, `${host} supervisor`, () => void start());
+  }
+
+  processAt(host: string): SimProcess | undefined {
+    const machine = this.nodes.get(host) ?? this.planes.get(host) ?? this.clients.get(host);
+    return machine?.process ?? (host === 'operator' ? this.operatorProcess : undefined);
+  }
+
+  private killOperator(): void {
+    const process = this.operatorProcess;
+    if (!process) return;
+    process.kill();
+    this.network.onKilled(process, false);
+    this.operatorProcess = undefined;
+  }
+
   onClientStarted: (id: string) => void = () => undefined;
 
   killClient(id: string): void {
@@ -365,7 +397,7 @@ export class World {
     const seed = (this.options?.seed ?? 0) * 7919 + this.lives * 104_729;
     const drift = seededRandom(seed);
     const traits = { rate: 1 + (drift() - 0.5) * 0.0004, wallOffsetMs: (drift() - 0.5) * 1000 };
-    return new SimProcess(
+    const process = new SimProcess(
       this.scheduler,
       host,
       seed,
@@ -373,6 +405,8 @@ export class World {
       this.trace?.loggerOf(host, (event, fields) => this.onLog(host, event, fields)) ?? SILENT,
       this.lives,
     );
+    process.onPort = (kind, to, task) => (this.onPort ? this.onPort(process, kind, to, task) : task());
+    return process;
   }
 }
 

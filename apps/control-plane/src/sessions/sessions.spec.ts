@@ -217,6 +217,17 @@ describe('Agent.Session', () => {
     expect(await a.kit.store.get(keys.session('n1'))).toBeDefined();
   });
 
+  it('lets a node that was declared dead register anew, though its lease lives', async () => {
+    // Plan: the controller ends the session by deleting its key; the next KeepAlive is answered with an end, the next Hello with a session.
+    const agent = session(a);
+    const first = welcomed(await agent.say({ hello: hello() }));
+    await a.kit.store.txn({ compare: [], success: [{ kind: 'delete', key: keys.session('n1') }], failure: [] });
+    await until(() => sessionOf('n1') === undefined);
+    expect(await agent.say({ keepAlive: {} })).not.toMatchObject({ kept: expect.anything() });
+    welcomed(await session(a).say({ hello: hello({}, { leaseId: first.leaseId }) }));
+    await until(() => sessionOf('n1') !== undefined);
+  });
+
   it('bridges one failed keepalive and sends the agent away after half a term', async () => {
     // Plan: the replica loses the register; early KeepAlives are not answered but the stream stays; later ones end it.
     const agent = session(a);

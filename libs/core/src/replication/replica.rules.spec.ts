@@ -547,6 +547,38 @@ describe('joining the in-sync set', () => {
     expect(repliesOf(bench.feed({ type: 'change-answered', id, outcome: 'refused' }))).toEqual(['done']);
   });
 
+  it('lets one that the register would not take in wait longer each time before it asks again', () => {
+    const bench = serving();
+    let known = addLearner(record, 'c');
+    bench.record(known);
+    bench.follow('c', 1);
+    const asksAfter = (): number => {
+      const began = bench.now;
+      for (; bench.now - began < 10_000; bench.now += 50) {
+        const actions = bench.feed({ type: 'tick' });
+        const seq = bench.machine.lastSeq;
+        actions.push(...bench.feed({ type: 'durable', seq, cut: 0 }));
+        const pull = bench.machine.pull('c');
+        if (pull)
+          bench.machine.sent('c', known.epoch, seq, seq, pull.mark ? { seq, records: 0, digest: 'd' } : undefined);
+        for (const peer of ['b', 'c']) actions.push(...bench.ack(peer, known.epoch, seq));
+        const marked = actions.find((a) => a.type === 'mark-asked');
+        if (marked) actions.push(...bench.feed({ ...marked, type: 'asked-marked' }));
+        if (actions.some((a) => a.type === 'change-in-sync' && a.add)) return bench.now - began;
+      }
+      return Infinity;
+    };
+    const waits = [1, 2, 3, 4].map(() => {
+      const wait = asksAfter();
+      // The answer of the register: a newer epoch with the same in-sync set.
+      known = { ...known, epoch: known.epoch + 1 };
+      bench.record(known);
+      return wait;
+    });
+    expect(waits[0]).toBeLessThan(300);
+    expect(waits.slice(1).every((wait, i) => wait >= 300 * 2 ** i && wait < Infinity)).toBe(true);
+  });
+
   it('holds on to it after an unknown outcome, even when it dies and a later attempt is refused, until the epoch rises', () => {
     const { bench, id } = asking();
     bench.feed({ type: 'change-answered', id, outcome: 'unknown' });

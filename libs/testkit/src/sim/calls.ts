@@ -23,6 +23,13 @@ interface TimedOptions {
   readonly deadlineMs?: number;
 }
 
+/** Said all the time, whatever goes on: beats, keepalives, pings that nobody doubts. */
+const IDLE_PATHS = ['/Session', '/Ping'];
+const isIdle = (path: string, message?: unknown): boolean => {
+  if (IDLE_PATHS.some((end) => path.endsWith(end))) return true;
+  return (message as { beat?: unknown } | undefined)?.beat !== undefined;
+};
+
 /** Messages that a sender may have out before it is told to wait. */
 const WINDOW = 8;
 
@@ -107,37 +114,42 @@ class Exchange implements AnyCall {
   /** The client wants no more of it. */
   giveUp(code: number): void {
     if (this.clientEnded) return;
-    this.up.send(`${this.label} cancel`, () => this.atServer(() => this.server?.cancel()));
+    if (!this.client.muted) this.up.send(`${this.label} cancel`, () => this.atServer(() => this.server?.cancel()));
     this.endClient(failure(code, code === CODE.cancelled ? 'Cancelled on client' : 'Deadline exceeded'));
   }
 
-  toServer(bytes: Buffer): void {
+  toServer(bytes: Buffer, idle: boolean): void {
     if (this.clientEnded) return;
-    const sent = this.pass(bytes, this.client.host, this.serverHost);
-    this.up.send(this.label, () =>
-      this.atServer(() => {
-        const message = decoded(this.method.requestDeserialize, sent);
-        if (message) this.server?.take(message.value);
-        else this.server?.emit('error', { code: CODE.internal, details: 'Request message could not be decoded' });
-      }),
-    );
+    const take = (sent: Buffer): void => {
+      const message = decoded(this.method.requestDeserialize, sent);
+      if (message) this.server?.take(message.value);
+      else this.server?.emit('error', { code: CODE.internal, details: 'Request message could not be decoded' });
+    };
+    this.client.leave(this.label, this.serverHost, idle, () => {
+      const sent = this.pass(bytes, this.client.host, this.serverHost);
+      this.up.send(this.label, () => this.atServer(() => take(sent)));
+    });
   }
 
   halfClose(): void {
-    if (!this.clientEnded) this.up.send(`${this.label} end`, () => this.atServer(() => this.server?.halfClosed()));
+    if (!this.clientEnded && !this.client.muted)
+      this.up.send(`${this.label} end`, () => this.atServer(() => this.server?.halfClosed()));
   }
 
-  toClient(bytes: Buffer, taken: () => void): void {
-    const sent = this.pass(bytes, this.serverHost, this.client.host);
-    this.down.send(`${this.label} reply`, () =>
-      this.client.enter(() => {
-        if (!this.clientEnded) this.onReply(sent, taken);
-      }),
-    );
+  toClient(bytes: Buffer, idle: boolean, taken: () => void): void {
+    this.serverProcess?.leave(`${this.label} reply`, this.client.host, idle, () => {
+      const sent = this.pass(bytes, this.serverHost, this.client.host);
+      this.down.send(`${this.label} reply`, () =>
+        this.client.enter(() => {
+          if (!this.clientEnded) this.onReply(sent, taken);
+        }),
+      );
+    });
   }
 
   /** The server has said its last word. */
   conclude(status: ServiceStatus | undefined): void {
+    if (this.serverProcess?.muted) return;
     this.serverEnded = true;
     const error = status && failure(status.code ?? CODE.unknown, status.details ?? '', status.metadata);
     this.down.send(`${this.label} status`, () => this.client.enter(() => this.endClient(error)));
@@ -180,6 +192,10 @@ class Exchange implements AnyCall {
   }
 
   private open(bytes: Buffer | undefined, deadlineMs: number): void {
+    this.client.leave(this.label, this.serverHost, isIdle(this.method.path), () => this.begin(bytes, deadlineMs));
+  }
+
+  private begin(bytes: Buffer | undefined, deadlineMs: number): void {
     const sent = bytes && this.pass(bytes, this.client.host, this.serverHost);
     this.up.send(this.label, () => {
       const listener = this.network.listener(this.address);
@@ -240,7 +256,7 @@ class ClientStream extends EventEmitter {
     if (this.ended) return true;
     const { network, client, method } = this.exchange;
     network.onSent?.(client, method.path, message);
-    this.exchange.toServer(method.requestSerialize(message));
+    this.exchange.toServer(method.requestSerialize(message), isIdle(method.path, message));
     return true;
   }
 
@@ -318,7 +334,8 @@ class ServerCall extends EventEmitter {
   readonly callback = (error: ServiceStatus | null, reply?: unknown): void => {
     if (this.over) return;
     if (error) return this.close(error);
-    this.exchange.toClient(this.exchange.method.responseSerialize(reply), () => undefined);
+    const { method } = this.exchange;
+    this.exchange.toClient(method.responseSerialize(reply), isIdle(method.path), () => undefined);
     return this.close(undefined);
   };
 
@@ -340,7 +357,8 @@ class ServerCall extends EventEmitter {
   write(message: unknown, flushed?: () => void): boolean {
     if (this.over) return true;
     this.out += 1;
-    this.exchange.toClient(this.exchange.method.responseSerialize(message), () => this.taken(flushed));
+    const { method } = this.exchange;
+    this.exchange.toClient(method.responseSerialize(message), isIdle(method.path, message), () => this.taken(flushed));
     this.blocked ||= this.out >= WINDOW;
     return !this.blocked;
   }

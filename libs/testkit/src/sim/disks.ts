@@ -23,15 +23,18 @@ export class SimDisk extends MemoryDisk {
     const { owner } = this;
     const flushMs = 0.1 + this.random() * 2 + this.slowMs;
     return new Promise((resolve, reject) => {
-      this.scheduler.after(flushMs, `${this.host} flush`, () => {
-        const survives = wanted() || this.random() < 0.5;
-        super
-          .commit(writes, () => survives)
-          .then(
-            (done) => owner?.enter(() => resolve(done && owner.alive)),
-            (error: unknown) => owner?.enter(() => reject(error as Error)),
-          );
-      });
+      const flush = (): void =>
+        void this.scheduler.after(flushMs, `${this.host} flush`, () => {
+          const survives = wanted() || this.random() < 0.5;
+          super
+            .commit(writes, () => survives)
+            .then(
+              (done) => owner?.enter(() => resolve(done && owner.alive)),
+              (error: unknown) => owner?.enter(() => reject(error as Error)),
+            );
+        });
+      if (owner) owner.leave(`${this.host} flush`, this.host, false, flush);
+      else flush();
     });
   }
 }
@@ -56,6 +59,10 @@ export class SimFiles {
           process.enter(() => resolve(result));
         });
       });
+    const write = (label: string, task: () => void): Promise<void> =>
+      new Promise((resolve) =>
+        process.leave(`${process.host} ${label}`, process.host, false, () => void slow(label, task).then(resolve)),
+      );
     return {
       makeFolder: async (_path: string): Promise<void> => undefined,
       list: (folder: string): Promise<string[]> =>
@@ -67,9 +74,9 @@ export class SimFiles {
         ),
       read: (path: string): Promise<Buffer | undefined> => slow('read file', () => this.contents.get(path)),
       replace: (path: string, bytes: Uint8Array): Promise<void> =>
-        slow('write file', () => void this.contents.set(path, Buffer.from(bytes))),
+        write('write file', () => void this.contents.set(path, Buffer.from(bytes))),
       remove: (path: string): Promise<void> =>
-        slow('remove file', () => {
+        write('remove file', () => {
           for (const name of this.contents.keys())
             if (name === path || name.startsWith(`${path}/`)) this.contents.delete(name);
         }),

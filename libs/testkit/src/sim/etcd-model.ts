@@ -7,6 +7,8 @@ import { Pipe } from './links.js';
 import type { SimProcess } from './process.js';
 
 const DEADLINE_MS = 5_000;
+/** Made all the time, whatever goes on. */
+const IDLE_CALLS: ReadonlySet<string> = new Set(['keepalive', 'status']);
 
 /**
  * etcd as control planes see it: one register behind a network. Calls get lost on the way there or back, arrive late, find no leader;
@@ -78,20 +80,20 @@ export class SimEtcd {
           }),
         );
       };
-      if (this.random() < this.lostRequests) return;
-      up.send(label, () =>
-        this.process.enter(() => {
-          this.onCall?.(process, call, this.leader);
-          if (!this.leader) return answer(() => reject(lost(call)));
-          try {
-            const result = run();
-            answer(() => resolve(result));
-          } catch (error) {
-            answer(() => reject(error as Error));
-          }
-          return undefined;
-        }),
-      );
+      const perform = (): void => {
+        this.onCall?.(process, call, this.leader);
+        if (!this.leader) return answer(() => reject(lost(call)));
+        try {
+          const result = run();
+          answer(() => resolve(result));
+        } catch (error) {
+          answer(() => reject(error as Error));
+        }
+        return undefined;
+      };
+      process.leave(label, host, IDLE_CALLS.has(call.kind), () => {
+        if (this.random() >= this.lostRequests) up.send(label, () => this.process.enter(perform));
+      });
     });
   }
 }

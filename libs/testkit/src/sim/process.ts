@@ -21,6 +21,10 @@ export class SimProcess {
   frozen = false;
   /** Added to the calendar, as when somebody sets the clock. */
   wallJumpMs = 0;
+  /** Nothing leaves it any more: it is about to be killed within its own call. */
+  muted = false;
+  /** Asked at every port call that is not `idle` talk; performs `task`, or not. */
+  onPort: ((kind: string, to: string, task: () => void) => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly newId: NewId;
@@ -57,6 +61,13 @@ export class SimProcess {
         timer.cancel();
       },
     };
+  }
+
+  /** Every call of a port goes through here: `task` sends, or writes. `to`: the machine that it concerns. */
+  leave(kind: string, to: string, idle: boolean, task: () => void): void {
+    if (this.muted) return;
+    if (this.onPort && !idle) this.onPort(kind, to, task);
+    else task();
   }
 
   /** Runs `task` now if this process can, at its thaw if it is frozen, never if it is dead. */
