@@ -13,10 +13,8 @@ import type { Prepared } from './prepare.js';
 export const tighten = (prepared: Prepared, aims: Aims, bound: Bound): Bound => {
   const { board } = prepared;
   const others = new Map<number, number[]>();
-  const open = new Uint8Array(board.partitions);
   for (let p = 0; p < board.partitions; p += 1) {
-    open[p] = Number(isOpen(prepared, p));
-    if (open[p] === 0 || prepared.leavers.count(p) === 0) continue;
+    if (prepared.leavers.count(p) === 0 || !isOpen(prepared, p)) continue;
     const spread = spreadOf(prepared, p);
     if (spread.length === 0) continue;
     // One that was to leave may have been let back where another one made room.
@@ -24,6 +22,7 @@ export const tighten = (prepared: Prepared, aims: Aims, bound: Bound): Bound => 
     others.set(p, spreadOf(prepared, p));
   }
   if (isBalanced(board, aims) && built(board) <= bound.moves) return bound;
+  const open = Uint8Array.from({ length: board.partitions }, (_, p) => Number(isOpen(prepared, p)));
   const { changed, isCheapest } = exchange(board, aims, { isOpen: (each) => open[each] === 1, others });
   for (const p of changed) rebase(prepared, p, others.get(p) ?? []);
   const isProof = isCheapest && isBalanced(board, aims) && isFlow(prepared, open);
