@@ -77,7 +77,7 @@ describe('a person at the page of a real cluster', () => {
     await cardOf('n7').locator('.chip', { hasText: 'up' }).waitFor({ timeout: 15_000 });
     await goTo(page, 'overview');
     await page.fill('#actor', 'mara');
-    await page.fill('#reason', 'n7 has come');
+    await page.fill('#propose-reason', 'n7 has come');
     await page.click('button[data-verb=propose]');
     await page.waitForSelector('button[data-verb=approve]', { timeout: 15_000 });
 

@@ -51,8 +51,8 @@ describe('the page', () => {
     expect(await page.textContent('header')).toContain('Access is open on this machine');
     await page.fill('#actor', 'mara');
     await page.click('button[data-verb=propose]');
-    await page.waitForSelector('#act-message:not([hidden])');
-    expect(await page.textContent('#act-message')).toContain('there are no nodes');
+    await page.waitForSelector('#propose-message:not([hidden])');
+    expect(await page.textContent('#propose-message')).toContain('there are no nodes');
     await shoot(page, 'page-empty');
     await goTo(page, 'topology');
     expect(await page.textContent('#zones')).toContain('No node has registered yet');

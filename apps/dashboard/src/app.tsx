@@ -10,6 +10,7 @@ import { Lookup } from './pages/lookup.js';
 import { Overview } from './pages/overview.js';
 import { Plans } from './pages/plans.js';
 import { Topology } from './pages/topology.js';
+import { FreezeBanner } from './ui/freeze.js';
 import { ProofDialog } from './ui/proof-dialog.js';
 
 const LINK_TEXT = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
@@ -122,6 +123,7 @@ export const App = () => {
       </a>
       <Top />
       <main id="main" tabIndex={-1}>
+        {!mustSignIn.value && <FreezeBanner />}
         {session.value === undefined ? (
           <p class="empty">Connecting to the control plane…</p>
         ) : mustSignIn.value ? (

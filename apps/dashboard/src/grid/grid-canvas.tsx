@@ -14,6 +14,8 @@ const LABELS = 92;
 const AXIS = 20;
 const ZOOM_STEP = 1.25;
 const KEY_PIXELS = 80;
+/** From this width on cells are told apart by lines. */
+const GAPS_FROM = 4;
 const NAMES = ['none', 'follower', 'leader', 'behind', 'leaving', 'arriving'] as const;
 
 const variable = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -155,6 +157,13 @@ class GridPainter {
       context.moveTo(isEdge ? 0 : LABELS, at);
       context.lineTo(LABELS + this.plotWidth, at);
     }
+    if (this.view.width >= GAPS_FROM) {
+      const until = LABELS + Math.min(this.plotWidth, (columns.length - this.view.first) * this.view.width);
+      for (let x = LABELS + (1 - (this.view.first % 1)) * this.view.width; x < until; x += this.view.width) {
+        context.moveTo(x, AXIS);
+        context.lineTo(x, AXIS + rows.length * this.rowHeight);
+      }
+    }
     context.stroke();
     if (this.selected === undefined) return;
     const column = columns.indexOf(this.selected);
@@ -165,6 +174,14 @@ class GridPainter {
     if (x >= LABELS - 1) context.strokeRect(x, AXIS, Math.max(2, this.view.width), rows.length * this.rowHeight);
   }
 
+  private drawName(context: CanvasRenderingContext2D, row: number, y: number): void {
+    context.textAlign = 'left';
+    context.fillText(this.grid.nodes[row]!.slice(0, 13), 2, y);
+    context.textAlign = 'right';
+    context.fillText(this.grid.zones[row]!.slice(-7), LABELS - 6, y);
+    context.textAlign = 'left';
+  }
+
   private drawNames(context: CanvasRenderingContext2D): void {
     const { rows, columns } = this.shown;
     context.font = this.ink.font;
@@ -172,8 +189,7 @@ class GridPainter {
     context.textBaseline = 'middle';
     context.textAlign = 'left';
     const every = Math.max(1, Math.ceil(12 / this.rowHeight));
-    for (let y = 0; y < rows.length; y += every)
-      context.fillText(this.grid.nodes[rows[y]!]!.slice(0, 13), 2, AXIS + (y + 0.5) * this.rowHeight);
+    for (let y = 0; y < rows.length; y += every) this.drawName(context, rows[y]!, AXIS + (y + 0.5) * this.rowHeight);
     const ticks = Math.max(2, Math.floor(this.plotWidth / 110));
     const inSight = this.plotWidth / this.view.width;
     for (let i = 0; i < ticks; i += 1) {

@@ -72,8 +72,20 @@ export const keepPlan = (plan: Plan): void => {
 
 /** @param digest of the plan that the person has on the screen: only that may run. */
 export const actOnPlan = async (verb: string, id: string, digest: string, reason: string): Promise<void> => {
-  const body = { ...signed(reason), ...(verb === 'approve' && { digest }) };
-  keepPlan(await mutate<Plan>(path`/api/v1/plans/${id}/${verb}`, body));
+  const breakGlass = verb === 'break-glass';
+  const approves = verb === 'approve' || breakGlass;
+  const body = { ...signed(reason), ...(approves && { digest }), ...(breakGlass && { breakGlass }) };
+  keepPlan(await mutate<Plan>(path`/api/v1/plans/${id}/${approves ? 'approve' : verb}`, body));
+};
+
+/** The way back of a run that has ended, as a plan that waits for approval like any other. */
+export const undo = async (id: string, reason: string): Promise<{ plan: Plan | null; nothingBecause: string }> => {
+  const reply = await mutate<{ plan: Plan | null; nothingBecause: string }>(
+    path`/api/v1/plans/${id}/undo`,
+    signed(reason),
+  );
+  if (reply.plan) keepPlan(reply.plan);
+  return reply;
 };
 
 export const propose = async (reason: string): Promise<{ plan: Plan | null; nothingBecause: string }> => {

@@ -8,6 +8,8 @@ export class Refusal extends Error {
     readonly field: string,
     readonly detail: string,
     readonly remedy: string,
+    /** Of a stale plan: what has changed since it was made. */
+    readonly changes: readonly string[] = [],
   ) {
     super([detail, remedy].filter(Boolean).join(' — '));
   }
@@ -20,7 +22,8 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 const refusalOf = async (response: Response): Promise<Refusal> => {
   const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
   const detail = text(body['detail']) || `the server answered ${response.status}`;
-  return new Refusal(response.status, text(body['code']), text(body['field']), detail, text(body['remedy']));
+  const changes = Array.isArray(body['changes']) ? body['changes'].map(String) : [];
+  return new Refusal(response.status, text(body['code']), text(body['field']), detail, text(body['remedy']), changes);
 };
 
 const request = async <T>(path: string, options: RequestInit): Promise<T> => {

@@ -79,6 +79,10 @@ export interface Move {
   readonly note: string;
   readonly bytesDone: number;
   readonly phaseSinceMs: number;
+  readonly bytesPerSecond?: number;
+  /** '', pending, moving, throttled, waiting or stalled */
+  readonly condition?: string;
+  readonly because?: string;
 }
 
 export interface NodeChange {
@@ -142,6 +146,27 @@ export interface PlanEvent {
   readonly what: string;
 }
 
+export interface PlanWindow {
+  readonly name: string;
+  readonly zone: string;
+  readonly open: boolean;
+  readonly opensMs: number;
+  readonly closesMs: number;
+  readonly fits: 'yes' | 'perhaps' | 'no';
+  readonly because: string;
+}
+
+export interface PlanProgress {
+  /** waiting, moving, throttled, stalled, paused, frozen or ended */
+  readonly condition: string;
+  readonly because: string;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  readonly bytesPerSecond: number;
+  readonly etaLowMs: number;
+  readonly etaHighMs: number;
+}
+
 export interface Plan {
   readonly id: string;
   readonly state: string;
@@ -161,6 +186,17 @@ export interface Plan {
   readonly events: readonly PlanEvent[];
   readonly note: string;
   readonly rehearsal: Rehearsal | null;
+  readonly approvals?: readonly { readonly actor: string; readonly atMs: number; readonly reason: string }[];
+  readonly approvalsNeeded?: number;
+  readonly approvalsBecause?: readonly string[];
+  /** The rule by which nobody was asked; else empty. */
+  readonly approvedByPolicy?: string;
+  readonly breakGlass?: { readonly actor: string; readonly reason: string; readonly atMs: number } | null;
+  readonly window?: PlanWindow | null;
+  readonly progress?: PlanProgress | null;
+  readonly refusedActions?: readonly { readonly action: string; readonly because: string }[];
+  readonly undoOf?: string;
+  readonly staleBecause?: readonly string[];
 }
 
 export interface Status {
@@ -176,6 +212,15 @@ export interface Status {
   readonly watchers: number;
   readonly openPlan: string;
   readonly health: string;
+  readonly freezes?: readonly Freeze[];
+  readonly window?: PlanWindow | null;
+}
+
+export interface Freeze {
+  readonly by: 'person' | 'automation';
+  readonly actor: string;
+  readonly because: string;
+  readonly sinceMs: number;
 }
 
 /** One event of the stream: the whole state. */
@@ -226,4 +271,55 @@ export interface Located {
   readonly ranges: readonly string[];
   readonly generation: Generation;
   readonly replicas: readonly Replica[];
+}
+
+export interface Drain {
+  readonly node: string;
+  readonly state: string;
+  readonly safeToDelete: boolean;
+  readonly blockers: readonly string[];
+  readonly warnings: readonly string[];
+  readonly replicasLeft: number;
+  readonly replicasTotal: number;
+  readonly leadersLeft: number;
+  readonly bytesLeft: number;
+  readonly plan: string;
+  readonly etaLowMs: number;
+  readonly etaHighMs: number;
+  readonly allowedActions: readonly string[];
+  readonly because: string;
+}
+
+export interface Report {
+  readonly final: boolean;
+  readonly sha256: string;
+  readonly plannedMs: number;
+  readonly actualMs: number;
+  readonly plannedBytes: number;
+  readonly actualBytes: number;
+  readonly pausedMs: number;
+  readonly outcome: string;
+}
+
+export interface AuditEntry {
+  readonly number: number;
+  readonly atMs: number;
+  readonly actor: string;
+  readonly verb: string;
+  readonly subject: string;
+  readonly reason: string;
+  readonly before: string;
+  readonly after: string;
+  readonly hash: string;
+}
+
+export interface AuditPage {
+  readonly entries: readonly AuditEntry[];
+  readonly next?: number;
+}
+
+export interface AuditVerdict {
+  readonly intact: boolean;
+  readonly entries: number;
+  readonly faults: readonly { readonly kind: string; readonly number: number; readonly detail: string }[];
 }

@@ -56,9 +56,14 @@ export const rateColumns = (id: string): [number[], number[]] => {
   ];
 };
 
+/** The server's word where it has one. */
+const isSaid = (move: Move): boolean => move.condition !== undefined && move.condition !== 'stalled';
+
 /** For how long a move that should copy has copied nothing; undefined while it does, or says itself what it waits for. */
 export const stalledMs = (id: string, move: Move, nowMs: number): number | undefined => {
   const at =
-    id === planId && move.phase === COPYING && !/throttle|wait/i.test(move.note) ? seen.get(move.index) : undefined;
+    id === planId && !isSaid(move) && move.phase === COPYING && !/throttle|wait/i.test(move.note)
+      ? seen.get(move.index)
+      : undefined;
   return at && nowMs - at.sinceMs >= STALL_MS ? nowMs - at.sinceMs : undefined;
 };

@@ -7,6 +7,7 @@ import { actor, isOpenAccess, may, world } from '../model/store.js';
 import { planCommand } from '../model/cli.js';
 import { KeyspaceTable } from '../ui/keyspace-table.js';
 import { Chip, Cli, Fact, Loading, Message, Panel } from '../ui/parts.js';
+import { Emergency } from '../ui/freeze.js';
 import { useAct } from '../ui/use-act.js';
 import { useState } from 'preact/hooks';
 
@@ -47,7 +48,7 @@ const decisionsOf = ({ status, nodes, plan }: World): Decision[] => {
     const text =
       plan.state === 'proposed'
         ? 'waits for somebody who approves or rejects it'
-        : `${plan.movesDone} of ${plan.movesTotal} moves are done`;
+        : `runs: ${plan.movesDone} of ${plan.movesTotal} moves are done`;
     const go = plan.state === 'proposed' ? 'Review it' : 'Watch it';
     found.push({ key: 'plan', word: plan.state, text: `Plan ${plan.id} ${text}.`, href: linkTo('plans', plan.id), go });
   }
@@ -114,7 +115,7 @@ export const ProposeForm = () => {
       <label class="reason">
         Reason{' '}
         <input
-          id="reason"
+          id="propose-reason"
           name="reason"
           maxLength={1000}
           autocomplete="off"
@@ -129,7 +130,7 @@ export const ProposeForm = () => {
         </button>
         <span class="quiet">Proposing moves nothing.</span>
       </div>
-      <Message id="act-message" note={note} />
+      <Message id="propose-message" note={note} />
       <Cli commands={[planCommand('propose', null, { actor: isOpenAccess.value ? actor.value : '', reason })]} />
     </form>
   );
@@ -151,6 +152,7 @@ export const Overview = () => {
           <Cli commands={['cadastre status', 'cadastre keyspace list']} />
         </Panel>
       )}
+      {state && <Emergency />}
     </>
   );
 };

@@ -1,16 +1,19 @@
-import { useEffect, useState } from 'preact/hooks';
 import { get, path } from '../model/api.js';
 import type { Plan } from '../model/api.types.js';
 import { formatBytes, formatCount } from '../model/format.js';
-import { isOpen } from '../model/plan-figures.js';
+import { hasStarted, isOpen } from '../model/plan-figures.js';
 import { link, route } from '../model/route.js';
-import { may, now, world } from '../model/store.js';
+import { may, now, session, world } from '../model/store.js';
 import { ActPanel } from '../plan/act-panel.js';
 import { Changes } from '../plan/changes.js';
 import { Moves } from '../plan/moves.js';
+import { RateChart } from '../plan/rate-chart.js';
+import { ReportView } from '../plan/report.js';
 import { RiskChart } from '../plan/risk-chart.js';
 import { Run } from '../plan/run.js';
+import { Standing } from '../plan/standing.js';
 import { Checks, Summary } from '../plan/summary.js';
+import { Throttle } from '../plan/throttle.js';
 import { Banner, Chip, Cli, Loading, Panel, Time } from '../ui/parts.js';
 import { useData } from '../ui/use-data.js';
 import { ProposeForm } from './overview.js';
@@ -22,22 +25,28 @@ export const Plans = () => {
 
 const REREAD_MS = 5_000;
 
-/** The stream carries the newest plan with at most some of its moves: what is missing is read, again and again while it runs. */
+/**
+ * The stream carries the newest plan with at most some of its moves, and the same for everybody. Read once in each state it says
+ * what this person may do; read again and again where moves are missing.
+ */
 const usePlan = (id: string): { readonly plan: Plan | undefined; readonly error: string | undefined } => {
   const live = world.value?.plan?.id === id ? world.value.plan : undefined;
   const isWhole = live !== undefined && live.moves.length === live.movesTotal;
-  const tick = live && isOpen(live) && live.state !== 'proposed' ? Math.floor(now.value / REREAD_MS) : 0;
-  const [kept, setKept] = useState<Plan | undefined>(undefined);
-  const key = isWhole ? 'live' : `${id} ${live?.digest} ${live?.state} ${tick}`;
-  const { data, error } = useData(key, async () => (isWhole ? undefined : get<Plan>(path`/api/v1/plans/${id}`)));
-  useEffect(() => {
-    if (data) setKept(data);
-  }, [data]);
-  if (isWhole) return { plan: live, error: undefined };
-  const read = data ?? kept;
-  if (!read || !live || read.digest !== live.digest) return { plan: read, error };
-  return { plan: { ...live, moves: overlaid(read, live) }, error };
+  const isMoving = live !== undefined && isOpen(live) && live.state !== 'proposed';
+  const tick = isMoving && !isWhole ? Math.floor(now.value / REREAD_MS) : 0;
+  const standing = [live?.digest, live?.state, live?.approvals?.length, live?.base.length, tick];
+  const { data: read, error } = useData(`${id} ${standing.join()} ${session.value?.user?.subject}`, () =>
+    get<Plan>(path`/api/v1/plans/${id}`),
+  );
+  if (!live || read?.digest !== live.digest) return { plan: isWhole ? live : read, error };
+  const mine = read.state === live.state ? { allowedActions: read.allowedActions, ...own(read) } : {};
+  return { plan: { ...live, ...mine, moves: isWhole ? live.moves : overlaid(read, live) }, error };
 };
+
+const own = ({ refusedActions, staleBecause }: Plan) => ({
+  ...(refusedActions && { refusedActions }),
+  ...(staleBecause && { staleBecause }),
+});
 
 const overlaid = (read: Plan, live: Plan) => {
   const fresh = new Map(live.moves.map((m) => [m.index, m]));
@@ -53,6 +62,7 @@ const PlanPage = ({ id }: { readonly id: string }) => {
 const PlanView = ({ plan }: { readonly plan: Plan }) => {
   const { status, nodes } = world.value ?? { status: undefined, nodes: [] };
   const open = isOpen(plan);
+  const started = hasStarted(plan);
   return (
     <Panel
       id="plan"
@@ -74,17 +84,22 @@ const PlanView = ({ plan }: { readonly plan: Plan }) => {
         </>
       }
     >
-      {plan.note && <Banner tone={plan.state === 'failed' ? 'bad' : 'idle'}>{plan.note}</Banner>}
-      <Run plan={plan} />
+      <Standing plan={plan} />
+      {started && <Run plan={plan} />}
+      {started && <ActPanel plan={plan} />}
+      {started && open && <Throttle />}
+      {started && <RateChart plan={plan.id} />}
+      {started && open && <Moves plan={plan} />}
+      {started && !open && <ReportView plan={plan} />}
       <Summary plan={plan} nodes={nodes} />
-      <ActPanel plan={plan} />
+      {!started && <ActPanel plan={plan} />}
       {!open && may('propose') && <ProposeForm />}
       <div class="two">
         <Checks plan={plan} keyspaces={status?.keyspaces ?? []} nowMs={now.value} />
         {plan.rehearsal && plan.rehearsal.steps > 0 && <RiskChart rehearsal={plan.rehearsal} />}
       </div>
       <Changes plan={plan} nodes={nodes} />
-      <Moves plan={plan} />
+      {!(started && open) && <Moves plan={plan} />}
       <PlanEvents plan={plan} />
       <Cli commands={[`cadastre plan show ${plan.id}`, `cadastre plan watch ${plan.id}`]} />
     </Panel>

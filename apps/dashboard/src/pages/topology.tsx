@@ -1,12 +1,10 @@
 import { useState } from 'preact/hooks';
-import { mutate, signed } from '../model/acts.js';
-import { path } from '../model/api.js';
 import type { Node } from '../model/api.types.js';
 import { command } from '../model/cli.js';
 import { byNumber, formatBytes, formatCount, formatShare, plural } from '../model/format.js';
 import { may, world } from '../model/store.js';
-import { Bar, Chip, Cli, Loading, Message, Panel } from '../ui/parts.js';
-import { useAct } from '../ui/use-act.js';
+import { Bar, Chip, Cli, Loading, Panel } from '../ui/parts.js';
+import { DrainPanel } from '../ui/drain.js';
 
 const groupBy = (items: readonly Node[], keyOf: (node: Node) => string): [string, Node[]][] => {
   const groups = new Map<string, Node[]>();
@@ -60,7 +58,7 @@ const diskOf = ({ capacity, bytes }: Node): string => {
 interface CardProps {
   readonly node: Node;
   readonly scale: readonly Scale[];
-  readonly onDrain: (node: Node, action: string) => void;
+  readonly onDrain: (node: Node) => void;
 }
 
 const VERB: Readonly<Record<string, string>> = { drain: 'Drain', undrain: 'Keep' };
@@ -84,7 +82,7 @@ const Card = ({ node, scale, onDrain }: CardProps) => (
               type="button"
               title={command('node', 'drain', node.id, ...(action === 'undrain' ? ['--undo'] : []))}
               aria-label={`${VERB[action]} ${node.id}`}
-              onClick={() => onDrain(node, action)}
+              onClick={() => onDrain(node)}
             >
               {VERB[action]}
             </button>
@@ -120,60 +118,51 @@ const Zone = ({ zone, nodes, scale, onDrain }: Omit<CardProps, 'node'> & { zone:
   </div>
 );
 
-const useDrain = () => {
-  const act = useAct();
-  const drain = (node: Node, action: string) =>
-    act.run(async () => {
-      await mutate(path`/api/v1/nodes/${node.id}/drain`, { ...signed(''), undo: action === 'undrain' });
-      return action === 'undrain'
-        ? `${node.id} keeps what it has.`
-        : `${node.id} is to be emptied. Propose a plan to move what it holds.`;
-    });
-  return { note: act.note, drain };
-};
-
 const ALL = ['all', 'up', 'draining', 'drained', 'down'];
 
 export const Topology = () => {
-  const { note, drain } = useDrain();
+  const [chosen, choose] = useState('');
   const [state, setState] = useState('all');
   const nodes = world.value?.nodes;
   if (!nodes) return <Loading />;
   const shown = nodes.filter((n) => state === 'all' || n.state === state);
   const scale = scales(nodes);
+  const drained = nodes.find((n) => n.id === chosen);
   return (
-    <Panel
-      id="nodes"
-      title="Nodes"
-      aside={
-        <>
-          <span class="quiet">{plural(nodes.length, 'node')}</span>
-          <span class="spacer" />
-          {nodes.length > 0 && <span class="legend">the mark on a bar is the fair share</span>}
-          <label class="quiet">
-            show{' '}
-            <select value={state} onChange={(e) => setState(e.currentTarget.value)}>
-              {ALL.map((word) => (
-                <option key={word}>{word}</option>
-              ))}
-            </select>
-          </label>
-        </>
-      }
-    >
-      <Message id="node-message" note={note} />
-      <div class="zones" id="zones">
-        {nodes.length === 0 && (
-          <p class="empty">
-            No node has registered yet. A storage agent registers itself when it starts: <code>cadastre up</code> starts
-            a whole cluster on this machine.
-          </p>
-        )}
-        {groupBy(shown, (n) => n.labels['zone'] ?? '').map(([zone, inZone]) => (
-          <Zone key={zone} zone={zone} nodes={inZone} scale={scale} onDrain={drain} />
-        ))}
-      </div>
-      <Cli commands={['cadastre node list', 'cadastre node drain NODE']} />
-    </Panel>
+    <>
+      {drained && <DrainPanel key={chosen} node={drained} onClose={() => choose('')} />}
+      <Panel
+        id="nodes"
+        title="Nodes"
+        aside={
+          <>
+            <span class="quiet">{plural(nodes.length, 'node')}</span>
+            <span class="spacer" />
+            {nodes.length > 0 && <span class="legend">the mark on a bar is the fair share</span>}
+            <label class="quiet">
+              show{' '}
+              <select value={state} onChange={(e) => setState(e.currentTarget.value)}>
+                {ALL.map((word) => (
+                  <option key={word}>{word}</option>
+                ))}
+              </select>
+            </label>
+          </>
+        }
+      >
+        <div class="zones" id="zones">
+          {nodes.length === 0 && (
+            <p class="empty">
+              No node has registered yet. A storage agent registers itself when it starts: <code>cadastre up</code>{' '}
+              starts a whole cluster on this machine.
+            </p>
+          )}
+          {groupBy(shown, (n) => n.labels['zone'] ?? '').map(([zone, inZone]) => (
+            <Zone key={zone} zone={zone} nodes={inZone} scale={scale} onDrain={(node) => choose(node.id)} />
+          ))}
+        </div>
+        <Cli commands={['cadastre node list', 'cadastre node drain NODE']} />
+      </Panel>
+    </>
   );
 };

@@ -1,48 +1,88 @@
 import { useState } from 'preact/hooks';
-import { actOnPlan } from '../model/acts.js';
+import { actOnPlan, propose, undo } from '../model/acts.js';
+import type { Refusal } from '../model/api.js';
 import type { Plan } from '../model/api.types.js';
 import { planCommand } from '../model/cli.js';
-import { isOpen } from '../model/plan-figures.js';
+import { link } from '../model/route.js';
 import { actor, isOpenAccess, may } from '../model/store.js';
 import { Cli, Message } from '../ui/parts.js';
 import { useAct } from '../ui/use-act.js';
 
-const TEXT: Readonly<Record<string, string>> = {
-  approve: 'Approve',
-  reject: 'Reject',
-  pause: 'Pause',
-  resume: 'Resume',
-  cancel: 'Cancel the run',
-};
-const KIND: Readonly<Record<string, string>> = {
-  approve: 'primary',
-  resume: 'primary',
-  cancel: 'danger',
-  reject: 'danger',
-};
-const NEEDS_REASON = new Set(['reject', 'cancel']);
-const permissionOf = (verb: string): string => (verb === 'approve' || verb === 'reject' ? 'approve' : 'control');
+interface Verb {
+  readonly text: string;
+  readonly kind?: string;
+  readonly permission: string;
+  readonly needsReason?: boolean;
+}
 
-/** The decision, where the plan is read. Approval carries the digest that stands on this screen. */
-export const ActPanel = ({ plan }: { readonly plan: Plan }) => {
+const VERBS: Readonly<Record<string, Verb>> = {
+  approve: { text: 'Approve', kind: 'primary', permission: 'approve' },
+  reject: { text: 'Reject', kind: 'danger', permission: 'approve', needsReason: true },
+  pause: { text: 'Pause', permission: 'control' },
+  resume: { text: 'Resume', kind: 'primary', permission: 'control' },
+  cancel: { text: 'Cancel the run', kind: 'danger', permission: 'control', needsReason: true },
+  'break-glass': { text: 'Break glass', kind: 'danger', permission: 'administer', needsReason: true },
+  undo: { text: 'Propose the way back', permission: 'propose' },
+};
+const STALE = new Set(['PLAN_STALE', 'PLAN_CHANGED']);
+
+/** Those that are this person's; the others with why not. */
+const verbsOf = (plan: Plan): { readonly mine: readonly string[]; readonly refused: ReadonlyMap<string, string> } => {
+  const refused = new Map((plan.refusedActions ?? []).map(({ action, because }) => [action, because]));
+  const known = [...plan.allowedActions, ...refused.keys()].filter((verb) => VERBS[verb]);
+  for (const verb of known)
+    if (!refused.has(verb) && !may(VERBS[verb]!.permission))
+      refused.set(verb, `your roles do not let you ${VERBS[verb]!.permission} here`);
+  return { mine: known, refused };
+};
+
+const cliOf = (verb: string, plan: Plan, reason: string): string => {
+  const by = { actor: isOpenAccess.value ? actor.value.trim() : '', reason: reason.trim() };
+  if (verb === 'break-glass') return `${planCommand('approve', plan, by)} --break-glass`;
+  return planCommand(verb, plan, by);
+};
+
+const perform = async (verb: string, plan: Plan, reason: string): Promise<string> => {
+  if (verb !== 'undo') {
+    await actOnPlan(verb, plan.id, plan.digest, reason);
+    return '';
+  }
+  const back = await undo(plan.id, reason);
+  if (!back.plan) return `There is nothing to undo: ${back.nothingBecause}`;
+  location.hash = link('plans', back.plan.id);
+  return '';
+};
+
+const useVerbs = (plan: Plan) => {
   const [reason, setReason] = useState('');
-  const { note, setNote, busy, run } = useAct();
-  if (!isOpen(plan)) return null;
-  const verbs = plan.allowedActions.filter((verb) => TEXT[verb]);
+  const { note, setNote, refusal, busy, run } = useAct();
   const act = (verb: string) => {
-    if (NEEDS_REASON.has(verb) && reason.trim() === '') {
+    if (VERBS[verb]!.needsReason && reason.trim() === '') {
       setNote({ text: `Give a reason to ${verb}: whoever proposed it will ask.`, tone: 'warn' });
       document.getElementById('reason')?.focus();
       return;
     }
     void run(async () => {
-      await actOnPlan(verb, plan.id, plan.digest, reason);
+      const said = await perform(verb, plan, reason);
       setReason('');
-      return '';
+      return said;
     });
   };
-  const by = { actor: isOpenAccess.value ? actor.value.trim() : '', reason: reason.trim() };
-  const refused = verbs.filter((verb) => !may(permissionOf(verb)));
+  const again = () =>
+    void run(async () => {
+      const next = await propose(reason || plan.reason);
+      if (!next.plan) return `There is nothing to do any more: ${next.nothingBecause}`;
+      location.hash = link('plans', next.plan.id);
+      return '';
+    });
+  return { reason, setReason, note, refusal, busy, act, again };
+};
+
+/** The decision, where the plan is read. Approval carries the digest that stands on this screen. */
+export const ActPanel = ({ plan }: { readonly plan: Plan }) => {
+  const { reason, setReason, note, refusal, busy, act, again } = useVerbs(plan);
+  const { mine, refused } = verbsOf(plan);
+  if (mine.length === 0) return null;
   return (
     <form class="act" id="act" onSubmit={(e) => e.preventDefault()}>
       <label class="reason">
@@ -58,26 +98,46 @@ export const ActPanel = ({ plan }: { readonly plan: Plan }) => {
         />
       </label>
       <div class="buttons" id="buttons">
-        {verbs.map((verb) => (
+        {mine.map((verb) => (
           <button
             key={verb}
             type="button"
             data-verb={verb}
-            class={KIND[verb]}
-            disabled={busy || refused.includes(verb)}
+            class={VERBS[verb]!.kind}
+            disabled={busy || refused.has(verb)}
+            title={refused.get(verb)}
             onClick={() => act(verb)}
           >
-            {TEXT[verb]}
+            {VERBS[verb]!.text}
           </button>
         ))}
       </div>
-      {refused.length > 0 && (
+      {refused.size > 0 && (
         <p class="quiet" id="refused">
-          Your roles do not let you {refused.join(' or ')}: ask somebody who may.
+          {[...refused].map(([verb, because]) => `${VERBS[verb]?.text ?? verb}: ${because}.`).join(' ')}
         </p>
       )}
       <Message id="act-message" note={note} />
-      <Cli id="cli" commands={verbs.map((verb) => planCommand(verb, plan, by))} />
+      {refusal && STALE.has(refusal.code) && <Stale refusal={refusal} busy={busy} onAgain={again} />}
+      <Cli id="cli" commands={mine.filter((verb) => !refused.has(verb)).map((verb) => cliOf(verb, plan, reason))} />
     </form>
   );
 };
+
+const Stale = ({ refusal, busy, onAgain }: { refusal: Refusal; busy: boolean; onAgain: () => void }) => (
+  <div id="stale" class="banner" data-tone="warn">
+    {refusal.changes.length > 0 && (
+      <ul>
+        {refusal.changes.map((change) => (
+          <li key={change}>{change}</li>
+        ))}
+      </ul>
+    )}
+    <p>This plan stays readable, but it does not fit the cluster any more.</p>
+    {may('propose') && (
+      <button type="button" data-verb="propose-again" class="primary" disabled={busy} onClick={onAgain}>
+        Propose a new one
+      </button>
+    )}
+  </div>
+);

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Move, Plan } from '../model/api.types.js';
 import { formatBytes, formatCount, formatDuration, plural } from '../model/format.js';
-import { byUrgency, hasStarted, moveText, phaseOf } from '../model/plan-figures.js';
+import { byUrgency, hasStarted, isInFlight, moveText, phaseOf } from '../model/plan-figures.js';
 import { stalledMs } from '../model/rates.js';
 import { link } from '../model/route.js';
 import { now } from '../model/store.js';
@@ -12,23 +12,31 @@ const ROW = 40;
 const ROW_NARROW = 96;
 const NARROW = '(max-width: 760px)';
 
+const WORTH_SAYING = new Set(['throttled', 'waiting', 'stalled']);
+
 const PhaseCell = ({ plan, move }: { readonly plan: Plan; readonly move: Move }) => {
   const phase = phaseOf(move);
   const stalled = stalledMs(plan.id, move, now.value);
-  const age = move.phaseSinceMs > 0 && phase !== 'done' ? ` ${formatDuration(now.value - move.phaseSinceMs)}` : '';
+  const cause = [move.because, move.note].find((text) => text !== undefined && text !== '');
+  const age = move.phaseSinceMs > 0 && isInFlight(move) ? ` ${formatDuration(now.value - move.phaseSinceMs)}` : '';
   return (
     <span class="phase" role="cell">
       <Chip word={phase} />
       {age !== '' && <span class="quiet">{age}</span>}
       {move.bytes > 0 && phase === 'transferring' && <Bar share={move.bytesDone / move.bytes} tone="run" />}
-      {stalled !== undefined && (
+      {stalled !== undefined && move.condition === undefined && (
         <span class="flag" data-tone="warn">
           no byte for {formatDuration(stalled)}
         </span>
       )}
-      {move.note && (
-        <span class="quiet note-text" title={move.note}>
-          {move.note}
+      {WORTH_SAYING.has(move.condition ?? '') && (
+        <span class="flag" data-tone={move.condition === 'stalled' ? 'warn' : 'run'}>
+          {move.condition}
+        </span>
+      )}
+      {cause && (
+        <span class="quiet note-text" title={cause}>
+          {cause}
         </span>
       )}
     </span>

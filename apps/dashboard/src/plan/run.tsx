@@ -1,11 +1,9 @@
 import type { Plan } from '../model/api.types.js';
 import { formatBytes, formatCount, formatDuration, plural, type Tone } from '../model/format.js';
-import { hasStarted, isOpen, phaseOf } from '../model/plan-figures.js';
+import { hasStarted, phaseOf } from '../model/plan-figures.js';
 import { doneBytes, rateOf, stalledMs } from '../model/rates.js';
 import { now } from '../model/store.js';
 import { Bar, Chip, Flag } from '../ui/parts.js';
-import { RateChart } from './rate-chart.js';
-import { Throttle } from './throttle.js';
 
 const TONES: Readonly<Record<string, Tone>> = { failed: 'bad', completed: 'good', executing: 'run' };
 
@@ -15,18 +13,27 @@ interface Progress {
 }
 
 const progressOf = (plan: Plan): Progress => {
-  const bytesDone = Math.min(plan.cost.bytes, doneBytes(plan.moves));
+  const bytesDone = plan.progress?.bytesDone ?? Math.min(plan.cost.bytes, doneBytes(plan.moves));
   const byMoves = plan.movesTotal === 0 ? 1 : plan.movesDone / plan.movesTotal;
   const byBytes = plan.cost.bytes > 0 ? bytesDone / plan.cost.bytes : byMoves;
   const parts = [`${formatCount(plan.movesDone)} of ${plural(plan.movesTotal, 'move')}`];
   if (plan.movesFailed > 0) parts.push(`${formatCount(plan.movesFailed)} failed`);
   if (plan.cost.bytes > 0) parts.push(`${formatBytes(bytesDone)} of ${formatBytes(plan.cost.bytes)}`);
-  const rate = rateOf(plan.id);
-  if (rate !== undefined && plan.state === 'executing') {
-    const left = ((plan.cost.bytes - bytesDone) / rate) * 1_000;
-    parts.push(`${formatBytes(rate)}/s`, `about ${formatDuration(left)} left`);
-  }
+  if (plan.state === 'executing') parts.push(...paceOf(plan, bytesDone));
   return { share: plan.state === 'completed' ? 1 : (byMoves + byBytes) / 2, text: parts.join(' · ') };
+};
+
+/** The server's rate and range where it gives them; else what this page saw. */
+const paceOf = (plan: Plan, bytesDone: number): string[] => {
+  const { progress } = plan;
+  if (progress && progress.etaHighMs > 0)
+    return [
+      `${formatBytes(progress.bytesPerSecond)}/s`,
+      `${formatDuration(progress.etaLowMs)} to ${formatDuration(progress.etaHighMs)} left`,
+    ];
+  const rate = rateOf(plan.id);
+  if (rate === undefined) return [];
+  return [`${formatBytes(rate)}/s`, `about ${formatDuration(((plan.cost.bytes - bytesDone) / rate) * 1_000)} left`];
 };
 
 const Phases = ({ plan }: { readonly plan: Plan }) => {
@@ -69,8 +76,6 @@ export const Run = ({ plan }: { readonly plan: Plan }) => {
         <Bar share={share} tone={TONES[plan.state] ?? 'warn'} />
       </div>
       <Phases plan={plan} />
-      <RateChart plan={plan.id} />
-      {isOpen(plan) && <Throttle />}
     </div>
   );
 };

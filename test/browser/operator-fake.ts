@@ -1,0 +1,22 @@
+import { CadastreError } from '@cadastre/core';
+import type { Wire } from '@cadastre/contracts';
+import type { ActOnPlan } from '../../apps/control-plane/src/operations/ports.js';
+import { FakeOperations } from './fake-operations.js';
+
+/** With what slows a plan down: freezes, windows, approvals of several, and a world that moved on. */
+export class OperatorFake extends FakeOperations {
+  freezes: Wire.Freeze[] = [];
+  staleBecause: string[] = [];
+
+  override status(): Wire.StatusReply {
+    return { ...super.status(), freezes: this.freezes };
+  }
+
+  override async actOnPlan(act: ActOnPlan): Promise<Wire.Plan> {
+    if (act.action === 'approve' && this.staleBecause.length > 0)
+      throw new CadastreError('PLAN_STALE', `plan ${act.id} is out of date: ${this.staleBecause.join('; ')}`, {
+        remedy: 'propose a new one',
+      });
+    return super.actOnPlan(act);
+  }
+}

@@ -1,0 +1,120 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import { parseGrant } from '@cadastre/core';
+import { type Clock, systemClock } from '@cadastre/runtime';
+import { type GuardedServer, startGuardedServer } from '../access/guarded-server.js';
+import { FakeOperations } from './fake-operations.js';
+import { launch, overflow, seriousViolations, shoot } from './page-kit.js';
+
+const PASSWORD = 'correct horse battery';
+const USERS = { lin: ['approver', 'operator'], vera: ['viewer'] };
+const LONG_MS = 3_600_000;
+
+let browser: Browser;
+let server: GuardedServer;
+let operations: FakeOperations;
+let page: Page;
+let lateMs: number;
+
+/** The system's, ahead by as much as the test says. */
+const clock: Clock = Object.create(systemClock, { wallMs: { value: () => systemClock.wallMs() + lateMs } }) as Clock;
+
+beforeAll(async () => {
+  browser = await launch();
+}, 120_000);
+afterAll(() => browser?.close());
+beforeEach(async () => {
+  lateMs = 0;
+  operations = new FakeOperations().fill();
+  operations.propose();
+  server = await startGuardedServer({ operations, clock });
+  for (const [name, roles] of Object.entries(USERS))
+    await server.access.putUser({ name, grants: roles.map(parseGrant), password: PASSWORD }, 'test', '');
+  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+});
+afterEach(async () => {
+  await page.close();
+  await server.stop();
+});
+
+const signIn = async (name: string, password = PASSWORD, hash = ''): Promise<void> => {
+  await page.goto(server.url.replace('127.0.0.1', 'localhost') + hash);
+  await page.fill('#login-name', name);
+  await page.fill('#login-password', password);
+  await page.keyboard.press('Enter');
+};
+
+describe('the page where access is required', () => {
+  it('asks who one is before it shows anything, and forgets it on signing out', async () => {
+    // Plan: nothing of the cluster before signing in; a wrong password is told; the right one shows the page that was asked for; then out.
+    await signIn('lin', 'wrong', '/#/topology');
+    await page.locator('#login-message:not([hidden])').waitFor();
+    expect(await page.locator('nav').count()).toBe(0);
+    expect(await page.textContent('body')).not.toContain('zone-a');
+    expect(await seriousViolations(page)).toEqual([]);
+    expect(await overflow(page)).toBe(0);
+    await shoot(page, 'sign-in');
+    await page.fill('#login-password', PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.locator('#zones', { hasText: 'zone-a' }).waitFor();
+    expect(await page.textContent('#who')).toBe('lin');
+    expect(await page.locator('#actor').count()).toBe(0);
+    await page.reload();
+    await page.locator('#zones', { hasText: 'zone-a' }).waitFor();
+    await page.click('#sign-out');
+    await page.waitForSelector('#login-name');
+    expect(await page.textContent('body')).not.toContain('zone-a');
+  });
+
+  it('asks for the password again where an approval needs it, and then goes on', async () => {
+    // Plan: an hour passes; approving asks in place, refuses a wrong password, goes on with the right one, with the digest that was shown.
+    await signIn('lin', PASSWORD, '/#/plans/7c1e44d0');
+    await page.waitForSelector('button[data-verb=approve]');
+    lateMs = LONG_MS;
+    await page.fill('#reason', 'read it twice');
+    await page.click('button[data-verb=approve]');
+    await page.waitForSelector('dialog.proof[open]');
+    expect(operations.acts).toEqual([]);
+    expect(await seriousViolations(page)).toEqual([]);
+    await shoot(page, 'sign-in-proof');
+    await page.fill('#proof-password', 'wrong');
+    await page.keyboard.press('Enter');
+    await page.locator('#proof-message:not([hidden])').waitFor();
+    await page.fill('#proof-password', PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('button[data-verb=pause]');
+    expect(operations.acts).toMatchObject([
+      { action: 'approve', actor: 'local:lin', reason: 'read it twice', digest: operations.plan!.digest },
+    ]);
+    expect(await page.locator('dialog.proof[open]').count()).toBe(0);
+  });
+
+  it('leaves the plan as it is when the proof is not given', async () => {
+    // Plan: the same, but the dialog is closed with Escape; nothing was sent, the page says so, and the button works again.
+    await signIn('lin', PASSWORD, '/#/plans/7c1e44d0');
+    await page.waitForSelector('button[data-verb=approve]');
+    lateMs = LONG_MS;
+    await page.click('button[data-verb=approve]');
+    await page.waitForSelector('dialog.proof[open]');
+    await page.keyboard.press('Escape');
+    await page.locator('#act-message', { hasText: 'not approved' }).waitFor();
+    expect(operations.acts).toEqual([]);
+    expect(await page.locator('button[data-verb=approve]').isEnabled()).toBe(true);
+  });
+
+  it('offers nobody what is not theirs', async () => {
+    // Plan: a viewer reads the plan; approve and reject are there but shut, with the reason; no drain, no proposal; nothing reaches the server.
+    await signIn('vera', PASSWORD, '/#/plans/7c1e44d0');
+    await page.waitForSelector('#refused');
+    for (const verb of ['approve', 'reject'])
+      expect(await page.locator(`button[data-verb=${verb}]`).isDisabled()).toBe(true);
+    expect(await page.textContent('#refused')).toContain('your roles do not let you approve');
+    await page.click('nav a[data-page=topology]');
+    await page.locator('#zones', { hasText: 'zone-a' }).waitFor();
+    expect(await page.locator('#zones button').count()).toBe(0);
+    await page.click('nav a[data-page=overview]');
+    await page.waitForSelector('#decisions');
+    expect(await page.locator('button[data-verb=propose]').count()).toBe(0);
+    expect(operations.acts).toEqual([]);
+  });
+});
