@@ -3,14 +3,9 @@ import type { Wire } from '@cadastre/contracts';
 import type { ActOnPlan } from '../../apps/control-plane/src/operations/ports.js';
 import { FakeOperations } from './fake-operations.js';
 
-/** With what slows a plan down: freezes, windows, approvals of several, and a world that moved on. */
+/** In a world that may have moved on since the plan was made. */
 export class OperatorFake extends FakeOperations {
-  freezes: Wire.Freeze[] = [];
   staleBecause: string[] = [];
-
-  override status(): Wire.StatusReply {
-    return { ...super.status(), freezes: this.freezes };
-  }
 
   override async actOnPlan(act: ActOnPlan): Promise<Wire.Plan> {
     if (act.action === 'approve' && this.staleBecause.length > 0)

@@ -119,12 +119,31 @@ describe('what stands between a plan and its run', () => {
 });
 
 describe('what an operator turns', () => {
+  it('freezes all that moves, with a reason, and lets it go on', async () => {
+    // Plan: without a reason nothing is sent; with one the banner names who and why; unfreezing takes it away.
+    await open('/#/overview');
+    await page.fill('#actor', 'lin');
+    await page.click('button[data-verb=freeze]');
+    await page.locator('#freeze-message', { hasText: 'Give a reason' }).waitFor();
+    expect(operations.freezes).toEqual([]);
+    await page.fill('#freeze-reason', 'storage is slow');
+    await page.click('button[data-verb=freeze]');
+    server.touch();
+    await page.locator('#freeze', { hasText: 'by lin: storage is slow' }).waitFor();
+    await page.fill('#freeze-reason', 'storage is well again');
+    await page.click('button[data-verb=unfreeze-person]');
+    server.touch();
+    await page.locator('#freeze').waitFor({ state: 'detached' });
+    expect(operations.freezes).toEqual([]);
+  });
+
   it('empties a node after it was shown what that means', async () => {
     // Plan: the button opens the question, nothing is sent; the second button sends who and why; closing leaves the node alone.
     await open('/#/topology');
     await page.fill('#actor', 'lin');
     await page.click('button[aria-label="Drain n2"]');
     await page.locator('#drain', { hasText: 'Empty n2' }).waitFor();
+    await page.locator('#preflight', { hasText: 'all of its copies could leave' }).waitFor();
     expect(operations.acts).toEqual([]);
     await page.fill('#drain-reason', 'new disks');
     await shoot(page, 'standing-drain');
