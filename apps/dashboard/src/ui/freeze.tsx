@@ -9,7 +9,8 @@ import { useAct } from './use-act.js';
 const Banner = ({ freeze }: { readonly freeze: Freeze }) => (
   <p>
     <strong>Frozen{freeze.by === 'automation' ? ' by automation' : ''}</strong> since <Time ms={freeze.sinceMs} />
-    {freeze.actor && ` by ${freeze.actor}`}: {freeze.because} No move begins and nothing is repaired.
+    {freeze.actor && ` by ${freeze.actor}`}: {freeze.because.replace(/\.$/, '')}. No move begins and nothing is
+    repaired.
   </p>
 );
 
