@@ -70,7 +70,7 @@ describe('what stands between a plan and its run', () => {
   });
 
   it('is who must still agree, when a run may begin, and what holds it up', async () => {
-    // Plan: one approval of two, a shut window that is too short, a refused act, markup in each; then a throttled run with its cause.
+    // Plan: one approval of two, a shut window that is too short, markup in each; then a throttled run with its cause.
     operations.plan = {
       ...operations.plan!,
       approvals: [{ actor: EVIL, atMs: Date.now(), reason: 'seen' }],
@@ -84,19 +84,14 @@ describe('what stands between a plan and its run', () => {
         fits: 'no',
         because: EVIL,
       },
-      refusedActions: [{ action: 'approve', because: 'you proposed it; somebody else has to approve' }],
-      allowedActions: ['reject'],
     };
     await open('/#/plans/7c1e44d0');
     await page.locator('#approvals', { hasText: '1 of 2 approvals' }).waitFor();
     expect(await page.textContent('#approvals')).toContain('crosses-a-zone');
     expect(await page.textContent('#window')).toContain('fits: no');
-    expect(await page.textContent('#refused')).toContain('somebody else has to approve');
-    expect(await page.locator('button[data-verb=approve]').isDisabled()).toBe(true);
     await shoot(page, 'standing-approvals');
     operations.become('executing', ['pause', 'cancel'], {
       movesDone: 3,
-      refusedActions: [],
       progress: {
         condition: 'throttled',
         because: `by the limit of n3 ${EVIL}`,

@@ -34,7 +34,7 @@ class GridPainter {
   selected: number | undefined;
   private readonly buffer = document.createElement('canvas');
   private colours = new Uint32Array(NAMES.length);
-  private ink = { text: '', line: '', mark: '', font: '' };
+  private ink = { text: '', line: '', mark: '', font: '', letter: '' };
   private isAsked = false;
   frames = 0;
 
@@ -54,6 +54,7 @@ class GridPainter {
       line: variable('--line'),
       mark: variable('--text'),
       font: `11px ${variable('--mono')}`,
+      letter: variable('--cell-letter'),
     };
   }
 
@@ -131,7 +132,7 @@ class GridPainter {
   /** Where there is room the leader has its letter too: nobody needs to tell colours apart. */
   private drawLetters(context: CanvasRenderingContext2D, first: number, count: number): void {
     context.font = this.ink.font;
-    context.fillStyle = variable('--cell-letter');
+    context.fillStyle = this.ink.letter;
     context.textAlign = 'center';
     context.textBaseline = 'middle';
     const letters = ['', '', 'L', '?', '−', '+'];

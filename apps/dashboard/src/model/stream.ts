@@ -28,7 +28,11 @@ const open = (): void => {
   source = mine;
   lastWordAt = Date.now();
   mine.addEventListener('state', onState);
-  mine.addEventListener('open', () => (lastWordAt = Date.now()));
+  mine.addEventListener('open', () => {
+    lastWordAt = Date.now();
+    // Who comes back with the id of what it has is sent nothing before that differs.
+    if (world.value) link.value = 'live';
+  });
   mine.addEventListener('error', () => {
     if (source !== mine) return;
     link.value = world.value ? 'reconnecting' : 'connecting';

@@ -26,10 +26,18 @@ const VERBS: Readonly<Record<string, Verb>> = {
 };
 const STALE = new Set(['PLAN_STALE', 'PLAN_CHANGED']);
 
+/** Breaking glass is offered only where the rules keep a plan from its run: nobody should meet it by the way. */
+const isHeldByRules = (plan: Plan, refused: ReadonlyMap<string, string>): boolean =>
+  may('administer') &&
+  !refused.has('break-glass') &&
+  ((plan.approvalsNeeded ?? 1) > 1 || refused.has('approve') || plan.window?.open === false);
+
 /** Those that are this person's; the others with why not. */
 const verbsOf = (plan: Plan): { readonly mine: readonly string[]; readonly refused: ReadonlyMap<string, string> } => {
   const refused = new Map((plan.refusedActions ?? []).map(({ action, because }) => [action, because]));
-  const known = [...plan.allowedActions, ...refused.keys()].filter((verb) => VERBS[verb]);
+  const known = [...new Set([...plan.allowedActions, ...refused.keys()])].filter(
+    (verb) => VERBS[verb] && (verb !== 'break-glass' || isHeldByRules(plan, refused)),
+  );
   for (const verb of known)
     if (!refused.has(verb) && !may(VERBS[verb]!.permission))
       refused.set(verb, `your roles do not let you ${VERBS[verb]!.permission} here`);
@@ -83,6 +91,7 @@ export const ActPanel = ({ plan }: { readonly plan: Plan }) => {
   const { reason, setReason, note, refusal, busy, act, again } = useVerbs(plan);
   const { mine, refused } = verbsOf(plan);
   if (mine.length === 0) return null;
+  const shut = [...refused].filter(([verb]) => mine.includes(verb));
   return (
     <form class="act" id="act" onSubmit={(e) => e.preventDefault()}>
       <label class="reason">
@@ -112,9 +121,9 @@ export const ActPanel = ({ plan }: { readonly plan: Plan }) => {
           </button>
         ))}
       </div>
-      {refused.size > 0 && (
+      {shut.length > 0 && (
         <p class="quiet" id="refused">
-          {[...refused].map(([verb, because]) => `${VERBS[verb]?.text ?? verb}: ${because}.`).join(' ')}
+          {shut.map(([verb, because]) => `${VERBS[verb]?.text ?? verb}: ${because}.`).join(' ')}
         </p>
       )}
       <Message id="act-message" note={note} />

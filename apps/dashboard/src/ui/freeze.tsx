@@ -93,8 +93,10 @@ export const Emergency = () => {
         <Message id="freeze-message" note={note} />
         <Cli
           commands={[
-            command(freezes.length > 0 ? 'unfreeze' : 'freeze', '--reason', reason || 'REASON'),
-            command('plan', 'cancel', '--all', '--reason', reason || 'REASON'),
+            freezes.length > 0
+              ? command('unfreeze', '--by', freezes[0]!.by, '--reason', reason || 'REASON')
+              : command('freeze', '--reason', reason || 'REASON'),
+            command('plan', 'cancel-all', '--reason', reason || 'REASON'),
           ]}
         />
       </form>
