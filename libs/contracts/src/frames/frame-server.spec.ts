@@ -135,7 +135,13 @@ describe('a stream of frames', () => {
     };
     const call = peer.kv.Pipeline() as unknown as RawStream;
     call.on('error', () => undefined);
-    call.pause();
+    // It reads once and stalls then: grpc-js keeps whatever comes before the first read, however much.
+    let answers = 0;
+    let stalls = true;
+    call.on('data', (frame: Buffer) => {
+      answers += new FrameReader().replies(frame).length;
+      if (stalls) call.pause();
+    });
     for (let i = 0; i < 20_000; i += 100)
       call.write(encodeRequestFrame(Array.from({ length: 100 }, (_, j) => get(i + j + 1))));
     let before = -1;
@@ -146,8 +152,7 @@ describe('a stream of frames', () => {
       return served > 0 && Date.now() - since > 400;
     });
     expect(served).toBeLessThan(10_000);
-    let answers = 0;
-    call.on('data', (frame: Buffer) => (answers += new FrameReader().replies(frame).length));
+    stalls = false;
     call.resume();
     await until('all are served in the end', () => answers === 20_000);
     call.cancel();
