@@ -5,7 +5,11 @@ const MACHINE = 'libs/core/src/replication/replica.machine.ts';
 const DETECTOR = 'libs/core/src/failover/detector.machine.ts';
 const REPLICA = 'apps/storage-agent/src/replica.driver.ts';
 
-/** @type {readonly { name: string, of?: number, about: string, only?: readonly string[], patches: readonly { file: string, from: string, to: string }[] }[]} */
+/*
+ * `seed`: the schedule that finds it, and what the checkers then say. One without a seed has not been found by some hundred schedules,
+ * because other guards stand behind the one that is taken away: no test rests on it.
+ */
+/** @type {readonly { name: string, of?: number, seed?: number, finds?: string, about: string, only?: readonly string[], patches: readonly { file: string, from: string, to: string }[] }[]} */
 export const PLANTS = [
   {
     name: 'old-epoch-taken',
@@ -22,6 +26,8 @@ export const PLANTS = [
   },
   {
     name: 'ack-before-in-sync-set',
+    seed: 1,
+    finds: 'lost-write',
     of: 2,
     about: 'the leader acknowledges what only it has',
     patches: [
@@ -34,6 +40,8 @@ export const PLANTS = [
   },
   {
     name: 'ack-before-durable',
+    seed: 77,
+    finds: 'lost-write',
     about: 'a follower acknowledges what its disk does not have yet',
     patches: [
       {
@@ -57,6 +65,8 @@ export const PLANTS = [
   },
   {
     name: 'delete-source-early',
+    seed: 6,
+    finds: 'INV-5',
     of: 3,
     about: 'a copy is purged before enough whole copies act on the map without it',
     only: ['cut-node-plane', 'freeze-node', 'cut-node-plane-one-way', 'slow-link', 'kill-client'],
@@ -88,6 +98,8 @@ export const PLANTS = [
   },
   {
     name: 'tombstones-dropped',
+    seed: 1,
+    finds: 'lost-write',
     of: 7,
     about: 'deletes have no effect',
     patches: [
@@ -100,6 +112,8 @@ export const PLANTS = [
   },
   {
     name: 'no-dedupe',
+    seed: 1,
+    finds: 'took effect at .* and again',
     of: 8,
     about: 'a retried request takes effect again',
     patches: [
@@ -112,6 +126,8 @@ export const PLANTS = [
   },
   {
     name: 'unknown-taken-for-done',
+    seed: 18,
+    finds: 'everything whole again',
     of: 10,
     about: 'a transaction without an answer is taken for committed',
     only: ['etcd-lost-replies', 'etcd-lost-requests', 'kill-node', 'etcd-lost-requests', 'cut-plane-etcd'],
@@ -125,6 +141,8 @@ export const PLANTS = [
   },
   {
     name: 'deposed-leader-writes',
+    seed: 3,
+    finds: 'INV-1',
     of: 11,
     about: 'changes of the active controller do not compare its election key',
     patches: [
@@ -150,6 +168,8 @@ export const PLANTS = [
   },
   {
     name: 'wiped-node-trusted',
+    seed: 2,
+    finds: 'all keys read',
     of: 15,
     about: 'a node whose disks were lost comes back under its old incarnation',
     only: ['wipe', 'kill-node', 'kill-plane'],
@@ -186,6 +206,8 @@ export const PLANTS = [
   },
   {
     name: 'promise-not-durable',
+    seed: 1,
+    finds: 'INV-3',
     of: 21,
     about: 'the promised epoch is not written to disk',
     patches: [
@@ -198,6 +220,8 @@ export const PLANTS = [
   },
   {
     name: 'lease-by-calendar',
+    seed: 14,
+    finds: 'two are active',
     of: 23,
     about: 'the deadline of a lease is counted on the calendar, which people set',
     only: ['wall-clock-jump-plane', 'cut-plane-etcd', 'wall-clock-jump-plane', 'cut-plane-etcd'],
@@ -211,6 +235,8 @@ export const PLANTS = [
   },
   {
     name: 'serves-unsealed',
+    seed: 48,
+    finds: 'took effect at .* and again',
     about: 'a new leader serves before the in-sync set has promised its epoch and shown its log',
     patches: [{ file: LEADER, from: 'if (floor < this.sealSeq || this.leases.some', to: 'if (this.leases.some' }],
   },
@@ -222,6 +248,8 @@ export const PLANTS = [
   },
   {
     name: 'resumed-from-header',
+    seed: 3,
+    finds: 'everything whole again',
     of: 9,
     about: 'a watch that was cut goes on from the newest revision, not from the last it delivered',
     only: ['cut-plane-etcd', 'freeze-etcd', 'kill-node', 'etcd-no-leader', 'kill-node'],
@@ -235,6 +263,8 @@ export const PLANTS = [
   },
   {
     name: 'lease-end-is-death',
+    seed: 1,
+    finds: 'INV-6',
     of: 20,
     about: 'the end of a session counts as death, and many deaths at once do not stop automation',
     only: ['etcd-mass-lease-loss', 'wall-clock-jump', 'kill-client'],

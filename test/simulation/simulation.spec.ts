@@ -10,7 +10,7 @@ interface Result {
   readonly trace: readonly string[];
 }
 
-const SCHEDULES = 200;
+const SCHEDULES = 2000;
 
 const run = async (seeds: Iterable<number>): Promise<Map<number, Result>> => {
   const results = new Map<number, Result>();
