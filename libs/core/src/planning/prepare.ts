@@ -223,6 +223,7 @@ class Keeper {
   sort(p: number, leave: (node: number, cause: LeaveCause) => void): void {
     const { stride, replicas } = this.columns;
     const base = p * stride;
+    if (this.keepAll(p, base)) return;
     const { rank, order } = this;
     order.length = 0;
     for (let k = 0; k < stride; k += 1) {
@@ -245,6 +246,21 @@ class Keeper {
     for (const [node, cause] of late) {
       this.held[node]! -= 1;
       leave(node, cause);
+    }
+  }
+
+  /** What nearly every partition is: where all copies may stay, it does not matter which is asked first. Ascending by node. */
+  private keepAll(p: number, base: number): boolean {
+    const { stride, replicas } = this.columns;
+    this.board.release(p);
+    let last = -1;
+    for (;;) {
+      let next = Infinity;
+      for (let k = base; k < base + stride; k += 1) if (replicas[k]! > last && replicas[k]! < next) next = replicas[k]!;
+      if (next === Infinity) return true;
+      if (this.causeOf(p, next) !== undefined) return false;
+      this.board.keep(p, next);
+      last = next;
     }
   }
 
