@@ -89,7 +89,7 @@ export const encodeSpec = (spec: KeyspaceSpec): Wire.KeyspaceSpec => ({
   minInSync: wholeNumber('minInSync', spec.minInSync),
   spread: spec.spread.map((s, i) => ({ ...s, maxPerDomain: wholeNumber(`spread[${i}].maxPerDomain`, s.maxPerDomain) })),
   policy: spec.policy ? encodePolicy(spec.policy) : null,
-  firstEpoch: spec.firstEpoch ?? 0,
+  ...(spec.firstEpoch && { firstEpoch: spec.firstEpoch }),
 });
 
 export const decodeSpec = (wire: Wire.KeyspaceSpec__Output | null | undefined): KeyspaceSpec => {
