@@ -68,7 +68,7 @@ export const BAD_POSTS: readonly [string, string, unknown, Record<string, string
 
 /** Method, path, status of the reply. */
 export const BAD_ROUTES: readonly [string, string, number, Expected][] = [
-  ['GET', '/api/v1/nodes/n4/drain?actor=test', 404, NO_ROUTE],
+  ['GET', '/api/v1/plans/latest/pause?actor=test', 404, NO_ROUTE],
   ['GET', '/api/v1/plans/latest/approve?actor=test', 404, NO_ROUTE],
   ['DELETE', '/api/v1/keyspaces/pkgs', 404, NO_ROUTE],
   ['PUT', '/api/v1/nodes/n4', 404, NO_ROUTE],
