@@ -1,27 +1,26 @@
 import type { AppSettings } from '@cadastre/service-kit';
-import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
+import {
+  CONTROL_PLANE_FLAG,
+  hostPort,
+  labelPair,
+  listOf,
+  LOG_LEVEL_FLAG,
+  LOG_LEVELS,
+  readConfig,
+} from '@cadastre/service-kit';
 import { z } from 'zod';
 import type { RouterConfig } from './router.js';
-
-const address = (field: string) =>
-  z
-    .string()
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s,]+):\d{1,5}$/, `${field} is host:port`)
-    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'the port is at most 65535');
 
 const schema = z.strictObject({
   id: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'is 1 to 63 of a-z, 0-9 and -')
     .default('router'),
-  listen: address('it').default('127.0.0.1:0'),
-  controlPlane: z
-    .array(z.string())
-    .transform((items) => items.flatMap((item) => item.split(',')))
-    .pipe(z.array(address('each')).min(1)),
-  health: address('it').optional(),
+  listen: hostPort('it').default('127.0.0.1:0'),
+  controlPlane: listOf(hostPort('each')),
+  health: hostPort('it').optional(),
   cacheFile: z.string().min(1, 'names a file').optional(),
-  label: z.array(z.string().regex(/^[a-z0-9]([a-z0-9./-]*[a-z0-9])?=[^=\s]{1,256}$/, 'is name=value')).default([]),
+  label: z.array(labelPair).default([]),
   inFlightMax: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
   logLevel: z.enum(LOG_LEVELS).default('info'),
 });
@@ -33,12 +32,7 @@ export const SETTINGS = {
   flags: {
     id: { type: 'string', value: 'NAME', help: 'what operators see of it in the list of watchers' },
     listen: { type: 'string', value: 'HOST:PORT', help: 'where programs connect; port 0 takes any' },
-    'control-plane': {
-      type: 'string',
-      multiple: true,
-      value: 'HOST:PORT',
-      help: 'replicas of the control plane, some or all',
-    },
+    'control-plane': CONTROL_PLANE_FLAG,
     health: {
       type: 'string',
       value: 'HOST:PORT',
@@ -51,7 +45,7 @@ export const SETTINGS = {
     },
     label: { type: 'string', multiple: true, value: 'NAME=VALUE', help: 'where it stands, for reads from near copies' },
     'in-flight-max': { type: 'string', value: 'NUMBER', help: 'calls that it works on at once' },
-    'log-level': { type: 'string', value: 'LEVEL', help: 'least level that is logged' },
+    'log-level': LOG_LEVEL_FLAG,
   },
 } as const satisfies AppSettings;
 

@@ -1,29 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { CadastreError } from '@cadastre/core';
 import type { AppSettings } from '@cadastre/service-kit';
-import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
+import {
+  CONTROL_PLANE_FLAG,
+  hostPort,
+  labelPair,
+  listOf,
+  LOG_LEVEL_FLAG,
+  LOG_LEVELS,
+  readConfig,
+} from '@cadastre/service-kit';
 import { z } from 'zod';
 import type { AgentConfig } from './agent-config.js';
-
-const address = (field: string) =>
-  z
-    .string()
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s,]+):\d{1,5}$/, `${field} is host:port`)
-    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'the port is at most 65535');
-
-const label = z.string().regex(/^[a-z0-9]([a-z0-9./-]*[a-z0-9])?=[^=\s]{1,256}$/, 'is name=value');
 
 const schema = z.strictObject({
   id: z.string(),
   data: z.string().min(1, 'names a directory'),
-  listen: address('it').default('127.0.0.1:0'),
-  advertise: address('it').optional(),
-  controlPlane: z
-    .array(z.string())
-    .transform((items) => items.flatMap((item) => item.split(',')))
-    .pipe(z.array(address('each')).min(1)),
-  health: address('it').optional(),
-  label: z.array(label).default([]),
+  listen: hostPort('it').default('127.0.0.1:0'),
+  advertise: hostPort('it').optional(),
+  controlPlane: listOf(hostPort('each')),
+  health: hostPort('it').optional(),
+  label: z.array(labelPair).default([]),
   labelFile: z.string().min(1, 'names a file').optional(),
   weight: z.coerce.number().positive('is above 0').default(1),
   capacity: z.array(z.string().regex(/^[a-z][a-z0-9-]*=\d+(\.\d+)?$/, 'is name=number')).default([]),
@@ -44,12 +41,7 @@ export const SETTINGS = {
       help: 'where clients, other agents and control planes connect; port 0 takes any',
     },
     advertise: { type: 'string', value: 'HOST:PORT', help: 'at which others reach --listen' },
-    'control-plane': {
-      type: 'string',
-      multiple: true,
-      value: 'HOST:PORT',
-      help: 'replicas of the control plane, some or all',
-    },
+    'control-plane': CONTROL_PLANE_FLAG,
     health: {
       type: 'string',
       value: 'HOST:PORT',
@@ -74,7 +66,7 @@ export const SETTINGS = {
       value: 'MS',
       help: 'a follower that is silent for so long leaves the in-sync set',
     },
-    'log-level': { type: 'string', value: 'LEVEL', help: 'least level that is logged' },
+    'log-level': LOG_LEVEL_FLAG,
   },
 } as const satisfies AppSettings;
 
@@ -109,7 +101,7 @@ const labelsOfFile = (path: string): Record<string, string> => {
     });
   }
   const lines = text.split('\n').filter((line) => line !== '');
-  const wrong = lines.find((line) => !label.safeParse(line).success);
+  const wrong = lines.find((line) => !labelPair.safeParse(line).success);
   if (wrong === undefined) return pairs('--label-file', lines);
   throw new CadastreError('INVALID_ARGUMENT', `--label-file: ${path}: ${JSON.stringify(wrong)} is not name=value`, {
     field: '--label-file',

@@ -1,3 +1,4 @@
+export * from './common-settings.js';
 export * from './flags.js';
 export * from './help.js';
 export * from './logger.js';

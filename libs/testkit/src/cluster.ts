@@ -11,6 +11,7 @@ import type { EtcdCluster } from './etcd.js';
 import { startEtcd } from './etcd.js';
 import type { Ended } from './process.js';
 import { runToEnd, ServerProcess } from './process.js';
+import { until } from './until.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 const script = (app: string): string => join(REPOSITORY, 'apps', app, 'dist', 'main.js');
@@ -270,19 +271,8 @@ export class TestCluster {
   }
 
   /** Polls a condition of the world; what fails meanwhile counts as not yet. */
-  async until(what: string, test: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
-    const giveUpAt = performance.now() + withinMs;
-    let last: unknown;
-    while (performance.now() < giveUpAt) {
-      try {
-        if (await test()) return;
-        last = undefined;
-      } catch (error) {
-        last = error;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`never within ${withinMs} ms: ${what}${last ? ` (${String(last)})` : ''}\n${this.logs()}`);
+  until(what: string, test: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
+    return until(what, withinMs, test, { everyMs: 100, more: () => `\n${this.logs()}` });
   }
 
   logs(lines = 15): string {

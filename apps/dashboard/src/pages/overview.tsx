@@ -10,6 +10,7 @@ import { Chip, Cli, Fact, Loading, Message, Panel } from '../ui/parts.js';
 import { Emergency } from '../ui/freeze.js';
 import { useAct } from '../ui/use-act.js';
 import { useState } from 'preact/hooks';
+import { ReasonField } from '../ui/reason-field.js';
 
 export const Health = ({ status }: { readonly status: Status | undefined }) => (
   <section class="health" id="health" aria-live="polite" data-tone={status ? toneOfHealth(status.health) : 'idle'}>
@@ -112,18 +113,7 @@ export const ProposeForm = () => {
   };
   return (
     <form class="act" onSubmit={submit}>
-      <label class="reason">
-        Reason{' '}
-        <input
-          id="propose-reason"
-          name="reason"
-          maxLength={1000}
-          autocomplete="off"
-          placeholder="kept in the audit log"
-          value={reason}
-          onInput={(e) => setReason(e.currentTarget.value)}
-        />
-      </label>
+      <ReasonField id="propose-reason" value={reason} onChange={setReason} />
       <div class="buttons">
         <button class="primary" type="submit" data-verb="propose" disabled={busy}>
           Propose a plan

@@ -7,6 +7,7 @@ import { link } from '../model/route.js';
 import { actor, isOpenAccess, may } from '../model/store.js';
 import { Cli, Message } from '../ui/parts.js';
 import { useAct } from '../ui/use-act.js';
+import { ReasonField } from '../ui/reason-field.js';
 
 interface Verb {
   readonly text: string;
@@ -94,18 +95,7 @@ export const ActPanel = ({ plan }: { readonly plan: Plan }) => {
   const shut = [...refused].filter(([verb]) => mine.includes(verb));
   return (
     <form class="act" id="act" onSubmit={(e) => e.preventDefault()}>
-      <label class="reason">
-        Reason{' '}
-        <input
-          id="reason"
-          name="reason"
-          maxLength={1000}
-          autocomplete="off"
-          placeholder="kept in the audit log"
-          value={reason}
-          onInput={(e) => setReason(e.currentTarget.value)}
-        />
-      </label>
+      <ReasonField id="reason" value={reason} onChange={setReason} />
       <div class="buttons" id="buttons">
         {mine.map((verb) => (
           <button

@@ -9,6 +9,7 @@ import { world } from '../model/store.js';
 import { Banner, Chip, Cli, Flag, Message, Panel } from './parts.js';
 import { useAct } from './use-act.js';
 import { useData } from './use-data.js';
+import { ReasonField } from './reason-field.js';
 
 const undone = (action: string): boolean => action === 'undrain';
 
@@ -53,17 +54,7 @@ export const DrainPanel = ({ node, onClose }: Props) => {
         </p>
       )}
       <form class="act" onSubmit={(e) => e.preventDefault()}>
-        <label class="reason">
-          Reason{' '}
-          <input
-            id="drain-reason"
-            maxLength={1000}
-            autocomplete="off"
-            placeholder="kept in the audit log"
-            value={reason}
-            onInput={(e) => setReason(e.currentTarget.value)}
-          />
-        </label>
+        <ReasonField id="drain-reason" value={reason} onChange={setReason} />
         <div class="buttons">
           {node.allowedActions.map((action) => (
             <button

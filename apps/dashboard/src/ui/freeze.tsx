@@ -5,6 +5,7 @@ import type { Freeze } from '../model/api.types.js';
 import { may, world } from '../model/store.js';
 import { Cli, Message, Panel, Time } from './parts.js';
 import { useAct } from './use-act.js';
+import { ReasonField } from './reason-field.js';
 
 const Banner = ({ freeze }: { readonly freeze: Freeze }) => (
   <p>
@@ -45,17 +46,7 @@ export const Emergency = () => {
   return (
     <Panel id="emergency" title="Stop and go">
       <form class="act" onSubmit={(e) => e.preventDefault()}>
-        <label class="reason">
-          Reason{' '}
-          <input
-            id="freeze-reason"
-            maxLength={1000}
-            autocomplete="off"
-            placeholder="kept in the audit log"
-            value={reason}
-            onInput={(e) => setReason(e.currentTarget.value)}
-          />
-        </label>
+        <ReasonField id="freeze-reason" value={reason} onChange={setReason} />
         <div class="buttons">
           {!freezes.some((f) => f.by === 'person') && (
             <button

@@ -4,7 +4,8 @@ import { inSyncOf } from '@cadastre/core';
 import type { Random } from '@cadastre/runtime';
 import type { Pair } from './network.js';
 import type { World } from './world.js';
-import { KEYSPACE, until } from './world.js';
+import { until } from '../until.js';
+import { KEYSPACE } from './world.js';
 
 export interface Fault {
   readonly kind: string;

@@ -1,6 +1,6 @@
 import type { Random } from '@cadastre/runtime';
 import type { Fault } from './faults.js';
-import { until } from './world.js';
+import { until } from '../until.js';
 import type { World } from './world.js';
 
 /** Ends what runs until a time. */

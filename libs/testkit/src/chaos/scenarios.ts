@@ -4,7 +4,8 @@ import { AGENT_FAULTS, nextFault, REGISTER_FAULTS } from './faults.js';
 import { faultLane, moveLane, Period } from './lanes.js';
 import { historyNow } from './recorder.js';
 import type { World } from './world.js';
-import { KEYSPACE, until } from './world.js';
+import { until } from '../until.js';
+import { KEYSPACE } from './world.js';
 
 export interface ScenarioOptions {
   readonly seed: number;

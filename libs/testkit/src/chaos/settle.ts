@@ -6,7 +6,8 @@ import { auditCodec, auditHeadCodec, keys, ROOT } from '@cadastre/store';
 import type { Violation } from '../checkers/index.js';
 import { historyNow } from './recorder.js';
 import type { World } from './world.js';
-import { KEYSPACE, until } from './world.js';
+import { until } from '../until.js';
+import { KEYSPACE } from './world.js';
 
 /** After the last fault: each must be reached within its time, or a promise of liveness is broken (ms). */
 const SETTLED_MS = 120_000;

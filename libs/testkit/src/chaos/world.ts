@@ -6,6 +6,7 @@ import type { Generation, KeyspaceSpec } from '@cadastre/core';
 import { EtcdStore } from '@cadastre/store';
 import { findEtcdBinary } from '../etcd.js';
 import { ServerProcess } from '../process.js';
+import { until } from '../until.js';
 import { EtcdMembers } from './etcd-members.js';
 import type { Host, Network } from './network.js';
 import { OperatorCalls } from './operator-calls.js';
@@ -322,19 +323,3 @@ export class World {
     else this.recorder.record({ type: match[1] as 'purged' | 'quarantined', ...subject });
   }
 }
-
-/** Polls; what fails meanwhile counts as not yet. @throws Error after `withinMs` */
-export const until = async (what: string, withinMs: number, test: () => Promise<boolean>): Promise<void> => {
-  const giveUpAt = performance.now() + withinMs;
-  let last: unknown;
-  while (performance.now() < giveUpAt) {
-    try {
-      if (await test()) return;
-      last = undefined;
-    } catch (error) {
-      last = error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`not within ${withinMs} ms: ${what}${last ? ` (${String(last)})` : ''}`);
-};
