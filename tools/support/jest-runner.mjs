@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './paths.mjs';
 
 const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
 const killAfterMs = 5_000;
+/** When all results are written, what a test left open keeps jest from ending: it gets this long, not the whole limit. */
+const lingerMs = 30_000;
 
 /**
  * Runs one jest project with this terminal's output. Resolves to `{ passed, failed, skipped, notes }`, counted from
@@ -26,7 +28,7 @@ export async function runJest({ project, flags, patterns, limitMs }) {
     ...patterns,
   ];
   try {
-    const end = await runLimited([...node, jest, ...args], limitMs);
+    const end = await runLimited([...node, jest, ...args], limitMs, () => existsSync(results));
     return countResults(readResults(results), { project, ...end });
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -65,21 +67,29 @@ function readResults(path) {
 }
 
 // Jest's report goes to stderr; what it prints on stdout beside it (the name of the results file) is of no use to anyone.
-function runLimited(args, limitMs) {
+export function runLimited(args, limitMs, isDone, { graceMs = lingerMs } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
     let expired = false;
     const stop = (signal) => child.kill(signal);
-    const limit = setTimeout(() => {
+    const expire = () => {
       expired = true;
       stop('SIGTERM');
       setTimeout(stop, killAfterMs, 'SIGKILL').unref();
-    }, limitMs);
+    };
+    let limit = setTimeout(expire, limitMs);
+    const look = setInterval(() => {
+      if (!isDone()) return;
+      clearInterval(look);
+      clearTimeout(limit);
+      limit = setTimeout(expire, graceMs);
+    }, 500);
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
     child.once('error', reject);
     child.once('close', (code) => {
       clearTimeout(limit);
+      clearInterval(look);
       process.off('SIGINT', stop);
       process.off('SIGTERM', stop);
       resolve({ code: code ?? 1, expired });

@@ -1,6 +1,6 @@
 // Plan: hand the counter every way in which a run can end, and see that none of the bad ones counts as good.
 import { describe, expect, it } from '@jest/globals';
-import { countResults } from './jest-runner.mjs';
+import { countResults, runLimited } from './jest-runner.mjs';
 
 const results = (changes: object = {}) => ({
   numPassedTests: 3,
@@ -45,5 +45,14 @@ describe('countResults', () => {
       skipped: 2,
       notes: ['unit: 2 skipped'],
     });
+  });
+});
+
+describe('runLimited', () => {
+  // Plan: a run that is done but does not end is stopped soon, long before its limit; one that ends by itself is not called late.
+  it('stops what lingers after its results', async () => {
+    const forever = ['-e', 'setInterval(() => {}, 1000)'];
+    expect(await runLimited(forever, 600_000, () => true, { graceMs: 200 })).toMatchObject({ expired: true });
+    expect(await runLimited(['-e', ''], 600_000, () => false)).toEqual({ code: 0, expired: false });
   });
 });
