@@ -462,8 +462,8 @@ describe('WatchHub at scale', () => {
   });
 
   it('never holds a turn of the event loop for long, however many come back at once', async () => {
-    // Plan: on a clock by which each look takes 0.1 ms, 10,000 readers subscribe within one turn; the hub takes 4 ms of it, other work
-    // comes in between, and in the end all are served. Then one change goes to all of them in as many slices.
+    // Plan: on a clock by which each look takes 0.1 ms, 10,000 readers subscribe within one turn; the hub takes 3 ms of it, other work
+    // comes in between, and in the end all are served. Then one change goes to all of them in slices of 30 looks, 8 readers a look: 42.
     let now = 0;
     let turns = 0;
     const clock = {
@@ -477,6 +477,7 @@ describe('WatchHub at scale', () => {
       catchUp: () => caughtUp(),
       maxReadersPerPeer: 20_000,
       progressMs: 1e9,
+      sliceMs: 3,
     });
     const { turn } = world(16);
     let written = 0;
@@ -490,8 +491,8 @@ describe('WatchHub at scale', () => {
     const before = turns;
     turn(3);
     await until(() => written === 30_000);
-    expect(turns - before).toBeGreaterThan(20);
-    expect(hub.takeLongestHoldMs()).toBeLessThan(10);
+    expect(turns - before).toBeGreaterThanOrEqual(40);
+    expect(hub.takeLongestHoldMs()).toBeLessThan(4);
   }, 60_000);
 });
 
