@@ -54,6 +54,11 @@ export const doors = [
     reason: 'logging has one door: others take the Logger of @cadastre/runtime',
   },
   {
+    packages: ['prom-client', '@opentelemetry/*'],
+    from: ['libs/service-kit/src/'],
+    reason: 'figures and traces have one door: others count in plain numbers and take the Tracer of @cadastre/runtime',
+  },
+  {
     packages: ['@nestjs/*', 'reflect-metadata', 'rxjs', 'express'],
     from: ['apps/control-plane/src/'],
     reason: 'NestJS wires and hosts the control plane; it contains no decision, and libraries stay free of it',
