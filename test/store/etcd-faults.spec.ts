@@ -258,6 +258,8 @@ describe('etcd store under network faults', () => {
     expect(status.leader).toBe(status.memberId);
     expect(status.alarms).toEqual([]);
     expect(status.dbSizeBytes).toBeGreaterThan(0);
+    expect(status.dbSizeInUseBytes).toBeGreaterThan(0);
+    expect(status.dbSizeInUseBytes).toBeLessThanOrEqual(status.dbSizeBytes);
   });
 
   it('reads a large prefix in pages of one revision while it is being written', async () => {

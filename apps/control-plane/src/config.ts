@@ -1,5 +1,6 @@
 import type { AppSettings } from '@cadastre/service-kit';
 import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
+import { ETCD_DEFAULT_QUOTA_BYTES } from '@cadastre/store';
 import { z } from 'zod';
 
 const hostPort = (what: string, lowest: 0 | 1) =>
@@ -30,6 +31,12 @@ const schema = z
       .array(z.string())
       .transform((list) => list.flatMap((item) => item.split(',')))
       .pipe(z.array(endpoint).min(1)),
+    /** What its members were started with, to warn in time. */
+    etcdQuotaBytes: z.coerce
+      .number({ error: 'must be bytes' })
+      .int()
+      .min(1_048_576, 'must be at least 1 MiB')
+      .default(ETCD_DEFAULT_QUOTA_BYTES),
     advertise: hostPort('--advertise', 1).optional(),
     advertiseHttp: hostPort('--advertise-http', 1).optional(),
     health: hostPort('--health', 0).optional(),
@@ -94,6 +101,11 @@ export const SETTINGS = {
     grpc: { type: 'string', value: 'HOST:PORT', help: 'where agents, clients and the command line connect' },
     http: { type: 'string', value: 'HOST:PORT', help: 'where the page, REST and the health URLs are' },
     etcd: { type: 'string', multiple: true, value: 'URL', help: 'members of the etcd cluster' },
+    'etcd-quota-bytes': {
+      type: 'string',
+      value: 'BYTES',
+      help: '--quota-backend-bytes of the members of etcd: at four fifths of it there is a warning',
+    },
     advertise: { type: 'string', value: 'HOST:PORT', help: 'at which others reach --grpc' },
     'advertise-http': { type: 'string', value: 'HOST:PORT', help: 'at which others reach --http' },
     health: {

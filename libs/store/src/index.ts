@@ -1,3 +1,4 @@
+export * from './care.js';
 export * from './election.js';
 export * from './etcd/etcd-store.js';
 export * from './memory/memory-database.js';

@@ -143,7 +143,11 @@ export interface StoreStatus {
   readonly memberId: string;
   /** Undefined when the member that answered knows no leader. */
   readonly leader: string | undefined;
+  /** Allocated on disk, of the member that answered; what its quota limits. */
   readonly dbSizeBytes: number;
+  /** The rest is free, and given back by defragmenting. */
+  readonly dbSizeInUseBytes: number;
+  /** Of all members: `NOSPACE@member`. */
   readonly alarms: readonly string[];
   readonly endpoint: string;
 }

@@ -75,6 +75,7 @@ const statusText = (s: Wire.StatusReply__Output): string =>
   facts([
     ['cluster', s.clusterId],
     ['health', s.health],
+    ...s.warnings.map((w) => [w.level, `${w.what} -- ${w.remedy}`] as const),
     ...(s.window ? [['window', windowText(s.window)] as const] : []),
     ['nodes', `${s.nodesUp} of ${s.nodesTotal} up`],
     ['controller', s.active ? `${s.active} at ${s.activeAddress}, term ${s.term}` : 'none is active'],

@@ -36,6 +36,8 @@ export const etcdChild = (
     '--initial-cluster': `cadastre=${peer}`,
     '--auto-compaction-mode': 'periodic',
     '--auto-compaction-retention': '1h',
+    // etcd's own default, said aloud: what control planes compare with by default.
+    '--quota-backend-bytes': String(2 * 1024 ** 3),
     '--log-level': 'warn',
   };
   const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);

@@ -3,7 +3,15 @@ import { systemClock } from '@cadastre/runtime';
 import type { Store, StoreStatus } from '@cadastre/store';
 import { EtcdLeader } from './etcd-leader.driver.js';
 
-const status = { version: '3.5.0', clusterId: 'c', memberId: 'm', dbSizeBytes: 0, alarms: [], endpoint: 'e' };
+const status = {
+  version: '3.5.0',
+  clusterId: 'c',
+  memberId: 'm',
+  dbSizeBytes: 0,
+  dbSizeInUseBytes: 0,
+  alarms: [],
+  endpoint: 'e',
+};
 
 describe('EtcdLeader', () => {
   let watch: EtcdLeader | undefined;

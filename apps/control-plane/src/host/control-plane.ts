@@ -9,6 +9,7 @@ import { bare, splitAddress } from './host-port.js';
 import { createApp, listenHttp } from './http-host.js';
 import type { ControlPlane, HttpParts, HttpSide } from './replica.js';
 import { Replica } from './replica.js';
+import { StoreCare } from './store-care.driver.js';
 
 export type { ControlPlane } from './replica.js';
 
@@ -33,8 +34,10 @@ export const startControlPlane = async (
   dependencies: ControlPlaneDependencies = {},
 ): Promise<ControlPlane> => {
   const { clock = systemClock, logger = silentLogger, transport = grpcTransport } = dependencies;
+  const store = dependencies.store ?? new EtcdStore({ endpoints: config.etcd, clock, logger });
   const replica = new Replica(config, {
-    store: dependencies.store ?? new EtcdStore({ endpoints: config.etcd, clock, logger }),
+    store,
+    care: new StoreCare({ store, clock, logger, quotaBytes: config.etcdQuotaBytes }),
     transport,
     clock,
     random: systemRandom,

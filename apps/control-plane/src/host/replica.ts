@@ -24,6 +24,7 @@ import { AuditSink } from './audit-sink.js';
 import { ControllerSlot } from './controller-slot.js';
 import { GrpcHost } from './grpc-host.js';
 import { splitAddress } from './host-port.js';
+import type { StoreCare } from './store-care.driver.js';
 import { reachStore } from './reach-store.js';
 import { RegisterFeed } from './register-feed.js';
 import { WriterLease } from './writer-lease.js';
@@ -58,6 +59,8 @@ export interface ReplicaPorts {
   readonly openHttp?: (parts: HttpParts) => Promise<HttpSide>;
   /** Standard output. */
   readonly writeOut?: (line: string) => void;
+  /** Without it nothing is said of etcd's state. */
+  readonly care?: StoreCare;
   /** The register is not the one it was, or cannot be watched any more: the process must end. */
   readonly onFatal: (error: Error) => void;
 }
@@ -126,6 +129,7 @@ export class Replica implements ControlPlane {
       newId,
       replica: config.id,
       etcdVersion: () => this.etcdVersion,
+      concerns: () => ports.care?.concerns ?? [],
       watchers: () => this.hub.size,
       frozen: () => this.controller?.frozen,
     });
@@ -167,6 +171,7 @@ export class Replica implements ControlPlane {
     this.startController();
     this.startAuditSink();
     this.intents.start();
+    void this.ports.care?.start();
   }
 
   stop(): Promise<void> {
@@ -297,6 +302,7 @@ export class Replica implements ControlPlane {
     this.health.set('NOT_SERVING');
     this.health.close();
     this.intents.stop();
+    this.ports.care?.stop();
     this.events.close();
     this.hub.close();
     this.planWatches.close();

@@ -18,7 +18,17 @@ import {
 } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { type Clock, type NewId, randomId, sha256Hex } from '@cadastre/runtime';
-import type { Draft, Part, PlanEvent, PlanHead, PlanView, Register, RegisterState, Store } from '@cadastre/store';
+import type {
+  Draft,
+  Part,
+  PlanEvent,
+  PlanHead,
+  PlanView,
+  Register,
+  RegisterState,
+  Store,
+  StoreConcern,
+} from '@cadastre/store';
 import {
   approvalPolicyOf,
   firstEpochOf,
@@ -65,6 +75,8 @@ export interface OperationsOptions {
   /** Of this replica. */
   readonly replica: string;
   readonly etcdVersion: () => string;
+  /** Of etcd, the worst first. */
+  readonly concerns?: () => readonly StoreConcern[];
   readonly watchers: () => number;
   /** Why automation is frozen, if it is. */
   readonly frozen?: () => string | undefined;
@@ -454,7 +466,8 @@ export class Operations implements OperationsPort {
   }
 
   status(): Wire.StatusReply {
-    const { replica, etcdVersion, watchers, frozen } = this.options;
+    const { replica, etcdVersion, watchers, frozen, concerns } = this.options;
+    const warnings = concerns?.() ?? [];
     const { state } = this;
     const nodes = this.listNodes();
     const opened = [...state.plans.values()]
@@ -474,13 +487,18 @@ export class Operations implements OperationsPort {
       keyspaces: this.listKeyspaces(),
       watchers: watchers(),
       openPlan: open?.head.id ?? '',
-      health: healthOf(state, nodes, open, frozenBecause(state) ?? frozen?.()),
+      health: healthOf(state, nodes, open, criticalOf(warnings) ?? frozenBecause(state) ?? frozen?.()),
       freezes: freezesIn(state),
       window: window ? windowView(window, this.wallMs(), 0, 0) : null,
       openPlans: opened.map((p) => p.head.id),
+      warnings: warnings.map((warning) => ({ ...warning })),
     };
   }
 }
+
+/** What goes before everything else in the one sentence. */
+const criticalOf = (warnings: readonly StoreConcern[]): string | undefined =>
+  warnings.find(({ level }) => level === 'critical')?.what;
 
 const PAST: Record<Verb, string> = {
   approve: 'approved',

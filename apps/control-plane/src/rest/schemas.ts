@@ -357,6 +357,15 @@ export const Freeze = z
     description: 'No move begins and nothing is repaired; failover goes on unless by automation.',
   });
 
+export const Warning = z
+  .strictObject({
+    id: z.string().meta({ description: 'The same while it lasts.' }),
+    level: z.string().meta({ description: 'critical or warning' }),
+    what: z.string(),
+    remedy: z.string(),
+  })
+  .meta({ id: 'Warning', description: 'What an operator should do something about.' });
+
 export const Status = z
   .strictObject({
     clusterId: z.string(),
@@ -374,6 +383,7 @@ export const Status = z
     freezes: z.array(Freeze),
     window: PlanWindow.nullable().meta({ description: 'Null: plans may run at any time.' }),
     openPlans: z.array(z.string()).meta({ description: 'Newest first.' }),
+    warnings: z.array(Warning).meta({ description: 'The worst first.' }),
   })
   .meta({ id: 'Status' });
 

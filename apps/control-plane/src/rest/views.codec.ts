@@ -192,4 +192,10 @@ export const statusJson = (wire: Wire.StatusReply): StatusJson => ({
   freezes: (wire.freezes ?? []).map(freezeJson),
   window: windowJson(wire.window),
   openPlans: wire.openPlans ?? [],
+  warnings: (wire.warnings ?? []).map(({ id, level, what, remedy }) => ({
+    id: text(id),
+    level: text(level),
+    what: text(what),
+    remedy: text(remedy),
+  })),
 });

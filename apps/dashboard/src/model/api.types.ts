@@ -214,6 +214,14 @@ export interface Status {
   readonly health: string;
   readonly freezes?: readonly Freeze[];
   readonly window?: PlanWindow | null;
+  readonly warnings?: readonly Warning[];
+}
+
+export interface Warning {
+  readonly id: string;
+  readonly level: string;
+  readonly what: string;
+  readonly remedy: string;
 }
 
 export interface Freeze {

@@ -55,6 +55,8 @@ const TONES: Readonly<Record<string, Tone>> = {
   paused: 'warn',
   cancelled: 'warn',
   stalled: 'warn',
+  warning: 'warn',
+  critical: 'bad',
   down: 'bad',
   failed: 'bad',
 };
@@ -63,7 +65,8 @@ const TONES: Readonly<Record<string, Tone>> = {
 export const toneOf = (word: string): Tone => TONES[word] ?? 'idle';
 
 export const toneOfHealth = (health: string): Tone => {
-  if (!health.startsWith('Healthy')) return /no live|no controller|frozen/i.test(health) ? 'bad' : 'warn';
+  if (!health.startsWith('Healthy'))
+    return /no live|no controller|frozen|^etcd |members of etcd/i.test(health) ? 'bad' : 'warn';
   return health.includes('waits for a decision') ? 'ask' : 'good';
 };
 

@@ -39,12 +39,16 @@ interface Decision {
   readonly key: string;
   readonly word: string;
   readonly text: string;
-  readonly href: string;
-  readonly go: string;
+  readonly href?: string;
+  readonly go?: string;
 }
 
 const decisionsOf = ({ status, nodes, plan }: World): Decision[] => {
-  const found: Decision[] = [];
+  const found: Decision[] = (status.warnings ?? []).map(({ id, level, what, remedy }) => ({
+    key: `warning-${id}`,
+    word: level,
+    text: `${what}. What to do: ${remedy}.`,
+  }));
   if (isOpen(plan)) {
     const text =
       plan.state === 'proposed'
@@ -90,7 +94,7 @@ const Decisions = ({ state }: { readonly state: World }) => {
       <ul class="decisions">
         {decisions.map(({ key, word, text, href, go }) => (
           <li key={key}>
-            <Chip word={word} /> <span>{text}</span> <a href={href}>{go}</a>
+            <Chip word={word} /> <span>{text}</span> {href && <a href={href}>{go}</a>}
           </li>
         ))}
       </ul>

@@ -197,6 +197,7 @@ export class EtcdStore implements Store {
       memberId: status.header.member_id,
       leader: status.leader === '0' ? undefined : status.leader,
       dbSizeBytes: Number(status.dbSize),
+      dbSizeInUseBytes: Number(status.dbSizeInUse),
       alarms: alarms.map(({ alarm, memberID }) => `${alarm}@${memberID}`),
       endpoint: this.options.endpoints.join(','),
     };

@@ -67,6 +67,7 @@ export interface WireStatusResponse {
   readonly header: WireHeader;
   readonly version: string;
   readonly dbSize: string;
+  readonly dbSizeInUse: string;
   readonly leader: string;
   readonly errors: readonly string[];
 }

@@ -136,6 +136,7 @@ export class MemoryStore implements Store {
       memberId: 'memory',
       leader: 'memory',
       dbSizeBytes: 0,
+      dbSizeInUseBytes: 0,
       alarms: [],
       endpoint: 'memory',
     };
