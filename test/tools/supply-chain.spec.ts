@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
@@ -65,6 +65,23 @@ describe('what we depend on', () => {
   it('comes from registries, by checksum', () => {
     const isOdd = ({ resolved = '', integrity }: Locked): boolean => /^(git|http:|file:)/.test(resolved) || !integrity;
     expect(installed.filter(([, p]) => isOdd(p)).map(([path]) => path)).toEqual([]);
+  });
+
+  // Plan: docs/dependencies.md names exactly the packages that our manifests ask for at run time, each with who uses it and why.
+  it('is listed with reasons', () => {
+    const used = new Map<string, string[]>();
+    for (const part of ['libs', 'apps'].flatMap((kind) => readdirSync(join(root, kind)).map((name) => [kind, name]))) {
+      const path = join(root, part[0]!, part[1]!, 'package.json');
+      if (!existsSync(path)) continue;
+      const { dependencies = {} } = JSON.parse(readFileSync(path, 'utf8')) as { dependencies?: Record<string, string> };
+      for (const name of Object.keys(dependencies).filter((each) => !each.startsWith('@cadastre/')))
+        used.set(name, [...(used.get(name) ?? []), part[1]!]);
+    }
+    const rows = readFileSync(join(root, 'docs/dependencies.md'), 'utf8').matchAll(/^\| (`.*) \| (.*) \| (.+) \|$/gm);
+    const listed = [...rows].flatMap(([, names, users]) =>
+      names!.split(', ').map((name) => [name.replaceAll('`', ''), users!.split(', ').sort()] as const),
+    );
+    expect(Object.fromEntries(listed)).toEqual(Object.fromEntries([...used].map(([name, by]) => [name, by.sort()])));
   });
 
   // Plan: npm writes a CycloneDX list of what runs in production; it has our programs and nothing of the tests.

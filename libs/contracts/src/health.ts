@@ -1,13 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import type { ServerWritableStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { CadastreError, printable } from '@cadastre/core';
+import { PROTO_ROOT } from './proto-root.js';
 import { CONVERSION } from './proto.js';
 import type { RpcServer } from './server.js';
 import { streaming, unary } from './server.js';
 import type { Transport } from './transport.js';
 
-const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
 const definition = loadSync('grpc/health/v1/health.proto', { ...CONVERSION, includeDirs: [PROTO_ROOT] });
 
 export const healthService = definition['grpc.health.v1.Health'] as unknown as ServiceDefinition;

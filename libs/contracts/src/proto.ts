@@ -1,15 +1,13 @@
-import { fileURLToPath } from 'node:url';
 import type { Options } from '@grpc/proto-loader';
 import { loadSync } from '@grpc/proto-loader';
 import protobuf from 'protobufjs';
 import type * as Wire from './generated/index.js';
+import { PROTO_ROOT } from './proto-root.js';
 
 /**
  * Loads the contract once. 64-bit numbers become numbers: every one of ours counts something that stays below 2^53, and the codecs
  * refuse what does not (`safeInteger`), so nothing is rounded in silence.
  */
-const PROTO_ROOT = fileURLToPath(new URL('../../../proto', import.meta.url));
-
 export const CONVERSION = {
   keepCase: false,
   longs: Number,
