@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import { parseGrant } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import { MemoryDatabase } from '@cadastre/store';
+import { listAudit } from '../../apps/control-plane/src/operations/audit-log.js';
 import { FakeOperations } from '../browser/fake-operations.js';
 import type { GuardedServer } from './guarded-server.js';
 import { startGuardedServer } from './guarded-server.js';
@@ -28,7 +29,12 @@ const config = () => ({
     redirectUri: 'http://127.0.0.1:7480/auth/oidc/callback',
     roles: { dba: ['approver'], dev: ['viewer'] },
   },
-  jwt: { issuer: provider.issuer, audience: 'cadastre', jwks: `${provider.issuer}/jwks`, roles: { ci: ['operator'] } },
+  jwt: {
+    issuer: provider.issuer,
+    audience: 'cadastre',
+    jwks: `${provider.issuer}/jwks`,
+    roles: { ci: ['operator'], robot: ['approver'] },
+  },
 });
 
 const start = () => startGuardedServer({ operations, config: config(), database, clock, bootstrapToken: BOOTSTRAP });
@@ -89,7 +95,10 @@ const signIn = async (name: string, password = PASSWORD): Promise<Browser> => {
 };
 const as = ({ cookie, csrf }: Browser) => ({ cookie, 'x-cadastre-csrf': csrf });
 const approve = (browser: Browser) =>
-  call('POST', '/api/v1/plans/latest/approve', { body: { digest: DIGEST }, headers: as(browser) });
+  call('POST', '/api/v1/plans/latest/approve', {
+    body: { digest: operations.plan!.digest },
+    headers: as(browser),
+  });
 
 describe('signing in', () => {
   // Plan: without a session nothing can be read or done; the page's own question says so without an error.
@@ -197,6 +206,54 @@ describe('what each role may do', () => {
   });
 });
 
+describe('users', () => {
+  const userAudit = async () => {
+    const { entries } = await listAudit(server.store, server.register.state, {
+      before: 0,
+      limit: 100,
+      subject: 'user/neo',
+      actor: '',
+    });
+    return (entries ?? []).map(({ actor, verb, before, after, reason }) => ({ actor, verb, before, after, reason }));
+  };
+
+  // Plan: an administrator whose proof is old makes, changes and removes nobody; the password gives the proof, and all three are done.
+  it.each<[string, string, unknown]>([
+    ['PUT', '/api/v1/users/otto', { roles: ['admin'] }],
+    ['PUT', '/api/v1/users/otto', { password: `${PASSWORD}!` }],
+    ['PUT', '/api/v1/users/new', { roles: ['admin'], password: PASSWORD }],
+    ['DELETE', '/api/v1/users/otto', undefined],
+  ])('are changed only with a fresh proof: %s %s %j', async (method, path, body) => {
+    const ada = await signIn('ada');
+    const act = () => call(method, path, { body, headers: as(ada) });
+    const before = server.access.listUsers();
+    ahead += 6 * 60_000;
+    expect((await act()).body).toMatchObject({ code: 'UNAUTHENTICATED', field: 'proof' });
+    expect(server.access.listUsers()).toEqual(before);
+    await call('POST', '/api/v1/session/proof', { body: { password: PASSWORD }, headers: as(ada) });
+    expect((await act()).status).toBe(200);
+  });
+
+  // Plan: each change leaves what was and what is, that a password was set, and nothing of the password itself.
+  it('leave what was changed in the audit log', async () => {
+    const headers = as(await signIn('ada'));
+    const put = (body: object) => call('PUT', '/api/v1/users/neo', { body, headers });
+    await put({ roles: ['viewer', 'operator:orders'], password: PASSWORD, reason: 'joins' });
+    await put({ roles: ['admin'] });
+    await put({ disabled: true });
+    await put({ password: `${PASSWORD}!` });
+    await call('DELETE', '/api/v1/users/neo', { headers });
+    const by = { actor: 'local:ada', reason: '' };
+    expect(await userAudit()).toEqual([
+      { ...by, verb: 'user-remove', before: 'admin, disabled', after: 'removed' },
+      { ...by, verb: 'user', before: 'admin, disabled', after: 'admin, disabled, password changed' },
+      { ...by, verb: 'user', before: 'admin', after: 'admin, disabled' },
+      { ...by, verb: 'user', before: 'viewer, operator:orders', after: 'admin' },
+      { ...by, reason: 'joins', verb: 'user', before: '', after: 'viewer, operator:orders, password changed' },
+    ]);
+  });
+});
+
 describe('requests from elsewhere', () => {
   // Plan: a cookie alone changes nothing: not without the token, not with a wrong one, not from another origin.
   it.each<[string, (browser: Browser) => Record<string, string>]>([
@@ -225,6 +282,26 @@ describe('programs', () => {
     expect((await call('POST', '/api/v1/plans/latest/approve', { body: { digest: DIGEST }, headers })).status).toBe(
       403,
     );
+  });
+
+  // Plan: a token proves its holder when it was issued, or when the person signed in for it; later it is too old to approve with.
+  it.each<[string, object, number]>([
+    ['issued now', {}, 200],
+    ['issued an hour ago', { iat: -3_600 }, 401],
+    ['issued now to who signed in an hour ago', { auth_time: -3_600 }, 401],
+    ['of who signed in now', { iat: -3_600, auth_time: 0 }, 200],
+  ])('prove who they are with a token %s', async (_what, times, status) => {
+    const now = Math.floor(Date.now() / 1000);
+    const at = Object.fromEntries(Object.entries(times).map(([name, s]) => [name, now + Number(s)]));
+    const headers = { authorization: `Bearer ${await provider.token({ ...claims(), roles: ['robot'], ...at })}` };
+    const body = { digest: operations.plan!.digest };
+    const reply = await call('POST', '/api/v1/plans/latest/approve', { body, headers });
+    expect([reply.status, reply.body.field]).toEqual([status, status === 401 ? 'proof' : undefined]);
+  });
+
+  // Plan: a subject that would look like another once it is written down is nobody's.
+  it.each(['ci-1\n', ' ci-1', `${'x'.repeat(2_000)}`, 'ci\u202e1'])('are refused with the subject %j', async (sub) => {
+    expect((await bearer(await provider.token({ ...claims(), sub }))).status).toBe(401);
   });
 
   const unsigned = (header: object, body: object) =>
@@ -271,13 +348,20 @@ describe('programs', () => {
 });
 
 describe('an identity provider', () => {
-  const journey = async () => {
-    const begun = await call('GET', '/auth/oidc/login');
+  const journey = async (how = '') => {
+    const begun = await call('GET', `/auth/oidc/login${how}`);
     const cookie = begun.reply.headers.getSetCookie()[0]!.split(';')[0]!;
     const atProvider = await fetch(begun.reply.headers.get('location')!, { redirect: 'manual' });
     return { cookie, back: new URL(atProvider.headers.get('location')!) };
   };
   const finish = (back: URL, cookie: string) => call('GET', back.pathname + back.search, { headers: { cookie } });
+
+  const signInThere = async (how = ''): Promise<Browser> => {
+    const { cookie, back } = await journey(how);
+    const session = cookieIn((await finish(back, cookie)).reply).split(';')[0]!;
+    const { body } = await call('GET', '/api/v1/session', { headers: { cookie: session } });
+    return { cookie: session, csrf: String(body['csrf']) };
+  };
 
   // Plan: there and back gives a session with the roles that the provider's words stand for.
   it('vouches for people', async () => {
@@ -290,6 +374,31 @@ describe('an identity provider', () => {
       name: 'olga',
       roles: ['approver'],
     });
+  });
+
+  // Plan: a session at the provider that is older than the proof may be lets look, not approve; proving it there lets approve.
+  it('is believed about when the person proved itself, not merely about who it is', async () => {
+    provider.signedInAt -= 3_600;
+    const olga = await signInThere();
+    expect(provider.asked.get('max_age')).toBe(String(8 * 3_600));
+    expect((await call('GET', '/api/v1/status', { headers: as(olga) })).status).toBe(200);
+    expect((await approve(olga)).body).toMatchObject({ code: 'UNAUTHENTICATED', field: 'proof' });
+    const proven = await signInThere('?again=1');
+    expect([provider.asked.get('max_age'), provider.asked.get('prompt')]).toEqual(['0', 'login']);
+    expect((await approve(proven)).status).toBe(200);
+  });
+
+  // Plan: what the provider says of the time, and whether an approval follows at once.
+  it.each<[string, number | undefined, boolean]>([
+    ['nothing', undefined, false],
+    ['a moment ago', -1, true],
+    ['far in the future, which is no longer than now', 1e9, true],
+  ])('says of the proof: %s', async (_what, seconds, approves) => {
+    provider.claims = { auth_time: seconds && Math.floor(Date.now() / 1000) + seconds };
+    const olga = await signInThere();
+    expect((await approve(olga)).status).toBe(approves ? 200 : 401);
+    ahead += 6 * 60_000;
+    expect((await approve(olga)).body.field).toBe('proof');
   });
 
   // Plan: a journey that was not begun here, a second use of the code, another's state or nonce, and a token for another client fail.

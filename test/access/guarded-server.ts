@@ -1,5 +1,5 @@
 import { silentLogger, randomId, systemClock, type Clock } from '@cadastre/runtime';
-import { MemoryDatabase } from '@cadastre/store';
+import { MemoryDatabase, type Register, type Store } from '@cadastre/store';
 import { createApp, listenHttp } from '../../apps/control-plane/src/host/http-host.js';
 import { EventStream } from '../../apps/control-plane/src/rest/event-stream.js';
 import { openRegister } from '../../apps/control-plane/src/testing/register-kit.js';
@@ -15,6 +15,8 @@ export interface GuardedServer {
   readonly url: string;
   readonly access: Access;
   readonly identity: Identity;
+  readonly store: Store;
+  readonly register: Register;
   stop(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
   const access = new Access({ ...around, passwordCost: { N: 2 ** 10, r: 8, p: 1 } });
   const events = new EventStream({ clock, periodMs: 50 });
   const config = parseAccessConfig(JSON.stringify(options.config ?? {}), 'test');
+  const sessionMs = config.sessionHours * 3_600_000;
   const bearers = new Bearers({
     access,
     clock,
@@ -47,7 +50,7 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
     ...(bootstrapToken && { bootstrapToken }),
     ...(config.jwt && { jwt: { config: config.jwt, keys: await openKeys(config.jwt) } }),
   });
-  const oidc = config.oidc && new Oidc(config.oidc, access, silentLogger);
+  const oidc = config.oidc && new Oidc(config.oidc, access, { clock, logger: silentLogger, sessionMs });
   const guarded = { access, bearers, proveAgainMs: config.proveAgainMinutes * 60_000, ...(oidc && { oidc }) };
   const identity = new Identity({ operations, clock, guarded });
   const parts = { identity, events, readiness: { unreadyBecause: () => undefined } };
@@ -57,6 +60,8 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
     url: `http://127.0.0.1:${port}`,
     access,
     identity,
+    store: kit.store,
+    register: kit.register,
     stop: async () => {
       events.close();
       await app.close();

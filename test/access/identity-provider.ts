@@ -10,6 +10,7 @@ interface Grant {
   readonly challenge: string;
   readonly nonce: string;
   readonly redirectUri: string;
+  readonly authTime: number | undefined;
 }
 
 /**
@@ -18,6 +19,10 @@ interface Grant {
  */
 export class IdentityProvider {
   user: Readonly<Record<string, unknown>> = { sub: 'u1', preferred_username: 'olga', roles: ['dba'] };
+  /** Since when the user has a session here, seconds since 1970; it proves itself anew only where it is asked to. */
+  signedInAt = now();
+  /** What the last browser was sent here with. */
+  asked = new URLSearchParams();
   /** Laid over the claims of the id token. */
   claims: Readonly<Record<string, unknown>> = {};
   issuer = '';
@@ -29,7 +34,7 @@ export class IdentityProvider {
   constructor(readonly clientId: string) {}
 
   async start(): Promise<this> {
-    const { privateKey, publicKey } = await generateKeyPair('RS256');
+    const { privateKey, publicKey } = await keyPair();
     this.key = privateKey;
     this.jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'RS256', use: 'sig' };
     this.server = createServer((request, response) => {
@@ -45,8 +50,7 @@ export class IdentityProvider {
   }
 
   token(claims: Readonly<Record<string, unknown>>, seconds = 300): Promise<string> {
-    const now = Math.floor(Date.now() / 1000);
-    return new SignJWT({ iat: now, exp: now + seconds, ...claims })
+    return new SignJWT({ iat: now(), exp: now() + seconds, ...claims })
       .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
       .sign(this.key!);
   }
@@ -83,9 +87,18 @@ export class IdentityProvider {
   }
 
   private authorize(query: URLSearchParams, response: ServerResponse): void {
+    this.asked = query;
+    const maxAge = query.get('max_age');
+    if (query.get('prompt') === 'login' || (maxAge !== null && now() - this.signedInAt > Number(maxAge)))
+      this.signedInAt = now();
     const code = randomBytes(16).toString('hex');
     const redirectUri = query.get('redirect_uri')!;
-    this.codes.set(code, { challenge: query.get('code_challenge')!, nonce: query.get('nonce')!, redirectUri });
+    this.codes.set(code, {
+      challenge: query.get('code_challenge')!,
+      nonce: query.get('nonce')!,
+      redirectUri,
+      authTime: maxAge === null ? undefined : this.signedInAt,
+    });
     const back = new URL(redirectUri);
     back.searchParams.set('code', code);
     back.searchParams.set('state', query.get('state')!);
@@ -103,10 +116,17 @@ export class IdentityProvider {
       json({ error: 'invalid_grant' }, 400);
       return;
     }
-    const id = { iss: this.issuer, aud: this.clientId, nonce: grant.nonce, ...this.user, ...this.claims };
+    const { nonce, authTime: auth_time } = grant;
+    const id = { iss: this.issuer, aud: this.clientId, nonce, auth_time, ...this.user, ...this.claims };
     json({ access_token: 'unused', token_type: 'Bearer', id_token: await this.token(id) });
   }
 }
+
+/** One for all providers of a run: making one takes longer than most tests. */
+let made: ReturnType<typeof generateKeyPair> | undefined;
+const keyPair = () => (made ??= generateKeyPair('RS256'));
+
+const now = (): number => Math.floor(Date.now() / 1000);
 
 const textOf = async (request: IncomingMessage): Promise<string> => {
   const chunks: Buffer[] = [];

@@ -1,4 +1,5 @@
 export * from './access/access.js';
+export * from './access/person.js';
 export * from './approval/index.js';
 export * from './audit/chain.js';
 export * from './bytes.js';

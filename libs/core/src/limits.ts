@@ -11,6 +11,8 @@ export const LIMITS = {
   replicationFactorMax: 16,
   labelBytesMax: 256,
   reasonCharsMax: 1000,
+  /** An identity provider's URL and a subject of 255 (OpenID Connect) fit: whoever acts is never cut short. */
+  actorCharsMax: 1024,
 } as const;
 
 /** Names of nodes, keyspaces and labels' values that appear in keys of the register. */

@@ -57,6 +57,7 @@ export const planSummary = (plan: Plan): string => {
     ...(plan.window
       ? [['window', `${plan.window.name}: fits ${plan.window.fits}; ${plan.window.because}`] as const]
       : []),
+    ...(plan.askedBy.length > 0 ? [['asked by', plan.askedBy.join(', ')] as const] : []),
     ...(plan.undoOf ? [['undoes', plan.undoOf] as const] : []),
     ...(plan.progress ? [['progress', progressLine(plan.progress)] as const] : []),
     ...plan.staleBecause.slice(0, BECAUSE_SHOWN).map((line, i) => [i === 0 ? 'STALE' : '', line] as const),

@@ -130,7 +130,7 @@ export class AccessController {
     @Body(new CheckPipe(PutUserRequest)) { roles, reason: why, password, disabled }: z.output<typeof PutUserRequest>,
     @Req() request: IdentifiedRequest,
   ) {
-    const { subject } = this.administrator(request);
+    const { subject } = this.provenAdministrator(request);
     const change = {
       name,
       ...(roles && { grants: roles.map(parseGrant) }),
@@ -143,7 +143,7 @@ export class AccessController {
   @Delete('api/v1/users/:name')
   @HttpCode(200)
   async removeUser(@Param('name') name: string, @Req() request: IdentifiedRequest) {
-    const { subject } = this.administrator(request);
+    const { subject } = this.provenAdministrator(request);
     await this.guarded().access.removeUser(name, subject, '');
     return {};
   }
@@ -160,6 +160,13 @@ export class AccessController {
       field: 'role',
       remedy: 'ask an administrator',
     });
+  }
+
+  /** Who can make users can become anybody: an old session is not enough for that. */
+  private provenAdministrator(request: IdentifiedRequest): Principal {
+    const principal = this.administrator(request);
+    this.identity.requireFreshProof(principal);
+    return principal;
   }
 
   private guarded(): Guarded {

@@ -1,7 +1,7 @@
 import type { Grant } from '@cadastre/core';
-import { CadastreError, checkGrants, checkName, invalid, printable } from '@cadastre/core';
+import { CadastreError, checkGrants, checkName, formatGrant, invalid, printable } from '@cadastre/core';
 import { type Clock, type Logger, type NewId, sha256Hex } from '@cadastre/runtime';
-import type { Part, Register, SessionSource, Store, UserRecord, WebSessionRecord } from '@cadastre/store';
+import type { Draft, Part, Register, SessionSource, Store, UserRecord, WebSessionRecord } from '@cadastre/store';
 import { compare, keys, op, userCodec, webSessionCodec } from '@cadastre/store';
 import { Attempts } from './attempts.js';
 import type { AccessDirectory } from './directory.js';
@@ -26,6 +26,14 @@ export interface SignedIn {
   /** Only its holder knows it: the register keeps its hash. */
   readonly token: string;
   readonly principal: Principal;
+}
+
+export interface ExternalPerson {
+  readonly subject: string;
+  readonly name: string;
+  readonly grants: readonly Grant[];
+  /** When it last proved to the provider who it is. */
+  readonly authenticatedMs: number;
 }
 
 export interface UserChange {
@@ -55,12 +63,14 @@ export class Access {
   /** @throws CadastreError UNAUTHENTICATED with the same words whatever was wrong, RESOURCE_EXHAUSTED after many failures */
   async signIn(name: string, password: string, address: string): Promise<SignedIn> {
     const user = await this.prove(name, password, address);
-    return this.begin({ subject: `local:${user.name}`, name: user.name, source: 'local', grants: [] }, user.changedMs);
+    const who = { subject: `local:${user.name}`, name: user.name, source: 'local', grants: [] } as const;
+    return this.begin(who, user.changedMs, this.now());
   }
 
-  /** For those whom an identity provider has vouched for. */
-  signInExternal(who: { subject: string; name: string; grants: readonly Grant[] }): Promise<SignedIn> {
-    return this.begin({ ...who, source: 'oidc' }, 0);
+  /** For those whom an identity provider has vouched for; the session of its own there may be old, and proves nothing anew. */
+  signInExternal(who: ExternalPerson): Promise<SignedIn> {
+    const { authenticatedMs, ...person } = who;
+    return this.begin({ ...person, source: 'oidc' }, 0, authenticatedMs);
   }
 
   /** The same person proves again who it is, before an act that asks for that. */
@@ -112,37 +122,50 @@ export class Access {
       change.password === undefined ? undefined : await hashPassword(change.password, this.options.passwordCost);
     const grants = change.grants && checkGrants(change.grants);
     let written: UserRecord | undefined;
-    await this.commit(
-      ({ users }) => {
-        const known = users.get(change.name);
-        written = this.userAfter(known?.value, { ...change, ...(grants && { grants }) }, password, users.size);
-        const key = keys.accessUser(change.name);
-        return {
-          compare: [known ? compare.modRevision(key, known.revision) : compare.absent(key)],
-          ops: [op.put(key, userCodec.encode(written))],
-        };
-      },
-      { actor, verb: 'user', subject: `user/${change.name}`, reason },
-    );
+    await this.commit(({ users }) => {
+      const known = users.get(change.name);
+      written = this.userAfter(known?.value, { ...change, ...(grants && { grants }) }, password, users.size);
+      const key = keys.accessUser(change.name);
+      return {
+        compare: [known ? compare.modRevision(key, known.revision) : compare.absent(key)],
+        ops: [op.put(key, userCodec.encode(written))],
+        audit: {
+          actor,
+          verb: 'user',
+          subject: `user/${change.name}`,
+          reason,
+          before: known ? describeUser(known.value) : '',
+          after: `${describeUser(written)}${password === undefined ? '' : ', password changed'}`,
+        },
+      };
+    });
     const { password: _, ...view } = written!;
     return view;
   }
 
   /** @throws CadastreError NOT_FOUND */
   async removeUser(name: string, actor: string, reason: string): Promise<void> {
-    await this.commit(
-      ({ users }) => {
-        const known = users.get(name);
-        if (!known)
-          throw new CadastreError('NOT_FOUND', `user "${printable(name)}" does not exist`, {
-            field: 'name',
-            remedy: 'list the users to see their names',
-          });
-        const key = keys.accessUser(name);
-        return { compare: [compare.modRevision(key, known.revision)], ops: [op.delete(key)] };
-      },
-      { actor, verb: 'user-remove', subject: `user/${name}`, reason },
-    );
+    await this.commit(({ users }) => {
+      const known = users.get(name);
+      if (!known)
+        throw new CadastreError('NOT_FOUND', `user "${printable(name)}" does not exist`, {
+          field: 'name',
+          remedy: 'list the users to see their names',
+        });
+      const key = keys.accessUser(name);
+      return {
+        compare: [compare.modRevision(key, known.revision)],
+        ops: [op.delete(key)],
+        audit: {
+          actor,
+          verb: 'user-remove',
+          subject: `user/${name}`,
+          reason,
+          before: describeUser(known.value),
+          after: 'removed',
+        },
+      };
+    });
   }
 
   private userAfter(
@@ -189,6 +212,7 @@ export class Access {
   private async begin(
     who: { subject: string; name: string; source: SessionSource; grants: readonly Grant[] },
     userChangedMs: number,
+    authenticatedMs: number,
   ): Promise<SignedIn> {
     const { sessionMs = 8 * HOUR_MS, newId, store } = this.options;
     const token = newId(TOKEN_BYTES);
@@ -196,41 +220,37 @@ export class Access {
     const session: WebSessionRecord = {
       ...who,
       createdMs: now,
-      authenticatedMs: now,
+      authenticatedMs,
       expiresMs: now + sessionMs,
       csrf: newId(16),
       userChangedMs,
     };
     const lease = await store.grantLease(sessionMs);
     lease.release(); // it ends by its term: nobody keeps it alive
-    await this.commit(
-      ({ sessions }) => ({
-        compare: [],
-        ops: [
-          op.put(keys.accessSession(sha256Hex(token)), webSessionCodec.encode(session), lease.id),
-          ...[...sessions]
-            .filter(([, { value }]) => value.subject === who.subject)
-            .sort(([, a], [, b]) => b.value.createdMs - a.value.createdMs)
-            .slice(SESSIONS_EACH - 1)
-            .map(([hash]) => op.delete(keys.accessSession(hash))),
-        ],
-      }),
-      { actor: who.subject, verb: 'sign-in', subject: `user/${who.name}`, reason: '' },
-    );
+    await this.commit(({ sessions }) => ({
+      compare: [],
+      ops: [
+        op.put(keys.accessSession(sha256Hex(token)), webSessionCodec.encode(session), lease.id),
+        ...[...sessions]
+          .filter(([, { value }]) => value.subject === who.subject)
+          .sort(([, a], [, b]) => b.value.createdMs - a.value.createdMs)
+          .slice(SESSIONS_EACH - 1)
+          .map(([hash]) => op.delete(keys.accessSession(hash))),
+      ],
+      audit: { actor: who.subject, verb: 'sign-in', subject: `user/${who.name}`, reason: '' },
+    }));
     const principal = this.principalOf(token);
     if (!principal) throw refused();
     return { token, principal };
   }
 
   private async commit(
-    decide: (known: Pick<AccessDirectory, 'users' | 'sessions'>) => Part,
-    audit?: { readonly actor: string; readonly verb: string; readonly subject: string; readonly reason: string },
+    decide: (known: Pick<AccessDirectory, 'users' | 'sessions'>) => Part & Pick<Draft<undefined>, 'audit'>,
   ): Promise<void> {
     const { register, directory } = this.options;
     const { revision } = await register.commit(() => ({
       ...decide(directory),
       result: undefined,
-      ...(audit && { audit }),
     }));
     await directory.reached(revision);
   }
@@ -239,6 +259,10 @@ export class Access {
     return Math.round(this.options.clock.wallMs());
   }
 }
+
+/** For the audit log: never a password or its hash. */
+const describeUser = ({ grants, disabled }: UserRecord): string =>
+  `${grants.map(formatGrant).join(', ')}${disabled ? ', disabled' : ''}`;
 
 const refused = (): CadastreError =>
   new CadastreError('UNAUTHENTICATED', 'user or password is wrong', {

@@ -1,18 +1,13 @@
 import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, Permission, Policy, Scope } from '@cadastre/core';
 import { CadastreError, invalid, permissionsOf, permits, printable } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import type { Clock } from '@cadastre/runtime';
 import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from '../operations/ports.js';
 import { keyspacesOfProposal } from '../operations/requested-moves.js';
 import type { SettingsChange } from '../operations/settings.js';
+import type { FreshnessRules } from './fresh-proof.js';
+import { requireFreshProof } from './fresh-proof.js';
 import { planForCaller } from './plan-for-caller.js';
 import type { Principal } from './principal.js';
-
-export interface AuthorizationRules {
-  readonly clock: Clock;
-  /** To approve, the proof of who it is may be no older. */
-  readonly proveAgainMs: number;
-}
 
 const ACTS_ON_PLANS: ReadonlyMap<string, Permission> = new Map<string, Permission>([
   ['approve', 'approve'],
@@ -30,7 +25,7 @@ export class AuthorizedOperations implements OperationsPort {
   constructor(
     private readonly operations: OperationsPort,
     private readonly principal: Principal,
-    private readonly rules: AuthorizationRules,
+    private readonly rules: FreshnessRules,
   ) {}
 
   createKeyspace(spec: KeyspaceSpec, act: Act): Promise<Wire.Keyspace> {
@@ -95,7 +90,7 @@ export class AuthorizedOperations implements OperationsPort {
       );
     const { actor } = this.need(permission, this.scopeOf(act.id), act);
     if (act.breakGlassMs !== undefined) this.need('administer', 'cluster', act);
-    if (act.action === 'approve') this.requireFreshProof();
+    if (act.action === 'approve') requireFreshProof(this.principal, this.rules);
     return this.own(await this.operations.actOnPlan({ ...act, actor }));
   }
 
@@ -131,7 +126,7 @@ export class AuthorizedOperations implements OperationsPort {
 
   setApprovalPolicy(policy: ApprovalPolicy, act: Act): Promise<Wire.ApprovalPolicyReply> {
     const named = this.need('administer', 'cluster', act);
-    this.requireFreshProof();
+    requireFreshProof(this.principal, this.rules);
     return this.operations.setApprovalPolicy(policy, named);
   }
 
@@ -217,16 +212,6 @@ export class AuthorizedOperations implements OperationsPort {
     throw new CadastreError('PERMISSION_DENIED', `${printable(name)} cannot act as ${printable(claimed)}`, {
       field: 'actor',
       remedy: 'leave the actor out: it is who signed in',
-    });
-  }
-
-  private requireFreshProof(): void {
-    const { clock, proveAgainMs } = this.rules;
-    if (clock.wallMs() - this.principal.authenticatedMs <= proveAgainMs) return;
-    throw new CadastreError('UNAUTHENTICATED', 'approval asks for a fresh proof of who you are', {
-      field: 'proof',
-      limit: `${Math.round(proveAgainMs / 1000)} s since the last one`,
-      remedy: 'give your password again, then approve',
     });
   }
 

@@ -1,12 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
-import { CadastreError, invalid } from '@cadastre/core';
+import { BOOTSTRAP_SUBJECT, CadastreError, invalid } from '@cadastre/core';
 import { type Clock, type Logger, sha256Hex } from '@cadastre/runtime';
 import type { JWTVerifyGetKey } from 'jose';
 import { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { Access } from './access.js';
 import type { AccessConfig, JwtConfig } from './access-config.js';
 import { readSecretFile } from './access-config.js';
-import { grantsOf } from './claims.js';
+import { authenticatedMsOf, grantsOf, subjectOf } from './claims.js';
 import type { Principal } from './principal.js';
 
 /** A header longer than that is no token of anybody. */
@@ -39,7 +39,7 @@ export class Bearers {
 
   private bootstrap(): Principal {
     return {
-      subject: 'bootstrap',
+      subject: BOOTSTRAP_SUBJECT,
       name: 'bootstrap token',
       source: 'local',
       grants: [{ role: 'admin' }],
@@ -61,14 +61,16 @@ export class Bearers {
         clockTolerance: CLOCK_TOLERANCE_S,
         currentDate: new Date(this.options.clock.wallMs()),
       });
-      const { sub, name } = payload;
-      if (!sub) throw unknownToken();
+      const { sub = '', name, iat, exp = 0, auth_time } = payload;
+      const subject = subjectOf('jwt', config.issuer, sub);
+      if (subject === undefined) throw unknownToken();
       return {
-        subject: `jwt:${config.issuer}#${sub}`,
+        subject,
         name: typeof name === 'string' && name !== '' ? name : sub,
         source: 'jwt',
         grants: grantsOf(payload, config),
-        authenticatedMs: this.options.clock.wallMs(),
+        authenticatedMs: authenticatedMsOf(auth_time ?? iat, this.options.clock.wallMs()),
+        expiresMs: (exp + CLOCK_TOLERANCE_S) * 1_000,
       };
     } catch (error) {
       if (error instanceof errors.JWKSTimeout)

@@ -6,6 +6,8 @@ import type { Access } from './access.js';
 import { AuthorizedOperations } from './authorized-operations.js';
 import type { Bearers } from './bearer.js';
 import { runAs } from './caller-scope.js';
+import type { FreshnessRules } from './fresh-proof.js';
+import { requireFreshProof } from './fresh-proof.js';
 import type { Oidc } from './oidc.js';
 import type { Principal } from './principal.js';
 import { OPEN } from './principal.js';
@@ -87,10 +89,18 @@ export class Identity {
 
   /** The verbs in the caller's name. @throws CadastreError UNAUTHENTICATED */
   operationsFor(caller: Caller | undefined): OperationsPort {
-    const { operations, clock, guarded } = this.options;
     if (!caller) throw unauthenticated();
-    const proveAgainMs = guarded?.proveAgainMs ?? Number.POSITIVE_INFINITY;
-    return new AuthorizedOperations(operations, caller.principal, { clock, proveAgainMs });
+    return new AuthorizedOperations(this.options.operations, caller.principal, this.freshness);
+  }
+
+  /** For acts that have no verb, such as making users. @throws CadastreError UNAUTHENTICATED */
+  requireFreshProof(principal: Principal): void {
+    requireFreshProof(principal, this.freshness);
+  }
+
+  private get freshness(): FreshnessRules {
+    const { clock, guarded } = this.options;
+    return { clock, proveAgainMs: guarded?.proveAgainMs ?? Number.POSITIVE_INFINITY };
   }
 }
 

@@ -1,10 +1,10 @@
 import { CadastreError } from '@cadastre/core';
-import type { Logger } from '@cadastre/runtime';
+import type { Clock, Logger } from '@cadastre/runtime';
 import * as client from 'openid-client';
 import type { Access, SignedIn } from './access.js';
 import type { OidcConfig } from './access-config.js';
 import { readSecretFile } from './access-config.js';
-import { grantsOf } from './claims.js';
+import { authenticatedMsOf, grantsOf, subjectOf } from './claims.js';
 
 /** What the browser brings back from the provider's page, in a cookie of its own. */
 export interface Journey {
@@ -13,7 +13,15 @@ export interface Journey {
   readonly nonce: string;
 }
 
+export interface OidcSurroundings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Who proved itself to the provider longer ago than a session lasts has to do it again. */
+  readonly sessionMs: number;
+}
+
 const TIMEOUT_S = 10;
+const NO_AUTH_TIME = 'the identity provider does not say when people signed in (auth_time): they cannot approve';
 
 /** Authorization code flow with PKCE, state and nonce; the provider's tokens are used once and kept nowhere. */
 export class Oidc {
@@ -22,7 +30,7 @@ export class Oidc {
   constructor(
     private readonly config: OidcConfig,
     private readonly access: Access,
-    private readonly logger: Logger,
+    private readonly around: OidcSurroundings,
   ) {}
 
   /** @param again the provider shall ask for the password even of those who are signed in there */
@@ -40,7 +48,9 @@ export class Oidc {
       code_challenge_method: 'S256',
       state: journey.state,
       nonce: journey.nonce,
-      ...(again && { prompt: 'login', max_age: '0' }),
+      // Asked for in any case: with it the provider has to say when the person proved itself (OpenID Connect Core, 3.1.2.1).
+      max_age: again ? '0' : String(Math.round(this.around.sessionMs / 1_000)),
+      ...(again && { prompt: 'login' }),
     });
     return { url: url.href, journey };
   }
@@ -50,10 +60,14 @@ export class Oidc {
     const back = new URL(this.config.redirectUri);
     back.search = query;
     const claims = await this.claims(back, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce });
-    const { issuer } = this.config;
+    const subject = subjectOf('oidc', this.config.issuer, claims.sub);
+    if (subject === undefined) throw notVouched();
+    const authenticatedMs = authenticatedMsOf(claims.auth_time, this.around.clock.wallMs());
+    if (authenticatedMs === 0) this.around.logger.warn(NO_AUTH_TIME, { event: 'no-auth-time' });
     const name = ['preferred_username', 'name', 'email'].map((key) => claims[key]).find((v) => typeof v === 'string');
     return this.access.signInExternal({
-      subject: `oidc:${issuer}#${claims.sub}`,
+      subject,
+      authenticatedMs,
       name: typeof name === 'string' && name !== '' ? name.slice(0, 128) : claims.sub,
       grants: grantsOf(claims, this.config),
     });
@@ -68,14 +82,11 @@ export class Oidc {
       return tokens.claims()!;
     } catch (error) {
       if (error instanceof CadastreError) throw error;
-      this.logger.warn('a sign-in through the identity provider failed', {
+      this.around.logger.warn('a sign-in through the identity provider failed', {
         event: 'sign-in-failed',
         reason: (error as { code?: string }).code ?? 'unknown',
       });
-      throw new CadastreError('UNAUTHENTICATED', 'the identity provider did not vouch for you', {
-        remedy: 'sign in again',
-        cause: error,
-      });
+      throw notVouched(error);
     }
   }
 
@@ -104,3 +115,9 @@ export class Oidc {
     );
   }
 }
+
+const notVouched = (cause?: unknown): CadastreError =>
+  new CadastreError('UNAUTHENTICATED', 'the identity provider did not vouch for you', {
+    remedy: 'sign in again',
+    cause,
+  });

@@ -38,7 +38,7 @@ export const openAccess = async (file: string, around: AccessSurroundings): Prom
       access,
       bearers,
       proveAgainMs: config.proveAgainMinutes * MINUTE_MS,
-      ...(config.oidc && { oidc: new Oidc(config.oidc, access, logger) }),
+      ...(config.oidc && { oidc: new Oidc(config.oidc, access, { clock, logger, sessionMs }) }),
     },
     close: () => directory.stop(),
   };

@@ -1,4 +1,5 @@
 import type { Permission, Scope } from '@cadastre/core';
+import { whyNotApprove } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 
 export interface Viewer {
@@ -41,6 +42,7 @@ const whyNot = (
   if (!viewer.may(permission, action === 'break-glass' ? 'cluster' : scope))
     return `your roles do not let you ${permission} here`;
   if (action !== 'approve' || viewer.subject === undefined) return undefined;
-  if ((plan.approvals ?? []).some((a) => a.actor === viewer.subject)) return 'you have approved it already';
-  return fourEyes && plan.proposer === viewer.subject ? 'you proposed it; somebody else has to approve' : undefined;
+  const { proposer = '', askedBy = [], approvalsNeeded = 1 } = plan;
+  const approvals = (plan.approvals ?? []).map(({ actor = '' }) => ({ actor }));
+  return whyNotApprove({ fourEyes }, { proposer, askedBy, approvals, approvalsNeeded }, viewer.subject);
 };

@@ -8,8 +8,10 @@ export interface Principal {
   readonly name: string;
   readonly source: 'open' | 'local' | 'oidc' | 'jwt';
   readonly grants: readonly Grant[];
-  /** Last proof of who it is, milliseconds since 1970. Programs prove it with every call. */
+  /** Last proof of who it is, milliseconds since 1970: a password, or what the issuer of a token says. */
   readonly authenticatedMs: number;
+  /** What it came with is worth nothing from then on. Absent: as long as its session, if there is one. */
+  readonly expiresMs?: number;
   /** What an act by cookie must carry beside it. */
   readonly csrf?: string;
 }

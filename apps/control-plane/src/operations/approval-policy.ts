@@ -1,9 +1,10 @@
 import type { Wire } from '@cadastre/contracts';
 import { encodeApprovalPolicy } from '@cadastre/contracts';
 import type { ApprovalPolicy } from '@cadastre/core';
-import { checkApprovalPolicy, invalid, LIMITS, printable } from '@cadastre/core';
+import { checkApprovalPolicy, LIMITS, printable } from '@cadastre/core';
 import type { Register, RegisterState } from '@cadastre/store';
 import { approvalPolicyOf, approvalPolicyPart, requireKeyspace } from '@cadastre/store';
+import { requireActor } from './actor.js';
 import type { Act } from './ports.js';
 import { requireVersion, versionOf } from './versions.js';
 
@@ -16,9 +17,10 @@ export const approvalPolicyView = (state: RegisterState): Wire.ApprovalPolicyRep
 export const setApprovalPolicy = async (
   register: Register,
   policy: ApprovalPolicy,
-  { actor, reason = '', expected }: Act,
+  act: Act,
 ): Promise<Wire.ApprovalPolicyReply> => {
-  if (actor.trim() === '') throw invalid('actor', 'is missing', 'say who acts');
+  const actor = requireActor(act);
+  const { reason = '', expected } = act;
   checkApprovalPolicy(policy);
   await register.commit((state) => {
     const before = encodeApprovalPolicy(approvalPolicyOf(state));
@@ -28,7 +30,7 @@ export const setApprovalPolicy = async (
       ...approvalPolicyPart(state, policy),
       result: undefined,
       audit: {
-        actor: printable(actor),
+        actor,
         verb: 'set-approval-policy',
         subject: 'cluster',
         reason: printable(reason, LIMITS.reasonCharsMax),

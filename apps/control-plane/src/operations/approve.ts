@@ -28,6 +28,8 @@ export interface StaleInfo {
 }
 
 const CHANGES_SAID = 5;
+/** Who proposes by itself. */
+const AUTOMATION = 'cadastre';
 
 export const staleInfo = ({ body }: PlanView, changes: readonly string[] = []): StaleInfo => ({
   changes,
@@ -49,6 +51,16 @@ export const riskNow = (state: RegisterState, plan: PlanView, nowMs: number): Pl
   const rehearsal = rehearsalView(state, plan, nowMs);
   const lowers = rehearsal?.raisedOnTheWay === true || rehearsal?.verdict === 'raises';
   return riskOf(plan.body, plannerNodes(state), lowers);
+};
+
+/** Whose drains a proposal carries out that nobody signed: each is its proposer as much as whoever would have asked for the plan. */
+export const askedBy = (state: RegisterState, { body }: PlanView): string[] => {
+  if (body.proposer !== AUTOMATION) return [];
+  const left = new Set(body.moves.map(({ from }) => from));
+  const drains = [...state.nodes.values()]
+    .filter(({ value }) => left.has(value.entry.id))
+    .map(({ value }) => value.drain);
+  return [...new Set(drains.flatMap((drain) => drain?.actor ?? []))];
 };
 
 export interface ApproveResult {
@@ -82,7 +94,7 @@ export const approveDraft = (
   const risk = riskNow(state, plan, Number.POSITIVE_INFINITY);
   const head =
     act.breakGlassMs === undefined
-      ? approvedBy(plan.head, plan.body.proposer, policy, { risk, ...requirementOf(policy, risk) }, act, actor, nowMs)
+      ? approvedBy(state, plan, { risk, ...requirementOf(policy, risk) }, act, actor, nowMs)
       : brokenGlass(plan.head, policy, risk, act, actor, nowMs);
   const part = join(
     { compare: [approvalPolicyUnchanged(state)], ops: [] },
@@ -122,17 +134,19 @@ const checkDigest = ({ head, body, ...rest }: PlanView, digest: string | undefin
 };
 
 const approvedBy = (
-  head: PlanHead,
-  proposer: string,
-  policy: ApprovalPolicy,
+  state: RegisterState,
+  plan: PlanView,
   { approvals: needed, risk }: Requirement & { readonly risk: PlanRisk },
   act: ActOnPlan,
   actor: string,
   nowMs: number,
 ): PlanHead => {
+  const policy = approvalPolicyOf(state);
+  const { head } = plan;
   checkReason(policy, act.reason ?? '', false);
   const given = head.approvals ?? [];
-  const refused = whyNotApprove(policy, { proposer, approvals: given }, actor);
+  const people = { proposer: plan.body.proposer, askedBy: askedBy(state, plan), approvals: given };
+  const refused = whyNotApprove(policy, { ...people, approvalsNeeded: needed }, actor);
   if (refused !== undefined)
     throw new CadastreError('PERMISSION_DENIED', `plan ${head.id}: ${refused}`, {
       field: 'actor',

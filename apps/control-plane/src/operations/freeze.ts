@@ -3,6 +3,7 @@ import { CadastreError, invalid, LIMITS, printable } from '@cadastre/core';
 import type { Clock } from '@cadastre/runtime';
 import type { Draft, Register, RegisterState } from '@cadastre/store';
 import { freezePart, manualFreezePart } from '@cadastre/store';
+import { requireActor } from './actor.js';
 import type { Act, FreezeBy } from './ports.js';
 
 /** All that stops automation at present; the person's first. */
@@ -28,12 +29,9 @@ export const frozenBecause = (state: RegisterState): string | undefined => {
  * A person stops automation: no move begins, nothing is repaired, given back or approved by policy. Moves in flight end at a safe point,
  * and leadership still leaves the dead. @throws CadastreError INVALID_ARGUMENT, FAILED_PRECONDITION
  */
-export const freeze = async (
-  register: Register,
-  clock: Clock,
-  { actor, reason = '' }: Act,
-): Promise<Wire.FreezeReply> => {
-  const by = requireActor(actor);
+export const freeze = async (register: Register, clock: Clock, act: Act): Promise<Wire.FreezeReply> => {
+  const by = requireActor(act);
+  const { reason = '' } = act;
   if (reason.trim() === '') throw invalid('reason', 'is missing', 'say why; everybody sees it while the freeze lasts');
   const said = printable(reason, LIMITS.reasonCharsMax);
   await register.commit((state) => {
@@ -58,11 +56,11 @@ export const freeze = async (
  */
 export const unfreeze = async (
   register: Register,
-  { actor, reason = '' }: Act,
+  act: Act,
   which: FreezeBy | undefined,
 ): Promise<Wire.UnfreezeReply> => {
-  const by = requireActor(actor);
-  const { result } = await register.commit((state) => unfreezeDraft(state, by, reason, which));
+  const by = requireActor(act);
+  const { result } = await register.commit((state) => unfreezeDraft(state, by, act.reason ?? '', which));
   return result;
 };
 
@@ -91,9 +89,4 @@ const unfreezeDraft = (
     result: { nodes: [...frozen.nodes], by: 'automation' },
     audit: { ...audit, after: `goes on without ${frozen.nodes.join(', ')}` },
   };
-};
-
-const requireActor = (actor: string): string => {
-  if (actor.trim() === '') throw invalid('actor', 'is missing', 'say who acts');
-  return printable(actor.trim());
 };

@@ -46,6 +46,7 @@ import {
 import { plannerNodes } from '../controller/world.js';
 import type { Observed } from '../controller/observed.js';
 import { planInputOf } from '../controller/plan-input.js';
+import { requireActor } from './actor.js';
 import { healthOf } from './health.js';
 import { approvalPolicyView, setApprovalPolicy } from './approval-policy.js';
 import type { ApproveResult } from './approve.js';
@@ -506,13 +507,6 @@ const PAST: Record<Verb, string> = {
   pause: 'paused',
   resume: 'resumed',
   cancel: 'cancelled',
-};
-
-const requireActor = ({ actor, reason }: Act): string => {
-  if (!actor.trim()) throw invalid('actor', 'is missing', 'say who acts');
-  if ((reason?.length ?? 0) > LIMITS.reasonCharsMax)
-    throw invalid('reason', `has ${reason!.length} characters`, 'shorten it', `${LIMITS.reasonCharsMax} characters`);
-  return printable(actor);
 };
 
 const touches = (plan: PlanView, names: readonly string[]): boolean =>

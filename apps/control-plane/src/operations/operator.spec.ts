@@ -48,6 +48,7 @@ describe('operators', () => {
 
   const setPolicy = (over: Partial<ApprovalPolicy>) =>
     operations.setApprovalPolicy({ ...DEFAULT_APPROVAL_POLICY, ...over }, { actor: 'root' });
+  const setPolicyAs = (actor: string) => operations.setApprovalPolicy(DEFAULT_APPROVAL_POLICY, { actor });
   const propose = async (): Promise<Wire.Plan> => {
     await operations.drainNode('n1', false, ANN);
     return (await operations.proposePlan([], ANN)).plan!;
@@ -100,6 +101,48 @@ describe('operators', () => {
         state: 'approved',
         approvals: [{ actor: 'bob' }, { actor: 'eve' }],
       });
+    });
+
+    // Plan: two subjects of one issuer that differ only far behind: one proposes, the other approves, and both are kept whole.
+    it('knows people by their whole subject', async () => {
+      await setPolicy({ fourEyes: true });
+      const subject = (sub: string) => `oidc:https://login.example/${'tenant-'.repeat(20)}/v2.0#${sub}`;
+      const [one, two] = [{ actor: subject('one') }, { actor: subject('two') }];
+      await operations.drainNode('n1', false, one);
+      const plan = (await operations.proposePlan([], one)).plan!;
+      await expect(approve(plan, one)).rejects.toEqual(refusal('PERMISSION_DENIED', 'actor'));
+      expect(await approve(plan, two)).toMatchObject({
+        proposer: one.actor,
+        approvals: [two],
+        state: 'approved',
+      });
+      await operations.freeze({ ...two, reason: 'wait' });
+      expect(operations.status().freezes).toMatchObject([two]);
+      const entries = (await operations.listAudit({ before: 0, limit: 100, subject: '', actor: two.actor })).entries;
+      expect(entries?.map((e) => e.verb)).toEqual(['freeze', 'approve']);
+      await expect(setPolicyAs('x'.repeat(1_025))).rejects.toEqual(refusal('INVALID_ARGUMENT', 'actor'));
+      await expect(operations.freeze({ actor: 'x'.repeat(1_025), reason: 'y' })).rejects.toEqual(
+        refusal('INVALID_ARGUMENT', 'actor'),
+      );
+    });
+
+    // Plan: ann drains, automation proposes; ann may not approve her own wish under four eyes, bob may.
+    it('counts whoever asked for the drain as the proposer of what automation makes of it', async () => {
+      await setPolicy({ fourEyes: true });
+      await operations.drainNode('n1', false, ANN);
+      const plan = (await operations.proposePlan([], { actor: 'cadastre', automatic: true })).plan!;
+      expect(plan).toMatchObject({ proposer: 'cadastre', askedBy: ['ann'] });
+      await expect(approve(plan, ANN)).rejects.toEqual(refusal('PERMISSION_DENIED', 'actor'));
+      expect(await approve(plan, BOB)).toMatchObject({ state: 'approved' });
+    });
+
+    // Plan: the bootstrap token under four eyes: refused, but for breaking the glass.
+    it('takes the bootstrap token for nobody in particular', async () => {
+      await setPolicy({ fourEyes: true });
+      const plan = await propose();
+      const boot = { actor: 'bootstrap', reason: 'nobody is here' };
+      await expect(approve(plan, boot)).rejects.toEqual(refusal('PERMISSION_DENIED', 'actor'));
+      expect(await approve(plan, boot, { breakGlassMs: 60_000 })).toMatchObject({ state: 'approved' });
     });
 
     // Plan: wrong in one respect each; the plan stays as it was.

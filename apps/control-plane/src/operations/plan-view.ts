@@ -5,7 +5,7 @@ import type { MonotonicMs } from '@cadastre/runtime';
 import type { PlanView, RegisterState } from '@cadastre/store';
 import { approvalPolicyOf } from '@cadastre/store';
 import type { Observed } from '../controller/observed.js';
-import { changesSince, riskNow } from './approve.js';
+import { askedBy, changesSince, riskNow } from './approve.js';
 import { frozenBecause } from './freeze.js';
 import type { MoveNow, Progress } from './progress.js';
 import { etaOf, planCondition } from './progress.js';
@@ -59,6 +59,7 @@ export const planView = (plan: PlanView, looks: PlanLooks, detail: boolean): Wir
     risk,
     window: isFinal(head.state) || head.breakGlass ? null : windowOf(state, plan, moves, wallMs),
     progress: isOpen || !detail ? null : progressOf(plan, moves, conditions, looks),
+    askedBy: isOpen ? askedBy(state, plan) : [],
     undoOf: head.undoOf ?? '',
     staleBecause: detail && isOpen ? [...changesSince(state, plan)] : [],
     startedMs: head.startedMs ?? 0,

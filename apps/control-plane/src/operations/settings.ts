@@ -2,6 +2,7 @@ import type { Wire } from '@cadastre/contracts';
 import { CadastreError, invalid, printable } from '@cadastre/core';
 import type { Register, RegisterState, Settings } from '@cadastre/store';
 import { REPAIR_MODES, settingsOf, settingsPart } from '@cadastre/store';
+import { requireActor } from './actor.js';
 import type { Act } from './ports.js';
 import { requireVersion, versionOf } from './versions.js';
 
@@ -41,8 +42,7 @@ export const decideSettings = (before: Settings, change: SettingsChange): Settin
 
 /** @throws CadastreError INVALID_ARGUMENT naming the field */
 export const changeSettings = async (register: Register, change: SettingsChange, act: Act): Promise<Wire.Settings> => {
-  const actor = act.actor.trim();
-  if (actor === '') throw invalid('actor', 'is missing', 'say who acts');
+  const actor = requireActor(act);
   if (Object.values(change).every((value) => value === undefined))
     throw new CadastreError('INVALID_ARGUMENT', 'settings: nothing is to be changed', {
       field: 'settings',

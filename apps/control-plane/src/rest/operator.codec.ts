@@ -20,6 +20,7 @@ type OfApproval =
   | 'window'
   | 'progress'
   | 'refusedActions'
+  | 'askedBy'
   | 'undoOf'
   | 'staleBecause'
   | 'startedMs'
@@ -51,6 +52,7 @@ export const approvalJson = (wire: Wire.Plan): Pick<PlanJson, OfApproval> => ({
   window: windowJson(wire.window),
   progress: wire.progress ? progressJson(wire.progress) : null,
   refusedActions: (wire.refusedActions ?? []).map((r) => ({ action: text(r.action), because: text(r.because) })),
+  askedBy: wire.askedBy ?? [],
   undoOf: text(wire.undoOf),
   staleBecause: wire.staleBecause ?? [],
   startedMs: number(wire.startedMs),

@@ -7,7 +7,7 @@ const name = z.string().min(1).max(63);
 const actor = z
   .string()
   .trim()
-  .max(128)
+  .max(LIMITS.actorCharsMax)
   .default('')
   .meta({ description: 'Who acts; kept in the audit log. Needed where access is open, else it is who signed in.' });
 const reason = z.string().max(LIMITS.reasonCharsMax).optional().meta({ description: 'Why; kept in the audit log.' });
@@ -336,6 +336,7 @@ export const Plan = z
     refusedActions: z
       .array(z.strictObject({ action: z.string(), because: z.string() }))
       .meta({ description: 'Legal in this state, but not for who asks.' }),
+    askedBy: z.array(z.string()).meta({ description: 'Of an open automatic proposal: whose drains it carries out.' }),
     undoOf: z.string().meta({ description: 'The plan whose way back this is; else empty.' }),
     staleBecause: z
       .array(z.string())
@@ -637,7 +638,7 @@ export const AuditQuery = z.strictObject({
   before: z.coerce.number().int().min(0).default(0).meta({ description: 'Entries of smaller numbers; 0: the newest.' }),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
   subject: z.string().max(256).default('').meta({ description: 'Begins with, such as plan/p1234.' }),
-  actor: z.string().max(256).default(''),
+  actor: z.string().max(LIMITS.actorCharsMax).default(''),
 });
 export const AuditCheckpoint = z
   .strictObject({ number: count, hash: z.string().max(64), atMs: count.default(0), clusterId: z.string().default('') })

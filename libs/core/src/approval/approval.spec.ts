@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ApprovalPolicy, AutomaticApproval } from './approval-policy.js';
 import { checkApprovalPolicy, DEFAULT_APPROVAL_POLICY } from './approval-policy.js';
-import type { PlanRisk } from './approval.js';
+import type { PlanPeople, PlanRisk } from './approval.js';
 import { automaticApproval, requirementOf, whyNotApprove } from './approval.js';
 import { fitOf, windowAt } from './windows.js';
 
@@ -56,13 +56,39 @@ describe('how many approve', () => {
     expect(requirementOf(policy(over), of)).toEqual({ approvals, because });
   });
 
-  // Plan: the proposer under four eyes, somebody twice, and those who may.
-  it('tells who may not', () => {
-    const plan = { proposer: 'ann', approvals: [{ actor: 'bob' }] };
-    expect(whyNotApprove(policy({}), plan, 'ann')).toBeUndefined();
-    expect(whyNotApprove(policy({ fourEyes: true }), plan, 'ann')).toMatch('you proposed it');
-    expect(whyNotApprove(policy({}), plan, 'bob')).toMatch('already');
-    expect(whyNotApprove(policy({ fourEyes: true }), plan, 'cy')).toBeUndefined();
+  // Plan: people against what they have done with the plan already; one human under two subjects is one.
+  const four = { fourEyes: true };
+  const idp = (kind: string, sub = 'u1', issuer = 'https://id.example') => `${kind}:${issuer}#${sub}`;
+  it.each<[string, Partial<ApprovalPolicy>, Partial<PlanPeople>, string, string | undefined]>([
+    ['the proposer, without four eyes', {}, {}, 'ann', undefined],
+    ['the proposer', four, {}, 'ann', 'you proposed it'],
+    ['twice', {}, {}, 'bob', 'already'],
+    ['somebody else', four, {}, 'cy', undefined],
+    ['the proposer with a token', four, { proposer: idp('oidc') }, idp('jwt'), 'you proposed it'],
+    ['the token proposed, its owner', four, { proposer: idp('jwt') }, idp('oidc'), 'you proposed it'],
+    ['twice, through the page and with a token', {}, { approvals: [{ actor: idp('oidc') }] }, idp('jwt'), 'already'],
+    [
+      'the same issuer with a slash',
+      four,
+      { proposer: idp('oidc') },
+      idp('jwt', 'u1', 'https://id.example/'),
+      'you proposed it',
+    ],
+    ['another subject of the issuer', four, { proposer: idp('oidc') }, idp('jwt', 'u2'), undefined],
+    ['the same subject elsewhere', four, { proposer: idp('oidc') }, idp('jwt', 'u1', 'https://b.example'), undefined],
+    ['a local user of that name', four, { proposer: idp('oidc', 'ann') }, 'local:ann', undefined],
+    ['whoever has the bootstrap token', four, {}, 'bootstrap', 'nobody in particular'],
+    ['it, as one of two', {}, { approvalsNeeded: 2 }, 'bootstrap', 'nobody in particular'],
+    ['it, where one is enough', {}, {}, 'bootstrap', undefined],
+    ['what it proposed', four, { proposer: 'bootstrap' }, 'cy', 'nobody knows by whom'],
+    ['whose drain it is', four, { proposer: 'cadastre', askedBy: [idp('oidc')] }, idp('jwt'), 'you asked for'],
+    ['whose drain it is not', four, { proposer: 'cadastre', askedBy: ['dan'] }, 'cy', undefined],
+    ['whose drain it is, without four eyes', {}, { proposer: 'cadastre', askedBy: ['cy'] }, 'cy', undefined],
+  ])('says why not: %s', (_story, over, people, actor, because) => {
+    const plan = { proposer: 'ann', askedBy: [], approvals: [{ actor: 'bob' }], approvalsNeeded: 1, ...people };
+    const said = whyNotApprove(policy(over), plan, actor);
+    if (because === undefined) expect(said).toBeUndefined();
+    else expect(said).toMatch(because);
   });
 
   // Plan: one rule against plans that differ from what it covers in one respect each.

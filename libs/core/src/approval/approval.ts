@@ -1,6 +1,7 @@
 import { CadastreError } from '../errors.js';
 import type { PlannerNode } from '../placement/domains.js';
 import type { PlanBody } from '../planning/plan.js';
+import { BOOTSTRAP_SUBJECT, isSamePerson } from '../access/person.js';
 import type { ApprovalPolicy, ApprovalRule, AutomaticApproval } from './approval-policy.js';
 
 /** What rules of approval look at. */
@@ -70,14 +71,30 @@ export const automaticApproval = (
           (rule.keyspaces.length === 0 || body.base.every((b) => rule.keyspaces.includes(b.keyspace))),
       );
 
+/** What rules about different people look at. */
+export interface PlanPeople {
+  readonly proposer: string;
+  /** Whose acts an automatic proposal carries out. */
+  readonly askedBy: readonly string[];
+  readonly approvals: readonly { readonly actor: string }[];
+  readonly approvalsNeeded: number;
+}
+
 /** Why this person may not approve this plan, whatever its role; undefined when it may. */
 export const whyNotApprove = (
-  policy: ApprovalPolicy,
-  plan: { readonly proposer: string; readonly approvals: readonly { readonly actor: string }[] },
+  { fourEyes }: Pick<ApprovalPolicy, 'fourEyes'>,
+  plan: PlanPeople,
   actor: string,
 ): string | undefined => {
-  if (plan.approvals.some((a) => a.actor === actor)) return 'you have approved it already; somebody else has to';
-  if (policy.fourEyes && plan.proposer === actor) return 'you proposed it; somebody else has to approve';
+  const is = (other: string): boolean => isSamePerson(other, actor);
+  if (plan.approvals.some((a) => is(a.actor))) return 'you have approved it already; somebody else has to';
+  if ((fourEyes || plan.approvalsNeeded > 1) && is(BOOTSTRAP_SUBJECT))
+    return 'the bootstrap token is nobody in particular, and the policy asks for different people; sign in as yourself';
+  if (!fourEyes) return undefined;
+  if (is(plan.proposer)) return 'you proposed it; somebody else has to approve';
+  if (isSamePerson(plan.proposer, BOOTSTRAP_SUBJECT))
+    return 'it was proposed with the bootstrap token, so nobody knows by whom; propose it under your own name';
+  if (plan.askedBy.some(is)) return 'you asked for what it does; somebody else has to approve';
   return undefined;
 };
 
