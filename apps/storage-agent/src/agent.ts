@@ -17,7 +17,7 @@ import {
 } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
 import { LmdbEngine } from '@cadastre/engine';
-import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
+import type { Cancellable, Clock, Logger, Random, Readings } from '@cadastre/runtime';
 import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
 import type { AgentConfig } from './agent-config.js';
 import { ControlPlane, Peers } from './control-plane.js';
@@ -38,6 +38,9 @@ import { livenessHandlers } from './liveness-service.js';
 import { MapFile } from './map-file.js';
 import { mapHandlers } from './map-service.js';
 import { MapWatch } from './map-watch.driver.js';
+import { AgentMeters } from './metrics/agent-meters.js';
+import type { AGENT_METRICS } from './metrics/agent-metrics.js';
+import { agentReadings } from './metrics/agent-readings.js';
 import { keyOf } from './partition-key.js';
 import type { ReplicaSurroundings } from './replica.driver.js';
 import { ReplicaSet } from './replica-set.driver.js';
@@ -65,6 +68,8 @@ export interface Agent {
   /** host:port that it listens on. */
   readonly address: string;
   readonly engine: StorageEngine;
+  /** What it says of itself, for who asks. */
+  readonly readings: Readings<typeof AGENT_METRICS>;
   /** Says goodbye, lets calls in flight end for a short while, flushes and lets go of the directory. Within 3 s. */
   stop(): Promise<void>;
 }
@@ -74,6 +79,8 @@ class StorageAgent implements Agent {
   readonly id: string;
   readonly engine: StorageEngine;
   address = '';
+  readonly readings: Readings<typeof AGENT_METRICS>;
+  private readonly meters = new AgentMeters();
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly random: Random;
@@ -121,7 +128,12 @@ class StorageAgent implements Agent {
     const replica = (key: string) => this.replicas.get(key);
     const replicas = () => this.replicas.all();
     const common = { node: this.id, engine: this.engine, clock, random, logger };
-    this.inSyncChanges = new InSyncChanges({ node: this.id, controlPlane: this.controlPlane, clock });
+    this.inSyncChanges = new InSyncChanges({
+      node: this.id,
+      controlPlane: this.controlPlane,
+      clock,
+      meters: this.meters,
+    });
     this.replicas = new ReplicaSet({ ...common, mapOf, around: this.surroundings() });
     this.readiness = new Readiness({ node: this.id, clock, health: this.health, mapOf, copies: replicas });
     this.broken = new BrokenLinks({ ...common, controlPlane: this.controlPlane });
@@ -132,12 +144,19 @@ class StorageAgent implements Agent {
     this.rates = { out: new ByteRate(clock), in: new ByteRate(clock) };
     const connect = (node: string) => this.bulkPeerOf(node, transport);
     this.fills = new Fills({ ...common, connect, in: this.rates.in, onFatal: (error) => this.fatal(error) });
-    this.watchdog = new PauseWatchdog({ clock, logger, replicas, ask: () => this.watch.askAnew() });
-    this.gate = new Gate({ ...common, mapOf, replica, holdMax: config.holdMax ?? HOLD_MAX });
+    this.watchdog = new PauseWatchdog({
+      clock,
+      logger,
+      replicas,
+      meters: this.meters,
+      ask: () => this.watch.askAnew(),
+    });
+    const { holdMax = HOLD_MAX } = config;
+    this.gate = new Gate({ ...common, mapOf, replica, holdMax });
     this.toOthers = new LinkPool({
       transport,
       clock,
-      maps: () => [...this.watch.keyspaces()].flatMap((name) => this.watch.get(name) ?? []),
+      maps: () => [...this.watch.all()],
     });
     const own = new KvService({ gate: this.gate, engine: this.engine, clock, reads: this.reads() });
     const forwarder = new Forwarder({
@@ -146,7 +165,7 @@ class StorageAgent implements Agent {
       links: this.toOthers,
       serve: (op, caller) => own.serve(op, caller),
     });
-    this.kv = kvSurface(clock, (op, caller) => forwarder.serve(op, caller));
+    this.kv = kvSurface(clock, (op, caller) => forwarder.serve(op, caller), this.meters.kv.note);
     this.watch = new MapWatch({
       watcher: this.id,
       controlPlane: this.controlPlane,
@@ -160,6 +179,24 @@ class StorageAgent implements Agent {
         this.toOthers.mapChanged();
       },
       onSynced: () => this.replicas.setAsideUnknown(),
+    });
+    this.readings = this.readingsOf(holdMax);
+  }
+
+  private readingsOf(holdMax: number): Readings<typeof AGENT_METRICS> {
+    return agentReadings({
+      meters: this.meters,
+      clock: this.clock,
+      engine: this.engine,
+      replicas: this.replicas,
+      rates: this.rates,
+      holdMax,
+      inFlight: () => this.kv.frames.inFlight,
+      held: () => this.gate.waiting,
+      fills: () => this.fills.count,
+      followers: () => this.followers.count,
+      sessionUp: () => this.session?.up ?? false,
+      maps: () => this.watch.all(),
     });
   }
 
@@ -301,6 +338,7 @@ class StorageAgent implements Agent {
       fill: (replica, from, anew) => this.fills.start(replica, from, anew),
       stopFill: (replica) => this.fills.stop(replica),
       onFatal: (error) => this.fatal(error),
+      meters: this.meters,
     };
   }
 

@@ -8,6 +8,8 @@ const SAVED_MS = 100;
 
 /** Bytes a second for all who take from it together; the limit may change at any time. 0 = no limit. */
 export class ByteRate {
+  /** Bytes taken since the start. */
+  total = 0;
   private limit = 0;
   private owed = 0;
   private countedAt: MonotonicMs;
@@ -27,6 +29,7 @@ export class ByteRate {
 
   /** Books `bytes` that have gone, and resolves when the next may go. */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
+    this.total += bytes;
     this.count();
     if (this.limit === 0) return;
     this.owed += bytes;

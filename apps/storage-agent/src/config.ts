@@ -8,6 +8,7 @@ import {
   listOf,
   LOG_LEVEL_FLAG,
   LOG_LEVELS,
+  METRICS_FLAG,
   readConfig,
 } from '@cadastre/service-kit';
 import { z } from 'zod';
@@ -20,6 +21,7 @@ const schema = z.strictObject({
   advertise: hostPort('it').optional(),
   controlPlane: listOf(hostPort('each')),
   health: hostPort('it').optional(),
+  metricsListen: hostPort('it').optional(),
   label: z.array(labelPair).default([]),
   labelFile: z.string().min(1, 'names a file').optional(),
   weight: z.coerce.number().positive('is above 0').default(1),
@@ -47,6 +49,7 @@ export const SETTINGS = {
       value: 'HOST:PORT',
       help: 'grpc.health.v1 alone, in plaintext, for probes; also on --listen',
     },
+    'metrics-listen': METRICS_FLAG,
     label: {
       type: 'string',
       multiple: true,
@@ -72,6 +75,8 @@ export const SETTINGS = {
 
 export interface ProcessConfig extends AgentConfig {
   readonly logLevel: string;
+  /** host:port of /metrics; nothing without it. */
+  readonly metricsListen?: string;
 }
 
 const pairs = (flag: string, items: readonly string[]): Record<string, string> => {
@@ -136,6 +141,7 @@ export const agentConfig = (
     weight: raw.weight,
     capacity: Object.fromEntries(Object.entries(pairs('--capacity', raw.capacity)).map(([k, v]) => [k, Number(v)])),
     ...(raw.health !== undefined && { health: raw.health }),
+    ...(raw.metricsListen !== undefined && { metricsListen: raw.metricsListen }),
     inSyncTimeoutMs: raw.inSyncTimeoutMs,
     logLevel: raw.logLevel,
   };

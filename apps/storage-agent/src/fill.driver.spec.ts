@@ -7,6 +7,7 @@ import { silentLogger, systemClock } from '@cadastre/runtime';
 import { ByteRate } from './byte-rate.js';
 import { Fills } from './fill.driver.js';
 import { frameCrc } from './frames.codec.js';
+import { AgentMeters } from './metrics/agent-meters.js';
 import { ReplicaDriver, type ReplicaSurroundings } from './replica.driver.js';
 
 const id = { keyspace: 'orders', partition: 0 };
@@ -69,6 +70,7 @@ describe('Fills', () => {
       fill: () => undefined,
       stopFill: () => undefined,
       onFatal: () => undefined,
+      meters: new AgentMeters(),
     } satisfies ReplicaSurroundings;
     const replica = new ReplicaDriver(id, around, 'absent');
     replica.dispatch({ type: 'record', record: addLearner(newRecord(0, ['a']), 'b'), minInSync: 1 });

@@ -213,6 +213,11 @@ export class Fills {
     this.next();
   }
 
+  /** Copies under way or waiting for their turn. */
+  get count(): number {
+    return this.running.size + this.waiting.size;
+  }
+
   progress(replica: ReplicaDriver): FillProgress | undefined {
     return this.running.get(replica);
   }

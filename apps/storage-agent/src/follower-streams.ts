@@ -182,6 +182,11 @@ export class FollowerStreams {
     return this.leased;
   }
 
+  /** Nodes that follow here. */
+  get count(): number {
+    return this.byNode.size;
+  }
+
   tick(): void {
     this.ticks += 1;
     if (this.ticks % BEAT_TICKS !== 0) return;

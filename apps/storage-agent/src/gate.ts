@@ -35,6 +35,11 @@ export class Gate {
 
   constructor(private readonly options: GateOptions) {}
 
+  /** Calls that wait here now. */
+  get waiting(): number {
+    return this.held;
+  }
+
   stop(): void {
     this.stopping = true;
   }

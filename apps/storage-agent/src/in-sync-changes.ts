@@ -16,6 +16,7 @@ export interface InSyncChangesOptions {
   readonly node: string;
   readonly controlPlane: ControlPlane;
   readonly clock: Clock;
+  readonly meters: { inSyncGrown: number; inSyncShrunk: number };
 }
 
 /** After these the change may or may not have happened, or may still happen. */
@@ -71,12 +72,21 @@ export class InSyncChanges {
     this.schedule();
     try {
       const answers = await this.call(batch);
-      batch.forEach(({ resolve }, i) => resolve(answerOf(answers[i])));
+      batch.forEach(({ resolve, action }, i) => {
+        if (answers[i]?.record && answers[i].errorCode === '') this.count(action);
+        resolve(answerOf(answers[i]));
+      });
     } catch (error) {
       this.failed(batch, CadastreError.from(error));
     }
     this.underWay -= 1;
     this.schedule();
+  }
+
+  private count({ add, remove }: ChangeAction): void {
+    const { meters } = this.options;
+    meters.inSyncGrown += add ? 1 : 0;
+    meters.inSyncShrunk += remove.length;
   }
 
   private failed(batch: readonly Asked[], { code, info }: CadastreError): void {

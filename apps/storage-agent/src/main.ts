@@ -1,6 +1,7 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import { createLogger, openMetrics, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
 import { startAgent } from './agent.js';
+import { AGENT_METRICS } from './metrics/agent-metrics.js';
 import { agentConfig, type ProcessConfig, SETTINGS } from './config.js';
 
 const STOP_MS = 3000;
@@ -25,12 +26,24 @@ const config = readConfig();
 const logger = createLogger({ service: 'storage-agent', level: config.logLevel, fields: { node: config.id } });
 try {
   const agent = await startAgent({ ...config, logger, onFatal: giveUp });
+  const metrics = await openMetrics({
+    listen: config.metricsListen,
+    facts: { component: 'storage-agent' },
+    table: AGENT_METRICS,
+    readings: agent.readings,
+    logger,
+  });
   logger.info('listening', {
     event: 'listening',
     address: agent.address,
     advertise: config.advertise ?? agent.address,
+    ...(metrics && { metrics: metrics.address }),
   });
-  shutdownOnSignals(() => agent.stop(), { timeoutMs: STOP_MS, logger });
+  const stop = async () => {
+    await agent.stop();
+    await metrics?.stop();
+  };
+  shutdownOnSignals(stop, { timeoutMs: STOP_MS, logger });
 } catch (error) {
   giveUp(error);
 }

@@ -58,6 +58,10 @@ export class MapWatch {
     return this.maps.get(keyspace);
   }
 
+  all(): IterableIterator<KeyspaceMap> {
+    return this.maps.values();
+  }
+
   keyspaces(): IterableIterator<string> {
     return this.maps.keys();
   }

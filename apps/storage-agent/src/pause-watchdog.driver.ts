@@ -9,6 +9,8 @@ export interface PauseWatchdogOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   replicas(): Iterable<ReplicaDriver>;
+  /** Counts them. */
+  readonly meters: { writePauses: number };
   /** Learns from the register who leads. */
   ask(): void;
 }
@@ -30,6 +32,7 @@ export class PauseWatchdog {
       const pausedMs = replica.pausedMs(now);
       if (pausedMs < PAUSE_MS) continue;
       this.askedAt = now;
+      this.options.meters.writePauses += 1;
       logger.warn('writes stand still; the register is asked who leads', {
         event: 'write-pause',
         ...replica.id,

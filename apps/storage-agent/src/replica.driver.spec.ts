@@ -3,6 +3,7 @@ import { addLearner, newRecord, shrinkInSync } from '@cadastre/core';
 import { MemoryEngine } from '@cadastre/engine';
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import type { ChangeAnswer } from './in-sync-changes.js';
+import { AgentMeters } from './metrics/agent-meters.js';
 import { ReplicaDriver, type ReplicaSurroundings } from './replica.driver.js';
 
 const id = { keyspace: 'orders', partition: 0 };
@@ -48,6 +49,7 @@ describe('ReplicaDriver', () => {
       onFatal: (error) => {
         throw error;
       },
+      meters: new AgentMeters(),
     };
     const replica = new ReplicaDriver(id, around, 'active');
     replica.dispatch({ type: 'record', record: first, minInSync });

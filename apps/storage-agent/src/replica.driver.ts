@@ -13,6 +13,7 @@ import { CadastreError, leaderOf, ReplicaMachine } from '@cadastre/core';
 import type { PartitionId, PartitionMeta, StorageEngine } from '@cadastre/engine';
 import type { Clock, Logger } from '@cadastre/runtime';
 import type { ChangeAnswer } from './in-sync-changes.js';
+import type { AgentMeters } from './metrics/agent-meters.js';
 import { keyOf, type PartitionKey } from './partition-key.js';
 
 /** Entries applied in one go, so that one partition does not hold the event loop. */
@@ -58,6 +59,7 @@ export interface ReplicaSurroundings {
   fill(replica: ReplicaDriver, from: string, anew: boolean): void;
   stopFill(replica: ReplicaDriver): void;
   onFatal(error: Error): void;
+  readonly meters: AgentMeters;
 }
 
 /** Performs what the machine of one replica decides; decides nothing itself. */
@@ -166,6 +168,7 @@ export class ReplicaDriver {
     if (phase === 'serving') {
       const pauseMs = Math.round((now - (this.leadAskedAt ?? now)) * 100) / 100;
       this.leadAskedAt = undefined;
+      this.around.meters.leadPauseSeconds.observe(pauseMs / 1000);
       this.around.logger.info('serving', { event: 'serving', ...this.id, epoch: record?.epoch, pauseMs });
     } else if (phase !== 'sealing') this.leadAskedAt = undefined;
     for (const wake of [...this.waiters]) wake();
@@ -192,9 +195,16 @@ export class ReplicaDriver {
     return now - Math.min(this.leadAskedAt ?? now, oldest?.sentAt ?? now);
   }
 
+  /** Age of the oldest write that is not acknowledged yet. */
+  oldestWriteMs(now: number): number {
+    const [oldest] = this.calls.values();
+    return oldest ? now - oldest.sentAt : 0;
+  }
+
   private measure(sentAt: number): void {
     const now = this.around.clock.monotonicMs();
     const took = now - sentAt;
+    this.around.meters.commitSeconds.observe(took / 1000);
     const before = this.measured?.recentMs ?? took;
     this.measured = { recentMs: before + (took - before) * LATENCY_WEIGHT, at: now };
   }

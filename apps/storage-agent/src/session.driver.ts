@@ -29,9 +29,15 @@ export class Session {
   private unanswered = 0;
   private stopped = false;
   private failures = 0;
+  private kept = false;
 
   constructor(private readonly options: SessionOptions) {
     this.backoff = new Backoff({ initialMs: 100, maxMs: 2000 }, options.random);
+  }
+
+  /** A control plane has welcomed this node and has answered since. */
+  get up(): boolean {
+    return this.kept;
   }
 
   connect(): void {
@@ -72,6 +78,7 @@ export class Session {
     if (!reply.welcome) return undefined;
     this.backoff.reset();
     this.failures = 0;
+    this.kept = true;
     this.leaseId = reply.welcome.leaseId;
     this.options.controlPlane.learnActive(reply.welcome.activeAddress);
     this.beatEvery(stream, Math.max(100, reply.welcome.ttlMs / 3));
@@ -92,6 +99,7 @@ export class Session {
   private lost(stream: Stream, error: unknown): void {
     if (stream !== this.stream) return;
     this.stream = undefined;
+    this.kept = false;
     this.beat?.cancel();
     stream.cancel();
     if (this.stopped) return;

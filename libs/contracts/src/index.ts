@@ -8,6 +8,7 @@ export * from './frames/deadline-sweep.js';
 export * from './frames/frame-server.js';
 export * from './frames/frames.codec.js';
 export * from './frames/kv-handlers.js';
+export * from './frames/kv-meter.js';
 export * from './get-map.js';
 export * from './proto.js';
 export * from './server.js';

@@ -26,3 +26,9 @@ export const CONTROL_PLANE_FLAG = {
 } as const;
 
 export const LOG_LEVEL_FLAG = { type: 'string', value: 'LEVEL', help: 'least level that is logged' } as const;
+
+export const METRICS_FLAG = {
+  type: 'string',
+  value: 'HOST:PORT',
+  help: 'GET /metrics for Prometheus, in plaintext; port 0 takes any',
+} as const;

@@ -2,4 +2,8 @@ export * from './common-settings.js';
 export * from './flags.js';
 export * from './help.js';
 export * from './logger.js';
+export * from './metrics/endpoint.js';
+export * from './metrics/open.js';
+export * from './metrics/process-metrics.js';
+export * from './metrics/registry.js';
 export * from './shutdown.js';

@@ -29,8 +29,12 @@ export interface KvCaller {
 
 export type KvReply = Wire.GetReply | Wire.WriteReply | Wire.ScanReply;
 
+/** Told of a request once, when it was answered or refused; `error` is what was thrown. For figures: it must not throw, and be cheap. */
+export type KvWitness = (op: ReceivedOp, tookMs: number, error: unknown) => void;
+
 export interface FrameServerOptions {
   readonly clock: Clock;
+  readonly witness?: KvWitness;
   /** Answers at once where it can: replies of one frame that are known at once travel in one frame. @throws CadastreError */
   serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply>;
 }
@@ -42,6 +46,7 @@ class FramedCaller implements KvCaller {
   constructor(
     readonly stream: object,
     private readonly deadlineMs: number,
+    readonly beganAt: MonotonicMs,
     readonly dueAt: MonotonicMs,
   ) {}
 
@@ -156,22 +161,36 @@ class FrameStream {
   private serve(op: ReceivedRequest): void {
     const { clock } = this.options;
     const timeoutMs = op.timeoutMs === 0 ? PIPELINE_LIMITS.defaultTimeoutMs : op.timeoutMs;
-    const caller = new FramedCaller(this, clock.wallMs() + timeoutMs, clock.monotonicMs() + timeoutMs);
+    const now = clock.monotonicMs();
+    const caller = new FramedCaller(this, clock.wallMs() + timeoutMs, now, now + timeoutMs);
     try {
       const reply = this.options.serve(op, caller);
-      if (reply instanceof Promise) this.wait(op, caller, reply);
-      else this.answer(op.id, op.kind, reply);
+      if (reply instanceof Promise) return this.wait(op, caller, reply);
+      this.answer(op.id, op.kind, reply);
+      this.tell(op, caller, undefined);
     } catch (error) {
       this.fail(op.id, error);
+      this.tell(op, caller, error);
     }
   }
 
-  private wait({ id, kind }: ReceivedRequest, caller: FramedCaller, reply: Promise<KvReply>): void {
+  private tell(op: ReceivedRequest, { beganAt }: FramedCaller, error: unknown): void {
+    this.options.witness?.(op, this.options.clock.monotonicMs() - beganAt, error);
+  }
+
+  private wait(op: ReceivedRequest, caller: FramedCaller, reply: Promise<KvReply>): void {
+    const { id, kind } = op;
     this.callers.set(id, caller);
     this.deadlines.expect(caller.dueAt);
     reply.then(
-      (value) => this.settle(id, caller, () => this.answer(id, kind, value)),
-      (error: unknown) => this.settle(id, caller, () => this.fail(id, error)),
+      (value) => {
+        this.settle(id, caller, () => this.answer(id, kind, value));
+        this.tell(op, caller, undefined);
+      },
+      (error: unknown) => {
+        this.settle(id, caller, () => this.fail(id, error));
+        this.tell(op, caller, error);
+      },
     );
   }
 

@@ -1,7 +1,7 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Clock } from '@cadastre/runtime';
 import { streaming, unary } from '../server.js';
-import type { KvCaller, KvReply } from './frame-server.js';
+import type { KvCaller, KvReply, KvWitness } from './frame-server.js';
 import { FrameServer } from './frame-server.js';
 import type { KvKind, ReceivedOp } from './frames.codec.js';
 
@@ -13,12 +13,16 @@ export interface KvSurface {
   readonly frames: FrameServer;
 }
 
-/** Kv as unary calls and as a stream of frames, answered by one function. */
-export const kvSurface = (clock: Clock, serve: KvServe): KvSurface => {
-  const frames = new FrameServer({ clock, serve });
+/**
+ * Kv as unary calls and as a stream of frames, answered by one function.
+ * @param witness is told of each request once it is answered
+ */
+export const kvSurface = (clock: Clock, serve: KvServe, witness?: KvWitness): KvSurface => {
+  const frames = new FrameServer({ clock, serve, ...(witness && { witness }) });
+  const serveAlone = witness ? witnessed(clock, serve, witness) : serve;
   const alone = (kind: KvKind) =>
     unary((request: ReceivedOp['request'], call) =>
-      serve({ kind, request } as ReceivedOp, call as unknown as KvCaller),
+      serveAlone({ kind, request } as ReceivedOp, call as unknown as KvCaller),
     );
   const handlers = {
     get: alone('get'),
@@ -30,3 +34,17 @@ export const kvSurface = (clock: Clock, serve: KvServe): KvSurface => {
   };
   return { handlers: handlers as unknown as UntypedServiceImplementation, frames };
 };
+
+const witnessed =
+  (clock: Clock, serve: KvServe, witness: KvWitness): KvServe =>
+  async (op, caller) => {
+    const beganAt = clock.monotonicMs();
+    try {
+      const reply = await serve(op, caller);
+      witness(op, clock.monotonicMs() - beganAt, undefined);
+      return reply;
+    } catch (error) {
+      witness(op, clock.monotonicMs() - beganAt, error);
+      throw error;
+    }
+  };

@@ -339,6 +339,21 @@ export class LeaderRole {
     return peer.inSync ? this.core.log.lastSeq : this.core.durableSeq;
   }
 
+  /**
+   * How far the last of the followers is behind: those that writes wait for, and those that are connected. `ms`: since when it has got
+   * nowhere while it had something to do.
+   */
+  lag(now: number): { readonly entries: number; readonly ms: number } {
+    const most = { entries: 0, ms: 0 };
+    for (const peer of this.peers.values()) {
+      const entries = this.core.log.lastSeq - Math.max(0, peer.acked);
+      if (entries === 0 || !(peer.attached || isRequired(peer))) continue;
+      most.entries = Math.max(most.entries, entries);
+      most.ms = Math.max(most.ms, now - peer.owesSince);
+    }
+    return most;
+  }
+
   get pending(): boolean {
     if (this.phase === 'sealing' || this.change || this.core.trimDue) return true;
     for (const peer of this.peers.values()) {

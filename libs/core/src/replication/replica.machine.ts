@@ -88,6 +88,11 @@ export class ReplicaMachine {
     return this.role?.kind === 'leader' && this.role.mayRead(now, leases);
   }
 
+  /** Leader: see there. */
+  lag(now: number): ReturnType<LeaderRole['lag']> | undefined {
+    return this.role?.kind === 'leader' ? this.role.lag(now) : undefined;
+  }
+
   /** Leads, and `node` follows on its stream. */
   serves(node: string): boolean {
     return this.role?.kind === 'leader' && this.role.serves(node);
