@@ -1,6 +1,14 @@
 import { CadastreError, printable } from '@cadastre/core';
+import type { StaleInfo } from '@cadastre/contracts';
 import { toJson } from './format.js';
 import type { Io } from './io.js';
+
+/** Of a plan that does not fit any more: what has changed, and what to propose. */
+const staleFields = (info: unknown): object => {
+  if (typeof info !== 'object' || info === null || !('proposeAgain' in info)) return {};
+  const { changes, proposeAgain } = info as StaleInfo;
+  return { changes, proposeAgain };
+};
 
 /** Where a command's words go: tables for people, JSON for programs. Exactly one of the two. */
 export class Output {
@@ -54,9 +62,9 @@ export class Output {
 
   error(thrown: unknown): void {
     this.settle();
-    const { code, message, field, limit, remedy } = CadastreError.from(thrown);
+    const { code, message, field, limit, remedy, info } = CadastreError.from(thrown);
     if (this.json) {
-      this.io.stderr.write(`${toJson({ error: { code, message, field, limit, remedy } })}\n`);
+      this.io.stderr.write(`${toJson({ error: { code, message, field, limit, remedy, ...staleFields(info) } })}\n`);
       return;
     }
     const more = remedy ? ` (${remedy})` : '';

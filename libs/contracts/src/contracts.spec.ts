@@ -136,6 +136,16 @@ describe('a snapshot', () => {
 describe('errors', () => {
   const over = (error: unknown) => fromServiceError(toStatus(error) as never);
 
+  // Plan: an error of a stale plan there and back keeps what has changed and what to propose; one without changes too.
+  it.each([[['node n3 was up and is down']], [[]]])('carry what a stale plan needs: %j', (changes) => {
+    const info = { changes, proposeAgain: { keyspaces: ['orders', 'users'], reason: 'n1 goes' } };
+    expect(over(new CadastreError('PLAN_STALE', 'stale', { field: 'id', info }))).toMatchObject({
+      code: 'PLAN_STALE',
+      field: 'id',
+      info,
+    });
+  });
+
   // Plan: code, field, limit, remedy and the healing record survive the way through a gRPC status.
   it('keep all that the caller needs', () => {
     const info = { keyspace: 'k', record: map.record(3), generation: map.generation, leaderAddress: 'a:1' };

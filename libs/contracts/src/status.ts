@@ -20,6 +20,14 @@ export interface ActiveInfo {
   readonly activeAddress: string;
 }
 
+/** What comes with PLAN_STALE and PLAN_CHANGED. */
+export interface StaleInfo {
+  /** Since the plan was made, in words. */
+  readonly changes: readonly string[];
+  /** What to ask of ProposePlan for a plan that fits. */
+  readonly proposeAgain: { readonly keyspaces: readonly string[]; readonly reason: string };
+}
+
 const TRAILER = 'cadastre-error-bin';
 const detail = messageCodec<ErrorDetail, ErrorDetail__Output>('ErrorDetail');
 
@@ -49,6 +57,7 @@ const STATUS_OF: Record<ErrorCode, Status> = {
 const infoFields = (info: unknown): Partial<ErrorDetail> => {
   if (!info || typeof info !== 'object') return {};
   if ('activeAddress' in info) return { activeAddress: (info as ActiveInfo).activeAddress };
+  if ('proposeAgain' in info) return staleFields(info as StaleInfo);
   if (!('record' in info)) return {};
   const owner = info as OwnerInfo;
   return {
@@ -59,6 +68,11 @@ const infoFields = (info: unknown): Partial<ErrorDetail> => {
     ...(owner.mayHaveHappened && { mayHaveHappened: true }),
   };
 };
+
+const staleFields = ({ changes, proposeAgain }: StaleInfo): Partial<ErrorDetail> => ({
+  changes: [...changes],
+  proposeAgain: { keyspaces: [...proposeAgain.keyspaces], reason: proposeAgain.reason },
+});
 
 /** An error as the bytes of an ErrorDetail. */
 export const encodeError = (thrown: unknown): Buffer => {
@@ -131,8 +145,9 @@ export const answered = (error: CadastreError): CadastreError => {
 /** Whether the error means what its code says. Otherwise the way there broke, and what was asked for may have happened. */
 export const isAnswer = (error: CadastreError): boolean => answers.has(error);
 
-const infoOf = (d: ErrorDetail__Output): OwnerInfo | ActiveInfo | undefined => {
+const infoOf = (d: ErrorDetail__Output): OwnerInfo | ActiveInfo | StaleInfo | undefined => {
   if (d.code === 'NOT_ACTIVE') return { activeAddress: d.activeAddress };
+  if (d.proposeAgain) return { changes: d.changes, proposeAgain: d.proposeAgain };
   if (!d.record) return undefined;
   return {
     keyspace: d.keyspace,

@@ -14,18 +14,13 @@ import {
   whyNotApprove,
   windowAt,
 } from '@cadastre/core';
+import type { StaleInfo } from '@cadastre/contracts';
 import { sha256Hex } from '@cadastre/runtime';
 import type { Draft, PlanHead, PlanView, RegisterState } from '@cadastre/store';
 import { approvalPolicyOf, approvalPolicyUnchanged, join, mapUnchanged, planHeadPart } from '@cadastre/store';
 import { plannerNodes } from '../controller/world.js';
 import type { ActOnPlan } from './ports.js';
 import { rehearsalView } from './rehearsal-view.js';
-
-/** What PLAN_STALE and PLAN_CHANGED carry beside their words. */
-export interface StaleInfo {
-  readonly changes: readonly string[];
-  readonly proposeAgain: { readonly keyspaces: readonly string[]; readonly reason: string };
-}
 
 const CHANGES_SAID = 5;
 /** Who proposes by itself. */

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
-import type { StaleInfo } from '../operations/approve.js';
+import type { StaleInfo } from '@cadastre/contracts';
 import type { ProblemJson } from './schemas.js';
 
 const STATUS_OF: Record<ErrorCode, number> = {
