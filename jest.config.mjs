@@ -14,7 +14,8 @@ const common = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
   moduleNameMapper: {
-    '^@cadastre/(core|runtime|contracts|store|engine|client|service-kit|testkit)$': '<rootDir>/libs/$1/src/index.ts',
+    '^@cadastre/(core|runtime|certificates|contracts|store|engine|client|service-kit|testkit)$':
+      '<rootDir>/libs/$1/src/index.ts',
     '^@cadastre/(control-plane|storage-agent|router|cli)$': '<rootDir>/apps/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

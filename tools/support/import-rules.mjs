@@ -7,6 +7,7 @@
 export const ranks = {
   core: 0,
   runtime: 1,
+  certificates: 1,
   contracts: 2,
   store: 3,
   engine: 3,
@@ -16,7 +17,7 @@ export const ranks = {
 };
 
 export const layerReason =
-  'imports run downward only (core < runtime < contracts < store, engine, client < service-kit < testkit < apps), so that a lower part can be read, tested and published without a higher one';
+  'imports run downward only (core < runtime, certificates < contracts < store, engine, client < service-kit < testkit < apps), so that a lower part can be read, tested and published without a higher one';
 export const appReason = 'an app is hosted alone: what two apps share belongs in a library';
 export const testkitReason = 'testkit is for tests only: it must not become part of what runs in production';
 export const testingReason = 'src/testing is for specs only: it must not become part of what runs in production';
@@ -47,6 +48,11 @@ export const doors = [
     packages: ['lmdb'],
     from: ['libs/engine/src/'],
     reason: 'the embedded database has one door, behind the engine interface',
+  },
+  {
+    packages: ['@peculiar/*'],
+    from: ['libs/certificates/src/'],
+    reason: 'what issues certificates has one door; reading and checking them is node:crypto',
   },
   {
     packages: ['winston'],

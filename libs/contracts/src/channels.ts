@@ -1,5 +1,6 @@
 import type { CallOptions, ClientUnaryCall, requestCallback, ServiceError } from '@grpc/grpc-js';
-import { Client, credentials, makeGenericClientConstructor, Metadata, type ServiceDefinition } from '@grpc/grpc-js';
+import type { ChannelCredentials, Client } from '@grpc/grpc-js';
+import { credentials, makeGenericClientConstructor, Metadata, type ServiceDefinition } from '@grpc/grpc-js';
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import type * as Wire from './generated/index.js';
@@ -99,11 +100,13 @@ export interface PeerOptions {
 const channelOptions = ({ windowBytes }: PeerOptions) =>
   windowBytes === undefined ? CHANNEL_OPTIONS : { ...CHANNEL_OPTIONS, 'grpc-node.flow_control_window': windowBytes };
 
-const stub = <C>(definition: ServiceDefinition, name: string, address: string, from: Client | PeerOptions): C => {
+const stub = <C>(definition: ServiceDefinition, name: string, address: string, over: Client): C => {
   const Constructor = makeGenericClientConstructor(definition, name);
-  const options = from instanceof Client ? { channelOverride: from.getChannel() } : channelOptions(from);
-  return new Constructor(address, credentials.createInsecure(), options) as unknown as C;
+  const options = { channelOverride: over.getChannel() };
+  return new Constructor(address, credentials.createInsecure(), options) as unknown as C; // the channel has its own
 };
+
+const KvStub = makeGenericClientConstructor(kvService, 'Kv');
 
 /** All services over one connection to one address. Any object of this shape will do: see `Transport`. */
 export class Peer {
@@ -118,8 +121,9 @@ export class Peer {
   constructor(
     readonly address: string,
     options: PeerOptions = {},
+    security: ChannelCredentials = credentials.createInsecure(),
   ) {
-    const base = stub<Client>(kvService, 'Kv', address, options);
+    const base: Client = new KvStub(address, security, channelOptions(options));
     this.map = stub(stockMapClient, 'Map', address, base);
     this.agent = stub(agentService, 'Agent', address, base);
     this.operator = stub(operatorService, 'Operator', address, base);

@@ -72,7 +72,7 @@ export class Health {
 
 /** Health alone on a server of its own. Kubelets speak no TLS to gRPC, and need none for this. @returns the running server */
 export const listenHealth = async (health: Health, address: string, transport: Transport): Promise<RpcServer> => {
-  const server = transport.server().add(healthService, health.handlers);
+  const server = transport.server({ plaintext: true }).add(healthService, health.handlers);
   const colon = address.lastIndexOf(':');
   await server.listen({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)) });
   return server;

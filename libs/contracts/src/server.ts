@@ -6,6 +6,7 @@ import type {
   ServerDuplexStream,
   UntypedServiceImplementation,
   ServiceDefinition,
+  ServerInterceptor,
 } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { CadastreError } from '@cadastre/core';
@@ -73,16 +74,30 @@ export interface ServerLimits {
    */
   readonly maxConnectionAgeMs?: number;
   readonly maxConnectionAgeGraceMs?: number;
+  /** Persons without a certificate may call what `ALLOW_LIST` has for people: whoever serves it asks for their token. Default: nobody may. */
+  readonly people?: boolean;
+  /** Without TLS whatever the transport: for health checks alone. */
+  readonly plaintext?: boolean;
+}
+
+/** What a server with TLS has more. */
+export interface ServerSecurity {
+  readonly credentials: ServerCredentials;
+  readonly guard: ServerInterceptor;
 }
 
 const AGE_GRACE_MS = 60_000;
 
-/** A gRPC server with limits set, where grpc-js has none by default. Plaintext: TLS is an issue of its own. */
+/** A gRPC server with limits set, where grpc-js has none by default. Without `security` it speaks plaintext and lets everybody in. */
 export class GrpcServer implements RpcServer {
   private readonly server: Server;
 
-  constructor({ maxConnectionAgeMs, maxConnectionAgeGraceMs = AGE_GRACE_MS }: ServerLimits = {}) {
+  constructor(
+    { maxConnectionAgeMs, maxConnectionAgeGraceMs = AGE_GRACE_MS }: ServerLimits = {},
+    private readonly security?: ServerSecurity,
+  ) {
     this.server = new Server({
+      ...(security && { interceptors: [security.guard] }),
       'grpc.max_receive_message_length': 8 * 1024 * 1024,
       'grpc.max_send_message_length': 8 * 1024 * 1024,
       'grpc.max_concurrent_streams': 20_000,
@@ -103,8 +118,9 @@ export class GrpcServer implements RpcServer {
   }
 
   listen({ host, port }: GrpcServerOptions): Promise<number> {
+    const credentials = this.security?.credentials ?? ServerCredentials.createInsecure();
     return new Promise((resolve, reject) => {
-      this.server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+      this.server.bindAsync(`${host}:${port}`, credentials, (error, bound) => {
         if (error)
           reject(
             new CadastreError('UNAVAILABLE', `cannot listen on ${host}:${port}: ${error.message}`, {

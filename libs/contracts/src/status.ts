@@ -80,7 +80,7 @@ export const encodeError = (thrown: unknown): Buffer => {
   return detail.encode({ code, message, field, limit, remedy, ...infoFields(info) });
 };
 
-export const toStatus = (thrown: unknown): Partial<StatusObject> => {
+export const toStatus = (thrown: unknown): StatusObject => {
   const error = CadastreError.from(thrown);
   const metadata = new Metadata();
   metadata.set(TRAILER, encodeError(error));
@@ -106,10 +106,31 @@ const REMEDY_OF: Partial<Record<Status, string>> = {
   [Status.UNIMPLEMENTED]: 'check that the address is that of the right kind of server, and of the same version',
 };
 
+/** Marks in the words of a connection that was not made because of a certificate; see `tls/channel-credentials.ts`. */
+const DISTRUST: readonly (readonly [mark: string, remedy: string])[] = [
+  [
+    'server certificate: ',
+    'renew the file that its --tls-cert names, or check that --tls-ca and the address are right',
+  ],
+  ['own certificate: ', 'renew that file'],
+];
+
+const distrustOf = (error: ServiceError): CadastreError | undefined => {
+  for (const [mark, remedy] of DISTRUST) {
+    const at = error.code === Status.UNAVAILABLE ? error.details.indexOf(mark) : -1;
+    if (at < 0) continue;
+    const message = error.details.slice(at).replace(/\s*Resolution note:.*$/s, '');
+    return new CadastreError('UNAVAILABLE', message, { field: 'certificate', remedy, cause: error });
+  }
+  return undefined;
+};
+
 /** The single place where a failed call becomes an error of ours. */
 export const fromServiceError = (error: ServiceError): CadastreError => {
   const bytes = error.metadata?.get(TRAILER)[0];
   if (!Buffer.isBuffer(bytes)) {
+    const distrust = distrustOf(error);
+    if (distrust) return distrust;
     const remedy = REMEDY_OF[error.code];
     return new CadastreError(CODE_OF[error.code] ?? 'UNKNOWN_OUTCOME', error.details || error.message, {
       cause: error,

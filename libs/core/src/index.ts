@@ -1,5 +1,6 @@
 export * from './access/access.js';
 export * from './access/person.js';
+export * from './access/peer-identity.js';
 export * from './approval/index.js';
 export * from './audit/chain.js';
 export * from './bytes.js';
