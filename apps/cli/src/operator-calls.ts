@@ -73,6 +73,38 @@ export class OperatorCalls {
   locate = (request: Wire.LocateRequest) =>
     this.read<Wire.LocateRequest, Wire.LocateReply__Output>((p) => p.map.Locate, request);
 
+  /** Frames of a backup from one replica, begun at the next one only while nothing has come. */
+  async *backup(request: Wire.BackupRequest): AsyncGenerator<Wire.BackupFrame__Output> {
+    let last: CadastreError | undefined;
+    for (const address of this.servers) {
+      let begun = false;
+      try {
+        for await (const frame of this.backupAt(address, request)) {
+          begun = true;
+          yield frame;
+        }
+        return;
+      } catch (error) {
+        last = CadastreError.from(error);
+        if (begun || last.code !== 'UNAVAILABLE') throw last;
+      }
+    }
+    throw this.nobody(last!);
+  }
+
+  private async *backupAt(address: string, request: Wire.BackupRequest): AsyncGenerator<Wire.BackupFrame__Output> {
+    const { bearer } = this.options;
+    const { operator } = this.peer(address);
+    const call = bearer === undefined ? operator.Backup(request) : operator.Backup(request, bearerMetadata(bearer));
+    try {
+      for await (const frame of call) yield frame as Wire.BackupFrame__Output;
+    } catch (error) {
+      throw fromServiceError(error as never);
+    } finally {
+      call.cancel();
+    }
+  }
+
   /** The plan at each change until it has ended. A cut stream is continued at the next replica. */
   async *watchPlan(id: string, signal: AbortSignal): AsyncGenerator<Wire.Plan__Output> {
     let patience = this.servers.length;

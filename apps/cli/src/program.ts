@@ -4,6 +4,7 @@ import { addAccessCommands } from './commands/access.js';
 import { addAgentCommands } from './commands/agent.js';
 import { addApprovalCommands } from './commands/approval.js';
 import { addAuditCommands } from './commands/audit.js';
+import { addBackupCommands } from './commands/backup.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addCompletionCommand } from './commands/completion.js';
 import type { Session } from './commands/context.js';
@@ -39,6 +40,7 @@ const REGISTER = [
   addApprovalCommands,
   addReportCommands,
   addAuditCommands,
+  addBackupCommands,
   addExplainCommand,
   addAccessCommands,
   addCompletionCommand,

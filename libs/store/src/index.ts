@@ -15,3 +15,8 @@ export * from './register/mirror.js';
 export * from './register/records.js';
 export * from './register/register.js';
 export * from './register/register-state.js';
+export * from './backup/backup-file.js';
+export * from './backup/backup-frames.js';
+export * from './backup/check-backup.js';
+export * from './backup/take-backup.js';
+export * from './register/audit-chain.js';

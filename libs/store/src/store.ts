@@ -68,6 +68,8 @@ export interface RangeOptions extends CallOptions {
   readonly limit?: number;
   /** Values come back empty. */
   readonly keysOnly?: boolean;
+  /** Only keys after this one: how a long prefix is read page by page, at one `revision`. */
+  readonly after?: string;
   /** Read the past. A compacted revision throws FAILED_PRECONDITION, see `isCompacted`. */
   readonly revision?: Revision;
 }

@@ -168,6 +168,11 @@ export class AuthorizedOperations implements OperationsPort {
     return this.operations.why(keyspace, partition, node);
   }
 
+  /** Whoever has it has everything that the register knows, password hashes too. */
+  backup(act: Act): AsyncIterable<Wire.BackupFrame> {
+    return this.operations.backup(this.need('administer', 'cluster', act));
+  }
+
   status(): Wire.StatusReply {
     this.look();
     return this.operations.status();

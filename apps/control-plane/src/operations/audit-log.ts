@@ -1,9 +1,9 @@
-import type { ChainEntry, ChainHead } from '@cadastre/core';
+import type { ChainHead } from '@cadastre/core';
 import { ChainCheck, invalid } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { sha256Hex } from '@cadastre/runtime';
-import type { AuditEntry, KeyValue, RegisterState, Store } from '@cadastre/store';
-import { auditCodec, auditHeadCodec, keys } from '@cadastre/store';
+import type { AuditEntry, RegisterState, Store } from '@cadastre/store';
+import { auditCodec, auditHeadCodec, chainEntry, keys } from '@cadastre/store';
 import type { AuditQuery } from './ports.js';
 
 /** Entries that are looked at for one page of a filtered list. */
@@ -53,26 +53,13 @@ export const verifyAudit = async (
   const head = stored && auditHeadCodec.decode(stored.value);
   const thousands = new Set(kvs.map((kv) => kv.key.slice(0, -3)));
   for (const prefix of thousands)
-    for (const kv of (await store.range(prefix, { revision })).kvs) check.take(chainEntry(kv));
+    for (const { key, value } of (await store.range(prefix, { revision })).kvs) check.take(chainEntry(key, value));
   const verdict = check.finish(head);
   return {
     ...verdict,
     faults: verdict.faults.map((f) => ({ ...f })),
     head: { number: head?.number ?? 0, hash: head?.hash ?? '', clusterId },
   };
-};
-
-const chainEntry = ({ key, value }: KeyValue): ChainEntry => {
-  const at = Number(key.slice(key.lastIndexOf('/') + 1));
-  const hash = sha256Hex(value);
-  try {
-    const { number, previousHash, actor, verb, subject, before } = auditCodec.decode(value);
-    const pruned =
-      actor === 'cadastre' && verb === 'prune' && subject === 'audit' ? /^\d+ to (\d+)$/.exec(before) : null;
-    return { at, record: { number, previousHash }, hash, prunedTo: Number(pruned?.[1] ?? 0) };
-  } catch {
-    return { at, record: undefined, hash, prunedTo: 0 };
-  }
 };
 
 const recordView = (entry: AuditEntry, hash: string): Wire.AuditRecord => ({

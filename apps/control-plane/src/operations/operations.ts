@@ -52,6 +52,7 @@ import { approvalPolicyView, setApprovalPolicy } from './approval-policy.js';
 import type { ApproveResult } from './approve.js';
 import { approveDraft } from './approve.js';
 import { listAudit, verifyAudit } from './audit-log.js';
+import { backup } from './backup.js';
 import { Drains } from './drains.js';
 import { checkDrop, dropDraft } from './drop-keyspace.js';
 import { freeze, freezesIn, frozenBecause, unfreeze } from './freeze.js';
@@ -464,6 +465,10 @@ export class Operations implements OperationsPort {
 
   changeSettings(change: SettingsChange, act: Act): Promise<Wire.Settings> {
     return changeSettings(this.options.register, change, act);
+  }
+
+  backup(act: Act): AsyncIterable<Wire.BackupFrame> {
+    return backup({ ...this.options, wallMs: this.wallMs() }, { ...act, actor: requireActor(act) });
   }
 
   status(): Wire.StatusReply {

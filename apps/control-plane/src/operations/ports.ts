@@ -75,4 +75,6 @@ export interface OperationsPort {
   /** @throws CadastreError INVALID_ARGUMENT, UNSATISFIABLE with the smallest conflicting set, FAILED_PRECONDITION while a plan runs */
   setPolicy(keyspace: string, policy: Policy, act: Act): Promise<Wire.PolicyReply>;
   why(keyspace: string, partition: number, node: string): Wire.WhyReply;
+  /** Header, entries, trailer: all of the register at one revision. @throws CadastreError while it is read */
+  backup(act: Act): AsyncIterable<Wire.BackupFrame>;
 }

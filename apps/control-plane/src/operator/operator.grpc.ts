@@ -5,6 +5,8 @@ import type { Act, FreezeBy, OperationsPort } from '../operations/ports.js';
 import { FREEZE_BY } from '../operations/ports.js';
 import { manualMoves } from '../operations/requested-moves.js';
 import type { SettingsChange } from '../operations/settings.js';
+import type { BackupCall } from './backup-stream.js';
+import { serveBackup } from './backup-stream.js';
 import type { PlanWatches } from './plan-watches.js';
 
 export interface OperatorHandlerOptions {
@@ -100,6 +102,7 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
     if (!r.policy) throw invalid('policy', 'is missing', 'give the policy that is to hold');
     return operations.setPolicy(r.keyspace, decodePolicy(r.policy), actOf(r));
   }),
+  Backup: streaming((call: BackupCall) => serveBackup(call, operations.backup(actOf(call.request)))),
   Why: unary<Wire.WhyRequest__Output, Wire.WhyReply>((r) => operations.why(r.keyspace, r.partition, r.node)),
   Status: unary<Wire.StatusRequest__Output, Wire.StatusReply>(() => operations.status()),
 });

@@ -216,13 +216,14 @@ export class EtcdStore implements Store {
     const wanted = options.limit && options.limit > 0 ? options.limit : Number.POSITIVE_INFINITY;
     let { revision } = options;
     for (;;) {
+      const after = kvs.at(-1)?.key ?? options.after;
       const limit = Math.min(PAGE_KEYS, wanted - kvs.length);
       const page = await this.read(
         this.codec.range(prefix, {
           ...options,
           ...(revision !== undefined && { revision }),
           limit,
-          after: kvs.at(-1)?.key,
+          ...(after !== undefined && { after }),
         }),
         options,
       );

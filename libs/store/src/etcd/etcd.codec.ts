@@ -48,7 +48,7 @@ export class EtcdCodec {
     return { key, range_end: endOfPrefix(begin) };
   }
 
-  range(prefix: string, options: RangeOptions & { readonly after?: string | undefined }): object {
+  range(prefix: string, options: RangeOptions): object {
     return {
       ...this.prefix(prefix, options.after),
       limit: options.limit ?? 0,

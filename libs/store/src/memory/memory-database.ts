@@ -72,12 +72,13 @@ export class MemoryDatabase {
   }
 
   range(prefix: string, options: RangeOptions = {}): RangeResult {
-    const { revision, limit, keysOnly } = options;
+    const { revision, limit, keysOnly, after } = options;
     if (revision !== undefined && revision > this.current) throw badRevision(revision, this.current);
     if (revision !== undefined && revision < this.compactedAt) throw compacted(revision);
     const kvs: KeyValue[] = [];
     for (const kv of this.history.scan(prefix, revision)) {
       if (limit !== undefined && limit > 0 && kvs.length >= limit) break;
+      if (after !== undefined && Buffer.compare(Buffer.from(kv.key), Buffer.from(after)) <= 0) continue;
       kvs.push(keysOnly ? { ...kv, value: NOTHING } : kv);
     }
     return { revision: revision ?? this.current, kvs };

@@ -25,6 +25,8 @@ export interface Draft<T> {
   readonly ops: readonly Op[];
   readonly result: T;
   readonly audit?: AuditDraft;
+  /** Written although it changes nothing: the audit log is to say that it was done. */
+  readonly auditOnly?: true;
 }
 
 export interface Committed<T> {
@@ -86,7 +88,8 @@ export class Register {
   ): Promise<Committed<T>> {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const draft = decide(this.mirror.state);
-      if (draft.ops.length === 0) return { revision: this.mirror.state.revision, result: draft.result };
+      if (draft.ops.length === 0 && !draft.auditOnly)
+        return { revision: this.mirror.state.revision, result: draft.result };
       const revision = await this.send(draft, fence);
       if (revision !== undefined) return { revision, result: draft.result };
     }

@@ -161,6 +161,8 @@ export function describeStoreContract(implementation: string, start: () => Promi
         for (const key of [...keys].reverse()) await put(prefix + key);
         await put(`${prefix.slice(0, -1)}0`);
         expect((await store.range(prefix)).kvs.map((kv) => kv.key.slice(prefix.length))).toEqual(keys);
+        const second = await store.range(prefix, { limit: 2, after: `${prefix}${keys[0]!}` });
+        expect(second.kvs.map((kv) => kv.key.slice(prefix.length))).toEqual(keys.slice(1, 3));
         const limited = await store.range(prefix, { limit: 2, keysOnly: true });
         expect(limited.kvs.map((kv) => [kv.key.slice(prefix.length), kv.value.length])).toEqual([
           ['a', 0],
