@@ -273,6 +273,9 @@ export class FakeOperations implements OperationsPort {
     const checks = [{ ...decided, verdict: 'fail', text }];
     return { keyspace: of, partition, node: on, role: 'none', verdict: 'cannot', ...decided, because: text, checks };
   }
+  async *backup(): AsyncGenerator<Wire.BackupFrame> {
+    yield { trailer: { entries: 0 } };
+  }
   status(): Wire.StatusReply {
     return {
       clusterId: 'd68dec17b469d1bf',

@@ -78,6 +78,7 @@ export const ALLOW_LIST: Readonly<Record<Rpc, Decision>> = {
   'cadastre.v1.Operator/GetDrain': PEOPLE,
   'cadastre.v1.Operator/ListAudit': PEOPLE,
   'cadastre.v1.Operator/VerifyAudit': PEOPLE,
+  'cadastre.v1.Operator/Backup': PEOPLE,
   'cadastre.v1.Transfer/Replicate': AGENTS,
   'cadastre.v1.Transfer/Snapshot': AGENTS,
   'grpc.health.v1.Health/Check': ANYBODY,
