@@ -1,5 +1,5 @@
 import type { AppSettings } from '@cadastre/service-kit';
-import { LOG_LEVELS, readConfig } from '@cadastre/service-kit';
+import { LOG_LEVELS, METRICS_FLAG, readConfig } from '@cadastre/service-kit';
 import { ETCD_DEFAULT_QUOTA_BYTES } from '@cadastre/store';
 import { z } from 'zod';
 
@@ -40,6 +40,7 @@ const schema = z
     advertise: hostPort('--advertise', 1).optional(),
     advertiseHttp: hostPort('--advertise-http', 1).optional(),
     health: hostPort('--health', 0).optional(),
+    metricsListen: hostPort('--metrics-listen', 0).optional(),
     access: z.enum(ACCESS, { error: `must be one of ${ACCESS.join(', ')}` }).default('open'),
     accessFile: z.string().min(1).optional(),
     /** A file, or - for standard output: checkpoints of the audit log, every minute. */
@@ -113,6 +114,7 @@ export const SETTINGS = {
       value: 'HOST:PORT',
       help: 'grpc.health.v1 alone, in plaintext, for probes; also on --grpc',
     },
+    'metrics-listen': METRICS_FLAG,
     access: {
       type: 'string',
       value: 'MODE',

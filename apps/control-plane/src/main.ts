@@ -1,8 +1,9 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import { createLogger, openMetrics, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
 import type { ControlPlaneConfig } from './config.js';
 import { parseConfig, SETTINGS } from './config.js';
 import { startControlPlane } from './host/control-plane.js';
+import { CONTROL_PLANE_METRICS } from './metrics/control-plane-metrics.js';
 
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -54,10 +55,20 @@ const main = async (): Promise<void> => {
     await plane.stop();
     process.exit(0);
   }
-  shutdownOnSignals(() => plane.stop(), { timeoutMs: STOP_TIMEOUT_MS, logger });
-  process.stdout.write(
-    `${JSON.stringify({ event: 'listening', id: config.id, grpc: plane.grpcAddress, http: plane.httpAddress })}\n`,
-  );
+  const metrics = await openMetrics({
+    listen: config.metricsListen,
+    facts: { component: 'control-plane' },
+    table: CONTROL_PLANE_METRICS,
+    readings: plane.readings,
+    logger,
+  });
+  const stop = async (): Promise<void> => {
+    await plane.stop();
+    await metrics?.stop();
+  };
+  shutdownOnSignals(stop, { timeoutMs: STOP_TIMEOUT_MS, logger });
+  const at = { grpc: plane.grpcAddress, http: plane.httpAddress, ...(metrics && { metrics: metrics.address }) };
+  process.stdout.write(`${JSON.stringify({ event: 'listening', id: config.id, ...at })}\n`);
 };
 
 main().catch(say);

@@ -6,6 +6,7 @@ import {
   listOf,
   LOG_LEVEL_FLAG,
   LOG_LEVELS,
+  METRICS_FLAG,
   readConfig,
 } from '@cadastre/service-kit';
 import { z } from 'zod';
@@ -19,6 +20,7 @@ const schema = z.strictObject({
   listen: hostPort('it').default('127.0.0.1:0'),
   controlPlane: listOf(hostPort('each')),
   health: hostPort('it').optional(),
+  metricsListen: hostPort('it').optional(),
   cacheFile: z.string().min(1, 'names a file').optional(),
   label: z.array(labelPair).default([]),
   inFlightMax: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
@@ -38,6 +40,7 @@ export const SETTINGS = {
       value: 'HOST:PORT',
       help: 'grpc.health.v1 alone, in plaintext, for probes; also on --listen',
     },
+    'metrics-listen': METRICS_FLAG,
     'cache-file': {
       type: 'string',
       value: 'FILE',
@@ -53,7 +56,7 @@ export const SETTINGS = {
 export const routerConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): RouterConfig & { readonly logLevel: string } => {
+): RouterConfig & { readonly logLevel: string; readonly metricsListen?: string } => {
   const raw = readConfig({ ...SETTINGS, argv, env });
   const colon = raw.listen.lastIndexOf(':');
   return {
@@ -65,6 +68,7 @@ export const routerConfig = (
     ...(raw.cacheFile !== undefined && { cacheFile: raw.cacheFile }),
     labels: Object.fromEntries(raw.label.map((pair) => pair.split('=') as [string, string])),
     inFlightMax: raw.inFlightMax,
+    ...(raw.metricsListen !== undefined && { metricsListen: raw.metricsListen }),
     logLevel: raw.logLevel,
   };
 };

@@ -16,7 +16,8 @@ export interface KvFrontOptions {
 
 /** Kv for callers that do not follow the map: each request goes to the leader of its partition through the smart client. */
 export class KvFront {
-  private inFlight = 0;
+  /** Requests under way. */
+  inFlight = 0;
 
   constructor(private readonly options: KvFrontOptions) {}
 

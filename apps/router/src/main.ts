@@ -1,6 +1,7 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import { createLogger, openMetrics, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
 import { routerConfig, SETTINGS } from './config.js';
+import { ROUTER_METRICS } from './router-metrics.js';
 import { startRouter } from './router.js';
 
 const STOP_MS = 3000;
@@ -17,8 +18,23 @@ try {
   const config = routerConfig(process.argv.slice(2), process.env);
   const logger = createLogger({ service: 'router', level: config.logLevel, fields: { router: config.id } });
   const router = await startRouter({ ...config, logger });
-  logger.info('listening', { event: 'listening', address: router.address });
-  shutdownOnSignals(() => router.stop(), { timeoutMs: STOP_MS, logger });
+  const metrics = await openMetrics({
+    listen: config.metricsListen,
+    facts: { component: 'router' },
+    table: ROUTER_METRICS,
+    readings: router.readings,
+    logger,
+  });
+  logger.info('listening', {
+    event: 'listening',
+    address: router.address,
+    ...(metrics && { metrics: metrics.address }),
+  });
+  const stop = async () => {
+    await router.stop();
+    await metrics?.stop();
+  };
+  shutdownOnSignals(stop, { timeoutMs: STOP_MS, logger });
 } catch (error) {
   giveUp(error);
 }

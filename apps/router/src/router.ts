@@ -1,9 +1,11 @@
 import { CadastreClient } from '@cadastre/client';
 import type { RpcServer, Transport } from '@cadastre/contracts';
-import { grpcTransport, Health, healthService, kvService, kvSurface, listenHealth } from '@cadastre/contracts';
-import type { Clock, Logger } from '@cadastre/runtime';
+import { grpcTransport, Health, healthService, KvMeter, kvService, kvSurface, listenHealth } from '@cadastre/contracts';
+import type { Clock, Logger, Readings } from '@cadastre/runtime';
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import { KvFront } from './kv-front.js';
+import type { ROUTER_METRICS } from './router-metrics.js';
+import { routerReadings } from './router-metrics.js';
 
 export interface RouterConfig {
   /** What operators see of it in the list of watchers. */
@@ -27,6 +29,8 @@ export interface RouterConfig {
 export interface Router {
   /** host:port that it listens on. */
   readonly address: string;
+  /** What it says of itself, for who asks. */
+  readonly readings: Readings<typeof ROUTER_METRICS>;
   /** Says that it is not serving, answers what it has taken, closes. Within about 2 s. */
   stop(): Promise<void>;
 }
@@ -50,7 +54,8 @@ export const startRouter = async (config: RouterConfig): Promise<Router> => {
     ...(cacheFile !== undefined && { cacheFile }),
   });
   const front = new KvFront({ client, clock, inFlightMax });
-  const kv = kvSurface(clock, (op, caller) => front.serve(op, caller));
+  const meter = new KvMeter();
+  const kv = kvSurface(clock, (op, caller) => front.serve(op, caller), meter.note);
   const health = new Health(SERVICES);
   const server: RpcServer = transport.server().add(kvService, kv.handlers).add(healthService, health.handlers);
   let probed: RpcServer | undefined;
@@ -60,6 +65,7 @@ export const startRouter = async (config: RouterConfig): Promise<Router> => {
     health.set('SERVING');
     return {
       address: `${host}:${bound}`,
+      readings: routerReadings({ client, meter, inFlight: () => front.inFlight, inFlightMax }),
       async stop() {
         health.set('NOT_SERVING');
         health.close();

@@ -532,6 +532,18 @@ describe('CadastreClient', () => {
     expect(await failure(client.explain('orders', ''))).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'key' });
   });
 
+  it('tells what took one partition and what took several', async () => {
+    // Plan: a read, a write, a batch of one key, a batch and a scan over several partitions; each counts once, whatever requests it took.
+    const orders = (await connect()).keyspace('orders');
+    const ops = Array.from({ length: 9 }, (_, i) => ({ type: 'put' as const, key: `b${i}`, value: '' }));
+    await orders.put('a', '1');
+    await orders.get('a');
+    await orders.batch(ops.slice(0, 1));
+    await orders.batch(ops);
+    for await (const entry of orders.scan()) if (entry) break;
+    expect(clients[0]!.stats().operations).toEqual({ readOne: 1, readMany: 1, writeOne: 2, writeMany: 1 });
+  });
+
   it('tells of redirections, and measures', async () => {
     // Plan: one redirection under a meter and a listener that throws; both are told, and the request is not disturbed.
     const recorded: [string, number, object | undefined][] = [];

@@ -16,7 +16,7 @@ import { compileOptions } from './options.js';
 import { LinkPool } from './link/link-pool.js';
 import type { RelayOptions } from './relay.js';
 import { Relay } from './relay.js';
-import type { ClientCounters, RequestOptions } from './router.js';
+import type { ClientCounters, OperationCounters, RequestOptions } from './router.js';
 import { Router } from './router.js';
 import type { ClientListener, Gauges } from './telemetry.js';
 import { Telemetry } from './telemetry.js';
@@ -29,7 +29,10 @@ const UNKNOWN_GRACE_MS = 500;
 export interface ClientStats extends Readonly<ClientCounters> {
   /** Of whole requests, retries included. */
   readonly latency: LatencySummary;
+  readonly operations: Readonly<OperationCounters>;
   readonly channels: number;
+  /** That wait or are under way. */
+  readonly requestsUnderWay: number;
   readonly map: MapFollowerStatus;
 }
 
@@ -112,6 +115,11 @@ export class CadastreClient {
     return this.relay.ask(op, options);
   }
 
+  /** All maps as this client knows them now. */
+  maps(): readonly KeyspaceMap[] {
+    return this.follower.maps();
+  }
+
   /** The map as this client knows it now. */
   map(keyspace: string): KeyspaceMap | undefined {
     return this.follower.current(keyspace);
@@ -138,7 +146,9 @@ export class CadastreClient {
     return {
       ...this.router.counters,
       latency: this.router.latency.summary(),
+      operations: { ...this.router.operations },
       channels: this.links.size,
+      requestsUnderWay: this.links.busy,
       map: this.follower.status(),
     };
   }

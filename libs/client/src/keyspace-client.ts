@@ -1,5 +1,5 @@
 import type { KeyspaceMap } from '@cadastre/core';
-import { checkKey, checkName, checkValue } from '@cadastre/core';
+import { checkKey, checkName, checkValue, compareBytes } from '@cadastre/core';
 import type { KvKind, KvOp, KvReplies, Wire } from '@cadastre/contracts';
 import type { BatchOp, BatchPart, BatchResult } from './batch.js';
 import { compileBatch, settleBatch, splitBatch } from './batch.js';
@@ -12,7 +12,7 @@ import type { ReadOptions } from './replica-reads.js';
 import { compileRead } from './replica-reads.js';
 import type { Effect } from './retry-policy.js';
 import type { RequestOptions, Router } from './router.js';
-import type { Page, ReadPage, ScanOptions } from './scan.js';
+import type { Page, ReadPage, ScanOptions, ScanRange } from './scan.js';
 import { compileRange, scanEntries } from './scan.js';
 import type { ScatterOptions } from './scatter.js';
 import { compileScatter, Scatter } from './scatter.js';
@@ -72,6 +72,7 @@ export class KeyspaceClient {
   async read(key: Bytes, options: ReadOptions = NONE): Promise<ReadResult> {
     const bytes = keyBytes(key);
     const map = this.host.current() ?? (await this.host.mapOf(this.name, options));
+    this.host.router.tally('read', 1);
     const reply = await this.host.router.call(
       {
         kind: 'get',
@@ -122,6 +123,7 @@ export class KeyspaceClient {
   async batch(ops: readonly BatchOp[], options: RequestOptions = {}): Promise<BatchResult> {
     const compiled = compileBatch(ops);
     const parts = splitBatch(await this.host.mapOf(this.name, options), compiled);
+    this.host.router.tally('write', parts.length);
     const gate = new Gate(BATCH_CONCURRENCY);
     return settleBatch(
       parts,
@@ -134,7 +136,10 @@ export class KeyspaceClient {
     const flow = {};
     return new BulkWriter({
       map: () => this.host.mapOf(this.name, options),
-      send: (part) => this.sendPart(part, options, flow),
+      send: (part) => {
+        this.host.router.tally('write', 1);
+        return this.sendPart(part, options, flow);
+      },
     });
   }
 
@@ -142,16 +147,24 @@ export class KeyspaceClient {
   async *scan(options: ScanOptions = {}): AsyncGenerator<Entry> {
     const range = compileRange(options);
     const map = await this.host.mapOf(this.name, requestOptionsOf(options));
+    this.tallyRead(map, range);
     yield* scanEntries(map, range, this.pageReader(options));
   }
 
   /** For questions to many partitions: bounded, streaming, in key order or as they come, with a report of what failed. */
   scatter(options: ScatterOptions = {}): Scatter {
     const read = this.pageReader(options);
-    return new Scatter(compileScatter(options), async () => ({
-      map: await this.host.mapOf(this.name, requestOptionsOf(options)),
-      read,
-    }));
+    const compiled = compileScatter(options);
+    return new Scatter(compiled, async () => {
+      const map = await this.host.mapOf(this.name, requestOptionsOf(options));
+      this.tallyRead(map, compiled.range);
+      return { map, read };
+    });
+  }
+
+  private tallyRead(map: KeyspaceMap, { start, end }: ScanRange): void {
+    const empty = end !== undefined && compareBytes(start, end) >= 0;
+    this.host.router.tally('read', empty ? 0 : map.partitionsFor(start, end).length);
   }
 
   private sendPart({ partition, ops }: BatchPart, options: RequestOptions, flow: object): Promise<WriteResult> {
@@ -209,6 +222,7 @@ export class KeyspaceClient {
     at: (target: Wire.Target__Output) => KvOp,
   ): Promise<KvReplies[K]> {
     const map = this.host.current() ?? (await this.host.mapOf(this.name, options));
+    this.host.router.tally(effect, 1);
     return this.host.router.call({ kind, effect, keyspace: this.name, partition: map.partitionOf(key), at }, options);
   }
 }

@@ -31,10 +31,12 @@ export class Relay {
     const map = this.host.current(keyspace) ?? (await this.host.mapOf(keyspace, options));
     const partition = target.byKey ? placeOf(op, map) : checkPartition(target, map);
     const named = 'requestId' in op.request && op.request.requestId === '' ? this.named(op) : op;
+    const effect = op.kind === 'get' || op.kind === 'scan' ? 'read' : 'write';
+    this.host.router.tally(effect, 1);
     return this.host.router.call(
       {
         kind: op.kind,
-        effect: op.kind === 'get' || op.kind === 'scan' ? 'read' : 'write',
+        effect,
         keyspace,
         partition,
         flow: options.flow,

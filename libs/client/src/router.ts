@@ -42,6 +42,17 @@ export interface ClientCounters {
   failures: number;
 }
 
+/** What callers asked for, each once, whatever it took: shares of these tell whether the keys suit the questions. */
+export interface OperationCounters {
+  /** Reads of keys and scans that one partition answers. */
+  readOne: number;
+  /** Scans and scatters over several partitions. */
+  readMany: number;
+  writeOne: number;
+  /** Batches that were split over several partitions, and so are not atomic. */
+  writeMany: number;
+}
+
 export interface RouterOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -81,6 +92,7 @@ const BACKOFF = { initialMs: 10, maxMs: 500 };
 /** Brings a request to the leader of its partition, through moves and failures, until it is done or its time is over. */
 export class Router {
   readonly counters: ClientCounters = { requests: 0, retries: 0, notOwner: 0, wrongOwnerHops: 0, failures: 0 };
+  readonly operations: OperationCounters = { readOne: 0, readMany: 0, writeOne: 0, writeMany: 0 };
   readonly latency = new LatencyRecorder();
   private readonly budget = new RetryBudget();
   private readonly replicaReads: ReplicaReads;
@@ -92,6 +104,15 @@ export class Router {
     private readonly telemetry: Telemetry,
   ) {
     this.replicaReads = new ReplicaReads(links, options, telemetry);
+  }
+
+  /** Told once for each thing that a caller asked for. @param partitions that have to be asked */
+  tally(effect: Effect, partitions: number): void {
+    const { operations } = this;
+    const many = partitions > 1;
+    if (effect === 'read') operations[many ? 'readMany' : 'readOne'] += 1;
+    else operations[many ? 'writeMany' : 'writeOne'] += 1;
+    this.telemetry.operation(effect, many);
   }
 
   async call<K extends KvKind>(request: Request<K>, options: RequestOptions = {}): Promise<KvReplies[K]> {

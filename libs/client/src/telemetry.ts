@@ -60,7 +60,15 @@ export interface Gauges {
   mapGenerations(): Iterable<readonly [keyspace: string, number: number]>;
 }
 
+const attributesOf = (partitions: 'one' | 'many') => ({
+  read: { effect: 'read', partitions },
+  write: { effect: 'write', partitions },
+});
+const ONE = attributesOf('one');
+const MANY = attributesOf('many');
+
 interface Instruments {
+  readonly operations: ReturnType<MeterLike['createCounter']>;
   readonly requests: ReturnType<MeterLike['createCounter']>;
   readonly duration: ReturnType<MeterLike['createHistogram']>;
   readonly events: ReturnType<MeterLike['createCounter']>;
@@ -82,6 +90,10 @@ export class Telemetry {
   onEvent(listener: ClientListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  operation(effect: 'read' | 'write', many: boolean): void {
+    this.instruments?.operations.add(1, many ? MANY[effect] : ONE[effect]);
   }
 
   done(op: string, keyspace: string, tookMs: number, error: unknown): void {
@@ -117,6 +129,9 @@ const instrumentsOf = (meter: MeterLike, gauges: Gauges): Instruments => {
       for (const [keyspace, number] of gauges.mapGenerations()) result.observe(number, { keyspace });
     });
   return {
+    operations: meter.createCounter('cadastre.client.operations', {
+      description: 'what callers asked for, by how many partitions it took',
+    }),
     requests: meter.createCounter('cadastre.client.requests', { description: 'whole requests, retries included' }),
     duration: meter.createHistogram('cadastre.client.request.duration', {
       unit: 's',

@@ -1,3 +1,4 @@
+export * from './call-meter.js';
 export * from './channels.js';
 export * from './codecs/approval.codec.js';
 export * from './codecs/map.codec.js';

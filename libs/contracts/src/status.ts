@@ -87,6 +87,12 @@ export const toStatus = (thrown: unknown): StatusObject => {
   return { code: STATUS_OF[error.code], details: error.message, metadata };
 };
 
+/** The code of ours that a status carries, or gRPC's own name. */
+export const codeOfStatus = ({ code, metadata }: Partial<StatusObject>): string => {
+  const bytes = metadata?.get(TRAILER)[0];
+  return Buffer.isBuffer(bytes) ? detail.decode(bytes).code : (Status[code ?? Status.UNKNOWN] ?? 'UNKNOWN');
+};
+
 /** Codes that a transport gives without a word of ours. UNAVAILABLE after the request left is for the caller to judge. */
 const CODE_OF: Partial<Record<Status, ErrorCode>> = {
   [Status.CANCELLED]: 'CANCELLED',

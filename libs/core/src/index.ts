@@ -10,6 +10,7 @@ export * from './limits.js';
 export * from './map/changes.js';
 export * from './map/generation.js';
 export * from './map/keyspace-map.js';
+export * from './map/count-map.js';
 export * from './map/keyspace.js';
 export * from './map/records.js';
 export * from './partitioning/index.js';

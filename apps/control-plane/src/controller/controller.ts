@@ -8,6 +8,7 @@ import { EtcdLeader } from './etcd-leader.driver.js';
 import { Failover } from './failover.driver.js';
 import { type InSyncAnswer, InSyncChanges } from './in-sync-changes.js';
 import { LeaderReturnDriver } from './leader-return.driver.js';
+import type { ControlPlaneMeters } from '../metrics/control-plane-meters.js';
 import type { Observed } from './observed.js';
 import { PurgeBook } from './purge-book.js';
 import type { ControllerPort, PurgeGrant, TransferPace } from './ports.js';
@@ -27,6 +28,7 @@ export interface ControllerOptions {
   readonly newId?: NewId;
   readonly logger: Logger;
   readonly prober: Prober;
+  readonly meters?: ControlPlaneMeters;
   readonly identity: { readonly id: string; readonly address: string; readonly httpAddress: string };
   /** Of the election lease. Takeover after a kill takes about this long. */
   readonly electionTtlMs?: number;
@@ -170,7 +172,10 @@ export class Controller implements ControllerPort {
       ...(detector && { detector }),
     });
     const isCurrent = () => this.reign?.mandate === mandate;
-    const failover = new Failover({ register, observed, clock, logger }, mandate, suspicions, isCurrent);
+    const { meters } = this.options;
+    if (meters) meters.electionsWon += 1;
+    const failoverParts = { register, observed, clock, logger, ...(meters && { meters }) };
+    const failover = new Failover(failoverParts, mandate, suspicions, isCurrent);
     const leaderReturn = new LeaderReturnDriver({ register, clock, logger });
     const etcdLeader = new EtcdLeader(store, clock);
     const { newId = randomId, moveLimits } = this.options;

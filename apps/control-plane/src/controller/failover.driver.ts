@@ -13,6 +13,7 @@ export interface FailoverOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly brake?: BrakeOptions;
+  readonly meters?: { failovers: number; declaredDead: number };
 }
 
 interface Gone {
@@ -119,6 +120,7 @@ export class Failover {
         audit: { actor: 'cadastre', verb: 'declare-dead', subject: `node/${node}`, reason: because },
       };
     }, this.mandate.fence);
+    if (this.options.meters) this.options.meters.declaredDead += 1;
   }
 
   private async failOverKeyspace(name: string, dead: ReadonlyMap<string, string>): Promise<void> {
@@ -146,6 +148,7 @@ export class Failover {
     const { partitions, why, next } = result;
     if (partitions > 0) {
       this.lastAt = this.options.clock.monotonicMs();
+      if (this.options.meters) this.options.meters.failovers += partitions;
       logger.warn('failed over', { keyspace: name, partitions, why });
     }
     return next;

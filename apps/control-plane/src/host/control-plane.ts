@@ -58,7 +58,9 @@ export const startControlPlane = async (
 
 const openHttp = async (address: string, parts: HttpParts, logger: Logger): Promise<HttpSide> => {
   const { host, port } = splitAddress(address);
-  const app = await createApp(parts, isLoopback(bare(host)), logger);
+  const app = await createApp(parts, isLoopback(bare(host)), logger, (method, status) =>
+    parts.meters.onHttp(method, status),
+  );
   try {
     return { address: `${host}:${await listenHttp(app, bare(host), port)}`, close: () => app.close() };
   } catch (error) {

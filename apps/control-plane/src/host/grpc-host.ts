@@ -1,4 +1,4 @@
-import type { Health, RpcServer } from '@cadastre/contracts';
+import type { CallMeter, Health, RpcServer } from '@cadastre/contracts';
 import { agentService, healthService, mapService, operatorService } from '@cadastre/contracts';
 import { inNameOfCaller, operationsOfCaller } from '../access/caller-scope.js';
 import type { Identity } from '../access/identify.js';
@@ -13,6 +13,7 @@ export interface GrpcHostOptions extends MapHandlerOptions, AgentHandlerOptions 
   readonly identity: Identity;
   readonly planWatches: PlanWatches;
   readonly health: Health;
+  readonly calls: CallMeter;
 }
 
 type Implementation = Parameters<RpcServer['add']>[1];
@@ -25,12 +26,14 @@ export class GrpcHost {
     private readonly server: RpcServer,
     options: GrpcHostOptions,
   ) {
-    server.add(mapService, mapHandlers(options) as unknown as Implementation);
-    server.add(agentService, agentHandlers(options) as unknown as Implementation);
-    const { identity, planWatches, health } = options;
+    const { identity, planWatches, health, calls, clock } = options;
+    const add = (definition: Parameters<RpcServer['add']>[0], handlers: object): void =>
+      void server.add(definition, calls.count(clock, definition, handlers as Implementation));
+    add(mapService, mapHandlers(options));
+    add(agentService, agentHandlers(options));
     server.add(healthService, health.handlers);
     const operator = operatorHandlers({ operations: operationsOfCaller(identity), planWatches });
-    server.add(operatorService, inNameOfCaller(operator, identity) as unknown as Implementation);
+    add(operatorService, inNameOfCaller(operator, identity));
   }
 
   listen(host: string, port: number): Promise<number> {

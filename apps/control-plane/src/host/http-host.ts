@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { CadastreError } from '@cadastre/core';
 import type { Logger } from '@cadastre/runtime';
@@ -25,6 +26,7 @@ export const createApp = async (
   parts: AppParts,
   isLoopback: boolean,
   logger: Logger,
+  onAnswered?: (method: string, status: number) => void,
 ): Promise<NestExpressApplication> => {
   const app = await NestFactory.create<NestExpressApplication>(appModule(parts), {
     bodyParser: false,
@@ -33,6 +35,11 @@ export const createApp = async (
   });
   app.disable('x-powered-by');
   app.useGlobalFilters(new ProblemFilter(logger));
+  if (onAnswered)
+    app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+      response.on('close', () => onAnswered(request.method ?? '', response.statusCode));
+      next();
+    });
   app.use(secureHeaders);
   app.use(refuseForeignPages(isLoopback));
   app.use(await loadPage());

@@ -1,7 +1,7 @@
 import { CadastreError } from '@cadastre/core';
 import type { RpcServer, Transport } from '@cadastre/contracts';
 import { Health, listenHealth } from '@cadastre/contracts';
-import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
+import type { Clock, Logger, NewId, Random, Readings } from '@cadastre/runtime';
 import type { RegisterState, Store } from '@cadastre/store';
 import { clusterPart, keys, Register, RegisterMirror } from '@cadastre/store';
 import type { ControlPlaneConfig } from '../config.js';
@@ -11,6 +11,9 @@ import { openAccess } from '../access/open-access.js';
 import { Controller } from '../controller/controller.js';
 import { Observed } from '../controller/observed.js';
 import { GrpcProber } from '../controller/prober.js';
+import { ControlPlaneMeters } from '../metrics/control-plane-meters.js';
+import type { CONTROL_PLANE_METRICS } from '../metrics/control-plane-metrics.js';
+import { controlPlaneReadings } from '../metrics/control-plane-readings.js';
 import { IntentsDriver } from '../operations/intents.driver.js';
 import { Operations } from '../operations/operations.js';
 import { PlanWatches } from '../operator/plan-watches.js';
@@ -40,6 +43,7 @@ export interface HttpParts {
   readonly identity: Identity;
   readonly events: EventStream;
   readonly readiness: Readiness;
+  readonly meters: ControlPlaneMeters;
 }
 
 export interface HttpSide {
@@ -70,6 +74,8 @@ export interface ControlPlane {
   readonly httpAddress: string;
   readonly active: boolean;
   readonly state: RegisterState;
+  /** What it says of itself and of the cluster, for who asks. */
+  readonly readings: Readings<typeof CONTROL_PLANE_METRICS>;
   watchers(): WatcherView[];
   /** Stops taking calls, ends streams, hands leadership over, closes. */
   stop(): Promise<void>;
@@ -82,6 +88,8 @@ export interface ControlPlane {
 export class Replica implements ControlPlane {
   grpcAddress = '';
   httpAddress = '';
+  readonly readings: Readings<typeof CONTROL_PLANE_METRICS>;
+  private readonly meters = new ControlPlaneMeters();
   private loaded = false;
   private stopped: Promise<void> | undefined;
   private etcdVersion = '';
@@ -150,6 +158,16 @@ export class Replica implements ControlPlane {
       clock,
       logger,
       onBroken: (node, why) => this.slot.suspect(config.id, [{ node, why }]),
+    });
+    this.readings = controlPlaneReadings({
+      clock,
+      register: this.register,
+      observed: this.observed,
+      hub: this.hub,
+      operations: this.operations,
+      meters: this.meters,
+      isActive: () => this.active,
+      sessions: () => this.sessions.count,
     });
   }
 
@@ -225,7 +243,7 @@ export class Replica implements ControlPlane {
     const { operations, events, ports, config } = this;
     const readiness = { unreadyBecause: () => this.unreadyBecause() };
     const identity = new Identity({ operations, clock: this.clock, guarded: await this.openAccess() });
-    this.http = await ports.openHttp?.({ identity, events, readiness });
+    this.http = await ports.openHttp?.({ identity, events, readiness, meters: this.meters });
     this.httpAddress = this.http?.address ?? '';
     const grpc = new GrpcHost(ports.transport.server({ maxConnectionAgeMs: CONNECTION_AGE_MS }), {
       hub: this.hub,
@@ -237,6 +255,7 @@ export class Replica implements ControlPlane {
       identity,
       planWatches: this.planWatches,
       health: this.health,
+      calls: this.meters.calls,
     });
     this.grpc = grpc;
     const { host, port } = splitAddress(config.grpc);
@@ -270,6 +289,7 @@ export class Replica implements ControlPlane {
         httpAddress: config.advertiseHttp ?? this.httpAddress,
       },
       prober: new GrpcProber(ports.transport, clock),
+      meters: this.meters,
       electionTtlMs: config.electionTtlMs,
       detector: { settleMs: config.settleMs, silenceMs: config.silenceMs },
     });

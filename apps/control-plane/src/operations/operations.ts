@@ -56,9 +56,10 @@ import { backup } from './backup.js';
 import { Drains } from './drains.js';
 import { checkDrop, dropDraft } from './drop-keyspace.js';
 import { freeze, freezesIn, frozenBecause, unfreeze } from './freeze.js';
-import { planView, windowView } from './plan-view.js';
+import { movesNow, planView, windowView } from './plan-view.js';
 import { checkPlaceable, policyContent, policyPart, policyView, specWith } from './policies.js';
 import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from './ports.js';
+import type { MoveCondition, MoveNow } from './progress.js';
 import { Progress } from './progress.js';
 import { reportOf } from './report.js';
 import { keyspacesOfProposal } from './requested-moves.js';
@@ -89,6 +90,7 @@ export interface OperationsOptions {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const COOL_DOWN_MS = 10 * 60 * 1000;
+const RUNNING: readonly PlanState[] = ['executing', 'paused', 'cancelling'];
 const VERBS = ['approve', 'reject', 'pause', 'resume', 'cancel'] as const;
 type Verb = (typeof VERBS)[number];
 
@@ -320,6 +322,19 @@ export class Operations implements OperationsPort {
     const { state, progress } = this;
     if (detail) progress.keep(new Set(state.plans.keys()));
     return planView(plan, { state, observed, progress, wallMs: this.wallMs(), now: clock.monotonicMs() }, detail);
+  }
+
+  /** Moves of all plans that run, and how each gets on. */
+  movesUnderWay(): (MoveNow & MoveCondition)[] {
+    const { state, progress } = this;
+    const { observed, clock } = this.options;
+    progress.keep(new Set(state.plans.keys()));
+    const running = [...state.plans.values()].filter(({ head }) => RUNNING.includes(head.state));
+    return running.flatMap((plan) => {
+      const moves = movesNow(plan, observed);
+      const conditions = progress.conditionsOf(state, plan, moves, clock.monotonicMs());
+      return moves.map((move, i) => ({ ...move, ...conditions[i]! }));
+    });
   }
 
   private wallMs(): number {

@@ -74,7 +74,8 @@ const actionsOf = (plan: PlanView): string[] => [
   ...(isFinal(plan.head.state) && [...plan.moves.values()].some((m) => m.value.phase === 'done') ? ['undo'] : []),
 ];
 
-const movesNow = (plan: PlanView, observed: Observed): MoveNow[] =>
+/** Moves with what the register and the agents say of them now. */
+export const movesNow = (plan: PlanView, observed: Observed): MoveNow[] =>
   plan.body.moves.map((move) => {
     const record = plan.moves.get(move.index)?.value;
     const phase = record?.phase ?? 'pending';

@@ -17,6 +17,11 @@ export class SessionStreams {
 
   constructor(private readonly options: SessionStreamOptions) {}
 
+  /** Agents whose session is kept here. */
+  get count(): number {
+    return this.open.size;
+  }
+
   serve(call: SessionCall): void {
     const stream = new SessionStream(call, this.options);
     this.open.add(stream);

@@ -1,3 +1,5 @@
+import { Histogram } from '@cadastre/runtime';
+
 /** How far the readers of one keyspace are. Milliseconds are from this replica's sight of a change to a reader's having applied it. */
 export interface Convergence {
   readonly keyspace: string;
@@ -13,6 +15,8 @@ const KEPT = 4_096;
 
 /** The last lags that readers reported; bounded. */
 export class LagBook {
+  /** All of them, in seconds. */
+  readonly seconds = new Histogram();
   private lags = new Float64Array(64);
   private written = 0;
 
@@ -22,6 +26,7 @@ export class LagBook {
       wider.set(this.lags);
       this.lags = wider;
     }
+    this.seconds.observe(Math.max(0, lagMs) / 1000);
     this.lags[this.written % this.lags.length] = Math.max(0, lagMs);
     this.written += 1;
   }

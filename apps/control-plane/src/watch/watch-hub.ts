@@ -2,7 +2,7 @@ import type { Generation, KeyspaceGeneration } from '@cadastre/core';
 import { CadastreError, compareGenerations } from '@cadastre/core';
 import type { SharedMessage, SnapshotForm } from '@cadastre/contracts';
 import { encodeProgress, shareMessage } from '@cadastre/contracts';
-import type { Cancellable, Clock, Logger, MonotonicMs } from '@cadastre/runtime';
+import type { Cancellable, Clock, Logger, MonotonicMs, Histogram } from '@cadastre/runtime';
 import type { RegisterChange, RegisterState } from '@cadastre/store';
 import { Channel } from './channel.js';
 import type { Convergence } from './convergence.js';
@@ -208,6 +208,11 @@ export class WatchHub implements ReaderHost {
 
   watchers(): WatcherView[] {
     return [...this.readers.keys()].map(viewOf);
+  }
+
+  /** From a change to a reader's having applied it, by keyspace. */
+  *lagHistograms(): Iterable<readonly [keyspace: string, seconds: Histogram]> {
+    for (const [keyspace, { lags }] of this.channels) yield [keyspace, lags.seconds];
   }
 
   convergence(): Convergence[] {

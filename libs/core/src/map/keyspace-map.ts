@@ -46,7 +46,7 @@ export const isKnown = (delta: MapDelta, generation: Generation): boolean => {
 
 const LEADER = 0;
 const LEARNER = 2;
-const IN_SYNC = 16;
+export const IN_SYNC = 16;
 
 const flagsOf = (replica: Replica): number =>
   REPLICA_ROLES.indexOf(replica.role) | (REPLICA_STATES.indexOf(replica.state) << 2) | (replica.inSync ? IN_SYNC : 0);

@@ -66,6 +66,9 @@ export class Register {
     this.writerId = this.newId(8);
   }
 
+  /** Changes that wait for their turn or for their answer. */
+  waiting = 0;
+
   get state(): RegisterState {
     return this.mirror.state;
   }
@@ -77,7 +80,8 @@ export class Register {
    *   could not be found out within half a minute
    */
   commit<T>(decide: (state: RegisterState) => Draft<T>, fence?: Compare): Promise<Committed<T>> {
-    const run = this.queue.then(() => this.attempt(decide, fence));
+    this.waiting += 1;
+    const run = this.queue.then(() => this.attempt(decide, fence)).finally(() => (this.waiting -= 1));
     this.queue = run.catch(() => undefined);
     return run;
   }
