@@ -22,20 +22,26 @@ export interface ClusterFile {
   readonly routers?: readonly RouterEntry[];
 }
 
-export interface RouterEntry {
+/** What all programs have. */
+interface ProgramEntry {
+  /** host:port of /metrics; absent in files of before there was any. */
+  readonly metrics?: string;
+}
+
+export interface RouterEntry extends ProgramEntry {
   readonly id: string;
   readonly address: string;
   readonly pid?: number | undefined;
 }
 
-export interface ControlPlaneEntry {
+export interface ControlPlaneEntry extends ProgramEntry {
   readonly id: string;
   readonly grpc: string;
   readonly http: string;
   readonly pid?: number | undefined;
 }
 
-export interface AgentEntry {
+export interface AgentEntry extends ProgramEntry {
   readonly id: string;
   readonly zone: string;
   readonly rack: string;
@@ -66,6 +72,24 @@ export const readClusterFile = (folder: string): ClusterFile | undefined => {
 export const writeClusterFile = async (folder: string, cluster: ClusterFile): Promise<void> => {
   const path = join(folder, CLUSTER_FILE);
   await writeFile(`${path}.part`, `${JSON.stringify(cluster, undefined, 2)}\n`);
+  await rename(`${path}.part`, path);
+};
+
+/** A file for Prometheus' file_sd_configs; written again whenever programs come or go. */
+export const METRICS_TARGETS_FILE = 'prometheus-targets.json';
+
+export const writeMetricsTargets = async (folder: string, cluster: ClusterFile): Promise<void> => {
+  const group = (component: string, entries: readonly ProgramEntry[]) => ({
+    targets: entries.flatMap(({ metrics }) => metrics ?? []),
+    labels: { component },
+  });
+  const groups = [
+    group('control-plane', cluster.controlPlanes),
+    group('storage-agent', cluster.agents),
+    group('router', cluster.routers ?? []),
+  ];
+  const path = join(folder, METRICS_TARGETS_FILE);
+  await writeFile(`${path}.part`, `${JSON.stringify(groups, undefined, 2)}\n`);
   await rename(`${path}.part`, path);
 };
 

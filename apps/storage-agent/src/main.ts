@@ -28,7 +28,7 @@ try {
   const agent = await startAgent({ ...config, logger, onFatal: giveUp });
   const metrics = await openMetrics({
     listen: config.metricsListen,
-    facts: { component: 'storage-agent' },
+    facts: { component: 'storage-agent', dataDir: config.dataDir },
     table: AGENT_METRICS,
     readings: agent.readings,
     logger,

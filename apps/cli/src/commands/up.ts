@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CadastreError, invalid } from '@cadastre/core';
 import type { ClusterFile } from '../cluster-file.js';
+import { METRICS_TARGETS_FILE } from '../cluster-file.js';
 import { facts } from '../format.js';
 import { EXIT, type ExitCode } from '../io.js';
 import { OperatorCalls } from '../operator-calls.js';
@@ -141,9 +142,17 @@ const welcome = (state: ClusterFile, folder: string, bootstrap: Bootstrap | unde
     ...((state.routers?.length ?? 0) > 0
       ? [['routers', state.routers!.map((r) => r.address).join('  ')] as [string, string]]
       : []),
+    ...metricsFacts(state, folder),
     ['data and logs', folder],
   ]);
   return `\nthe cluster is up\n\n${lines}\ntry next, in another terminal:\n${[...(bootstrap ? firstUser(bootstrap) : []), ...NEXT].map((line) => `  ${line}\n`).join('')}\nCtrl-C ends it; its data stays\n`;
+};
+
+const metricsFacts = ({ controlPlanes, agents, routers = [] }: ClusterFile, folder: string): [string, string][] => {
+  const [first, ...others] = [...controlPlanes, ...agents, ...routers].flatMap(({ metrics }) => metrics ?? []);
+  if (first === undefined) return [];
+  const more = others.length > 0 ? `, and ${others.length} more in ${join(folder, METRICS_TARGETS_FILE)}` : '';
+  return [['metrics', `http://${first}/metrics${more}`]];
 };
 
 /** The token may do all; it is there to make users, who then sign in. */

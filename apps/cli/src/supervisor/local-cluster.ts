@@ -6,7 +6,7 @@ import { CadastreError, compareStrings } from '@cadastre/core';
 import type { Clock, Random } from '@cadastre/runtime';
 import { delay } from '@cadastre/runtime';
 import type { AgentEntry, ClusterFile, ControlPlaneEntry, RouterEntry } from '../cluster-file.js';
-import { readClusterFile, writeClusterFile } from '../cluster-file.js';
+import { readClusterFile, writeClusterFile, writeMetricsTargets } from '../cluster-file.js';
 import type { AgentRequest } from './control-socket.js';
 import { socketPath } from './control-socket.js';
 import type { EtcdPorts } from './etcd-child.js';
@@ -43,10 +43,21 @@ export interface LocalClusterOptions {
 }
 
 const DEFAULT_PORTS = { grpc: 7400, router: 7450, http: 7480, agent: 7501, etcdClient: 2379, etcdPeer: 2380 };
+/** Of /metrics, from there on. */
+const METRICS_PORTS = { controlPlane: 7901, agent: 7911, router: 7981 };
 const AGENTS_OF_A_NEW_CLUSTER = 6;
 const GRACE_MS = { router: 2_500, agent: 3_000, controlPlane: 2_500, etcd: 2_500 };
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
+
+/** Where a program says that it serves /metrics. */
+const metricsOf = ({ metrics }: ReadyLine): { metrics?: string } => (typeof metrics === 'string' ? { metrics } : {});
+
+interface AgentPorts {
+  readonly listen: number;
+  /** host:port */
+  readonly metrics: string;
+}
 
 interface RunningAgent {
   entry: AgentEntry;
@@ -174,7 +185,7 @@ export class LocalCluster {
       ...(zone !== undefined && { zone }),
       ...(rack !== undefined && { rack }),
     });
-    const agent = await this.startAgent(place, undefined);
+    const agent = await this.startAgent(place, undefined, await this.agentPorts(place, []));
     this.options.say(`${place.id} was added in zone ${place.zone}, rack ${place.rack}, at ${agent.entry.address}`);
     this.save();
     return { ...agent.entry, pid: agent.child.pid };
@@ -196,8 +207,12 @@ export class LocalCluster {
     this.watchdog.channel?.unref();
   }
 
-  private choose(known: number | undefined, usual: number): Promise<number> {
-    return this.ports.choose(this.options.anyPorts ? undefined : (known ?? usual));
+  private choose(known: number | '' | undefined, usual: number): Promise<number> {
+    return this.ports.choose(this.options.anyPorts ? undefined : known || usual);
+  }
+
+  private async metricsAt(known: string | undefined, usual: number): Promise<string> {
+    return `127.0.0.1:${await this.choose(known && portOf(known), usual)}`;
   }
 
   private async startEtcd(before: ClusterFile | undefined): Promise<void> {
@@ -229,6 +244,7 @@ export class LocalCluster {
       if (this.options.accessFile) args.push('--access', 'required', '--access-file', this.options.accessFile);
       args.push('--audit-sink', join(this.options.folder, 'audit-checkpoints.jsonl'));
       args.push('--propose-after-ms', String(PROPOSE_AFTER_MS));
+      args.push('--metrics-listen', await this.metricsAt(known?.metrics, METRICS_PORTS.controlPlane + i));
       this.controlPlanes.push({
         entry: { id, grpc, http },
         child: this.child(id, this.options.programs.controlPlane, args),
@@ -241,6 +257,7 @@ export class LocalCluster {
           ...plane.entry,
           grpc: String(ready['grpc'] ?? plane.entry.grpc),
           http: String(ready['http'] ?? plane.entry.http),
+          ...metricsOf(ready),
         };
       }),
     );
@@ -259,19 +276,24 @@ export class LocalCluster {
         this.startAgent(
           place,
           known.find((k) => k.id === place.id),
-          await this.agentPort(place, known),
+          await this.agentPorts(place, known),
         ),
       );
     await Promise.all(starts);
   }
 
-  private agentPort(place: Place, known: readonly AgentEntry[]): Promise<number> {
+  private async agentPorts(place: Place, known: readonly AgentEntry[]): Promise<AgentPorts> {
     const held = known.find((k) => k.id === place.id);
-    return this.choose(held && portOf(held.address), DEFAULT_PORTS.agent + this.agents.size);
+    const turn = this.agents.size;
+    return {
+      listen: await this.choose(held && portOf(held.address), DEFAULT_PORTS.agent + turn),
+      metrics: await this.metricsAt(held?.metrics, METRICS_PORTS.agent + turn),
+    };
   }
 
-  private async startAgent(place: Place, known: AgentEntry | undefined, port?: number): Promise<RunningAgent> {
-    const address = `127.0.0.1:${port ?? (await this.agentPort(place, []))}`;
+  /** Nothing is waited for before the agent is in the list, where the next one looks for its place and its ports. */
+  private async startAgent(place: Place, known: AgentEntry | undefined, ports: AgentPorts): Promise<RunningAgent> {
+    const address = `127.0.0.1:${ports.listen}`;
     const { id, zone, rack } = place;
     const controlPlanes = this.controlPlanes.map(({ entry }) => entry.grpc).join(',');
     const data = join(this.options.folder, 'agents', id);
@@ -289,15 +311,18 @@ export class LocalCluster {
       `zone=${zone}`,
       '--label',
       `rack=${rack}`,
+      '--metrics-listen',
+      ports.metrics,
     ];
     const agent: RunningAgent = {
-      entry: { id, zone, rack, address, ...(known?.stopped && { stopped: true }) },
+      entry: { id, zone, rack, address, metrics: ports.metrics, ...(known?.stopped && { stopped: true }) },
       child: this.child(id, this.options.programs.storageAgent, args),
     };
     this.agents.set(id, agent);
     if (agent.entry.stopped) return agent;
     const ready = await this.begin(agent.child);
-    if (typeof ready['address'] === 'string') agent.entry = { ...agent.entry, address: ready['address'] };
+    if (typeof ready['address'] === 'string')
+      agent.entry = { ...agent.entry, address: ready['address'], ...metricsOf(ready) };
     return agent;
   }
 
@@ -310,13 +335,15 @@ export class LocalCluster {
       const known = before?.routers?.find((r) => r.id === id);
       const listen = `127.0.0.1:${await this.choose(known && portOf(known.address), DEFAULT_PORTS.router + i)}`;
       const files = ['--cache-file', join(folder, `${id}.map`)];
-      const args = ['--id', id, '--listen', listen, '--control-plane', controlPlanes, ...files];
+      const metrics = ['--metrics-listen', await this.metricsAt(known?.metrics, METRICS_PORTS.router + i)];
+      const args = ['--id', id, '--listen', listen, '--control-plane', controlPlanes, ...files, ...metrics];
       this.routers.push({ entry: { id, address: listen }, child: this.child(id, this.options.programs.router, args) });
     }
     await Promise.all(
       this.routers.map(async (router) => {
         const ready = await this.begin(router.child);
-        if (typeof ready['address'] === 'string') router.entry = { ...router.entry, address: ready['address'] };
+        if (typeof ready['address'] === 'string')
+          router.entry = { ...router.entry, address: ready['address'], ...metricsOf(ready) };
       }),
     );
   }
@@ -366,6 +393,7 @@ export class LocalCluster {
     if (!this.started || this.ending) return;
     this.saving = this.saving
       .then(() => writeClusterFile(this.options.folder, this.state()))
+      .then(() => writeMetricsTargets(this.options.folder, this.state()))
       .catch((error: Error) => this.options.say(`the cluster file cannot be written: ${error.message}`));
   }
 }

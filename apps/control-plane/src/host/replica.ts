@@ -166,6 +166,7 @@ export class Replica implements ControlPlane {
       hub: this.hub,
       operations: this.operations,
       meters: this.meters,
+      ...(ports.care && { care: ports.care }),
       isActive: () => this.active,
       sessions: () => this.sessions.count,
     });

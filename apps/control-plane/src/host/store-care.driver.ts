@@ -19,12 +19,18 @@ export class StoreCare {
   private asking: Promise<void> | undefined;
   private seen: StoreStatus | undefined;
   private found: readonly StoreConcern[] = [];
+  /** Of etcd's leader, as seen from look to look. */
+  leaderChanges = 0;
 
   constructor(private readonly options: StoreCareOptions) {}
 
   /** As of the last look that was answered; undefined before the first. */
   get status(): StoreStatus | undefined {
     return this.seen;
+  }
+
+  get quotaBytes(): number {
+    return this.options.quotaBytes;
   }
 
   /** The worst first. */
@@ -51,6 +57,8 @@ export class StoreCare {
     const { store, quotaBytes } = this.options;
     const status = await store.status({ deadlineMs: DEADLINE_MS }).catch(() => undefined);
     if (!status) return;
+    const known = this.seen?.leader;
+    if (known !== undefined && status.leader !== undefined && status.leader !== known) this.leaderChanges += 1;
     this.seen = status;
     const before = this.found;
     this.found = concernsOf(status, quotaBytes);

@@ -87,4 +87,10 @@ export const CONTROL_PLANE_METRICS = {
   throttle: gauge('cadastre_control_plane_throttle_bytes_per_second', 'limits on copies as set; 0 is none', 'scope'),
   failovers: counter('cadastre_control_plane_failovers_total', 'partitions that were failed over by this replica'),
   declaredDead: counter('cadastre_control_plane_nodes_declared_dead_total', 'nodes that this replica declared dead'),
+  etcdBytes: gauge('cadastre_etcd_database_bytes', 'size of the database of the member of etcd that answered'),
+  etcdInUse: gauge('cadastre_etcd_database_in_use_bytes', 'of that, what a defragmentation would leave'),
+  etcdQuota: gauge('cadastre_etcd_quota_bytes', 'most that it may become, as set here'),
+  etcdAlarms: gauge('cadastre_etcd_alarms', 'alarms that members of etcd have raised', 'alarm'),
+  etcdVersion: gauge('cadastre_etcd_info', '1; which version answered', 'version'),
+  etcdLeaderChanges: counter('cadastre_etcd_leader_changes_total', 'changes of its leader that this replica saw'),
 } as const satisfies MetricTable;

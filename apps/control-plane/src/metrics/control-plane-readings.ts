@@ -5,6 +5,7 @@ import type { Register, RegisterState } from '@cadastre/store';
 import { settingsOf } from '@cadastre/store';
 import type { Observed } from '../controller/observed.js';
 import { isConnected, nodeState } from '../controller/world.js';
+import type { StoreCare } from '../host/store-care.driver.js';
 import { freezesIn } from '../operations/freeze.js';
 import type { Operations } from '../operations/operations.js';
 import type { WatchHub } from '../watch/watch-hub.js';
@@ -22,6 +23,8 @@ export interface ControlPlaneParts {
   readonly hub: WatchHub;
   readonly operations: Operations;
   readonly meters: ControlPlaneMeters;
+  /** Absent where nobody looks after etcd. */
+  readonly care?: Pick<StoreCare, 'status' | 'leaderChanges' | 'quotaBytes'>;
   isActive(): boolean;
   sessions(): number;
 }
@@ -46,6 +49,7 @@ export const controlPlaneReadings = (parts: ControlPlaneParts): Readings<Table> 
     ...watchReadings(parts),
     ...sizeReadings(parts),
     ...planReadings(parts),
+    ...etcdReadings(parts),
   };
 };
 
@@ -182,3 +186,36 @@ const planReadings = ({ clock, register, operations }: ControlPlaneParts): PlanR
     },
   };
 };
+
+type EtcdReadings = Pick<
+  Readings<Table>,
+  'etcdBytes' | 'etcdInUse' | 'etcdQuota' | 'etcdAlarms' | 'etcdVersion' | 'etcdLeaderChanges'
+>;
+
+/** As of the last look that was answered. */
+const etcdReadings = ({ care }: ControlPlaneParts): EtcdReadings => ({
+  etcdBytes: (emit) => {
+    if (care?.status) emit(care.status.dbSizeBytes);
+  },
+  etcdInUse: (emit) => {
+    if (care?.status) emit(care.status.dbSizeInUseBytes);
+  },
+  etcdQuota: (emit) => {
+    if (care) emit(care.quotaBytes);
+  },
+  etcdAlarms: (emit) => {
+    const counts = new Map<string, number>([
+      ['NOSPACE', 0],
+      ['CORRUPT', 0],
+    ]);
+    for (const alarm of care?.status?.alarms ?? []) {
+      const name = alarm.split('@')[0]!;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    for (const [name, count] of counts) emit(count, name);
+  },
+  etcdVersion: (emit) => {
+    if (care?.status) emit(1, care.status.version);
+  },
+  etcdLeaderChanges: (emit) => emit(care?.leaderChanges ?? 0),
+});

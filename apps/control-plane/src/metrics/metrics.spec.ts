@@ -63,7 +63,18 @@ describe('what a control plane exposes', () => {
     await fillRegister(kit, 'orders', 8);
     const common = { register, observed, clock: systemClock };
     const operations = new Operations({ ...common, store, replica: 'cp', etcdVersion: () => '', watchers: () => 0 });
-    const parts = { ...common, hub, operations, meters, isActive: () => true, sessions: () => 3 };
+    const status = {
+      version: '3.5.16',
+      clusterId: 'c',
+      memberId: 'm',
+      leader: 'm',
+      dbSizeBytes: 500,
+      dbSizeInUseBytes: 200,
+      alarms: ['NOSPACE@1', 'NOSPACE@2'],
+      endpoint: 'e',
+    };
+    const care = { status, leaderChanges: 2, quotaBytes: 1_000 };
+    const parts = { ...common, care, hub, operations, meters, isActive: () => true, sessions: () => 3 };
     const metrics = new Metrics().expose(CONTROL_PLANE_METRICS, controlPlaneReadings(parts));
     text = () => metrics.text();
   });
@@ -125,10 +136,20 @@ describe('what a control plane exposes', () => {
       'top_partition_bytes_partition{keyspace="orders",rank="1"} 4',
       'top_partition_bytes_partition{keyspace="orders",rank="2"} 0',
       'plans{state="executing"} 0',
+
       'http_requests_total{method="GET",code="200"} 1',
       'http_requests_total{method="other",code="418"} 1',
     ])
       expect(said.split('\n')).toContain(`cadastre_control_plane_${line}`);
+    for (const line of [
+      'database_bytes 500',
+      'quota_bytes 1000',
+      'alarms{alarm="NOSPACE"} 2',
+      'alarms{alarm="CORRUPT"} 0',
+      'info{version="3.5.16"} 1',
+      'leader_changes_total 2',
+    ])
+      expect(said.split('\n')).toContain(`cadastre_etcd_${line}`);
     expect(said).not.toContain('node_stored_bytes{node="n3"}');
     expect(said).not.toContain('rank="4"');
   });

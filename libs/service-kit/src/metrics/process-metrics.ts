@@ -1,3 +1,5 @@
+import type { StatsFs } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import type { MetricTable, Readings } from '@cadastre/runtime';
 import { counter, gauge } from '@cadastre/runtime';
 
@@ -8,6 +10,8 @@ export const PROCESS_METRICS = {
     'until when a certificate in use is valid, in seconds since 1970',
     'use',
   ),
+  dataFree: gauge('cadastre_data_free_bytes', 'room on the disk of the data folder'),
+  dataSize: gauge('cadastre_data_disk_bytes', 'size of that disk'),
   logLines: counter('cadastre_log_lines_dropped_total', 'log lines that were above the rate that is written'),
 } as const satisfies MetricTable;
 
@@ -17,6 +21,7 @@ export interface ProcessFacts {
   readonly version: string;
   /** Certificates in use by what they are for, with the end of their time in milliseconds since 1970. */
   readonly certificates?: () => Iterable<readonly [use: string, notAfterMs: number]>;
+  readonly dataDir?: string;
   readonly droppedLogLines?: () => number;
 }
 
@@ -25,5 +30,17 @@ export const processReadings = (facts: ProcessFacts): Readings<typeof PROCESS_ME
   certificateExpiry: (emit) => {
     for (const [use, notAfterMs] of facts.certificates?.() ?? []) emit(notAfterMs / 1000, use);
   },
+  dataFree: (emit) => onDisk(facts.dataDir, ({ bavail, bsize }) => emit(bavail * bsize)),
+  dataSize: (emit) => onDisk(facts.dataDir, ({ blocks, bsize }) => emit(blocks * bsize)),
   logLines: (emit) => emit(facts.droppedLogLines?.() ?? 0),
 });
+
+/** One call to the kernel. A folder that is not there has no disk to speak of. */
+const onDisk = (folder: string | undefined, say: (disk: StatsFs) => void): void => {
+  if (folder === undefined) return;
+  try {
+    say(statfsSync(folder));
+  } catch {
+    return;
+  }
+};

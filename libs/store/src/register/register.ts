@@ -81,10 +81,16 @@ export class Register {
    */
   commit<T>(decide: (state: RegisterState) => Draft<T>, fence?: Compare): Promise<Committed<T>> {
     this.waiting += 1;
-    const run = this.queue.then(() => this.attempt(decide, fence)).finally(() => (this.waiting -= 1));
+    const run = this.queue.then(() => this.attempt(decide, fence));
     this.queue = run.catch(() => undefined);
+    // Beside the way, so that nothing on it takes a turn longer.
+    void run.then(this.leave, this.leave);
     return run;
   }
+
+  private readonly leave = (): void => {
+    this.waiting -= 1;
+  };
 
   private async attempt<T>(
     decide: (state: RegisterState) => Draft<T>,
