@@ -7,7 +7,7 @@ import { FakeOperations } from './fake-operations.js';
 import { launch, overflow, seriousViolations, shoot } from './page-kit.js';
 
 const PASSWORD = 'correct horse battery';
-const USERS = { lin: ['approver', 'operator'], vera: ['viewer'] };
+const USERS = { lin: ['approver', 'operator'], anna: ['approver'], vera: ['viewer'] };
 const LONG_MS = 3_600_000;
 
 let browser: Browser;
@@ -81,7 +81,9 @@ describe('the page where access is required', () => {
     await page.keyboard.press('Enter');
     await page.locator('#proof-message:not([hidden])').waitFor();
     await page.fill('#proof-password', PASSWORD);
+    const sent = page.waitForRequest((request) => request.url().endsWith('/approve'));
     await page.keyboard.press('Enter');
+    expect((await sent).headers()['idempotency-key']).toMatch(/^[0-9a-f]{32}$/);
     await page.waitForSelector('button[data-verb=pause]');
     expect(operations.acts).toMatchObject([
       { action: 'approve', actor: 'local:lin', reason: 'read it twice', digest: operations.plan!.digest },
@@ -97,7 +99,7 @@ describe('the page where access is required', () => {
     await page.click('button[data-verb=approve]');
     await page.waitForSelector('dialog.proof[open]');
     await page.keyboard.press('Escape');
-    await page.locator('#act-message', { hasText: 'not approved' }).waitFor();
+    await page.locator('#act-message', { hasText: 'not done' }).waitFor();
     expect(operations.acts).toEqual([]);
     expect(await page.locator('button[data-verb=approve]').isEnabled()).toBe(true);
   });
@@ -116,5 +118,24 @@ describe('the page where access is required', () => {
     await page.waitForSelector('#decisions');
     expect(await page.locator('button[data-verb=propose]').count()).toBe(0);
     expect(operations.acts).toEqual([]);
+  });
+
+  it('lets an approver stop, not go on', async () => {
+    // Plan: anna approves, may pause and freeze; once paused and frozen, resuming, unfreezing and draining are not hers.
+    await signIn('anna', PASSWORD, '/#/plans/7c1e44d0');
+    await page.click('button[data-verb=approve]');
+    await page.click('button[data-verb=pause]');
+    await page.waitForSelector('button[data-verb=resume]');
+    expect(await page.locator('button[data-verb=resume]').isDisabled()).toBe(true);
+    expect(await page.textContent('#refused')).toContain('your roles do not let you control');
+    await page.click('nav a[data-page=overview]');
+    await page.fill('#freeze-reason', 'wait for otto');
+    await page.click('button[data-verb=freeze]');
+    await page.locator('#freeze', { hasText: 'wait for otto' }).waitFor();
+    expect(await page.locator('[data-verb^=unfreeze]').count()).toBe(0);
+    await page.click('nav a[data-page=topology]');
+    await page.locator('#zones', { hasText: 'zone-a' }).waitFor();
+    expect(await page.locator('#zones button').count()).toBe(0);
+    expect(operations.acts.map(({ action }) => action)).toEqual(['approve', 'pause']);
   });
 });

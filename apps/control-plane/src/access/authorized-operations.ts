@@ -12,9 +12,9 @@ import type { Principal } from './principal.js';
 const ACTS_ON_PLANS: ReadonlyMap<string, Permission> = new Map<string, Permission>([
   ['approve', 'approve'],
   ['reject', 'approve'],
-  ['pause', 'control'],
+  ['pause', 'halt'],
   ['resume', 'control'],
-  ['cancel', 'control'],
+  ['cancel', 'halt'],
 ]);
 
 /**
@@ -95,7 +95,7 @@ export class AuthorizedOperations implements OperationsPort {
   }
 
   async cancelAll(act: Act): Promise<Wire.CancelAllReply> {
-    const { plans = [] } = await this.operations.cancelAll(this.need('control', 'cluster', act));
+    const { plans = [] } = await this.operations.cancelAll(this.need('halt', 'cluster', act));
     return { plans: plans.map((plan) => this.own(plan)) };
   }
 
@@ -110,10 +110,10 @@ export class AuthorizedOperations implements OperationsPort {
   }
 
   freeze(act: Act): Promise<Wire.FreezeReply> {
-    return this.operations.freeze(this.need('control', 'cluster', act));
+    return this.operations.freeze(this.need('halt', 'cluster', act));
   }
 
-  /** To take back what a person stopped is no more than to stop it; to give nodes up for lost is. */
+  /** To let go on what a person stopped sets moves going; to give nodes up for lost is more than that. */
   unfreeze(act: Act, by?: FreezeBy): Promise<Wire.UnfreezeReply> {
     const permission = by === 'person' ? 'control' : 'administer';
     return this.operations.unfreeze(this.need(permission, 'cluster', act), by);

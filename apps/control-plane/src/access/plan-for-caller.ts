@@ -12,9 +12,9 @@ const NEEDS: Readonly<Record<string, Permission>> = {
   approve: 'approve',
   reject: 'approve',
   'break-glass': 'administer',
-  pause: 'control',
+  pause: 'halt',
   resume: 'control',
-  cancel: 'control',
+  cancel: 'halt',
   undo: 'propose',
 };
 

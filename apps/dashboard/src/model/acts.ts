@@ -1,5 +1,6 @@
 import { getSession, path, Refusal, send } from './api.js';
 import type { Plan, Session } from './api.types.js';
+import { OnceKeys } from './once.js';
 import { actor, isOpenAccess, proofAsked, session, world } from './store.js';
 import { connect, disconnect } from './stream.js';
 
@@ -7,6 +8,8 @@ import { connect, disconnect } from './stream.js';
 export const refreshSession = async (): Promise<void> => {
   keepSession(await getSession());
 };
+
+const csrf = (): string => session.value?.csrf ?? '';
 
 const keepSession = (next: Session): void => {
   session.value = next;
@@ -19,17 +22,17 @@ const onStreamRefused = (): void => {
 };
 
 export const signIn = async (name: string, password: string): Promise<void> => {
-  keepSession(await send<Session>('POST', '/api/v1/session', { name, password }, ''));
+  keepSession(await send<Session>('POST', '/api/v1/session', { name, password }, { csrf: '' }));
 };
 
 export const signOut = async (): Promise<void> => {
-  const next = await send<Session>('DELETE', '/api/v1/session', {}, session.value?.csrf ?? '');
+  const next = await send<Session>('DELETE', '/api/v1/session', {}, { csrf: csrf() });
   world.value = undefined;
   keepSession(next);
 };
 
 export const prove = async (password: string): Promise<void> => {
-  session.value = await send<Session>('POST', '/api/v1/session/proof', { password }, session.value?.csrf ?? '');
+  session.value = await send<Session>('POST', '/api/v1/session/proof', { password }, { csrf: csrf() });
 };
 
 const askProof = (): Promise<void> =>
@@ -52,7 +55,7 @@ export const signed = (reason: string): object => ({
 /** Changes something. Where the proof of who acts is too old, it is asked for here, and the same body is sent again. @throws Refusal */
 export const mutate = async <T>(where: string, body: object): Promise<T> => {
   try {
-    return await send<T>('POST', where, body, session.value?.csrf ?? '');
+    return await once<T>(where, body);
   } catch (error) {
     if (!(error instanceof Refusal) || error.status !== 401) throw error;
     if (error.field !== 'proof') {
@@ -60,7 +63,21 @@ export const mutate = async <T>(where: string, body: object): Promise<T> => {
       throw error;
     }
     await askProof();
-    return send<T>('POST', where, body, session.value?.csrf ?? '');
+    return once<T>(where, body);
+  }
+};
+
+const keys = new OnceKeys();
+const UNDECIDED = new Set(['UNAVAILABLE', 'UNKNOWN_OUTCOME']);
+
+const once = async <T>(where: string, body: object): Promise<T> => {
+  try {
+    const answer = await send<T>('POST', where, body, { csrf: csrf(), key: keys.of(where, body) });
+    keys.answered(where, body);
+    return answer;
+  } catch (error) {
+    if (!(error instanceof Refusal && UNDECIDED.has(error.code))) keys.answered(where, body);
+    throw error;
   }
 };
 

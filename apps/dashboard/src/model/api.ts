@@ -45,10 +45,20 @@ const request = async <T>(path: string, options: RequestInit): Promise<T> => {
 
 export const get = <T>(path: string): Promise<T> => request<T>(path, { headers: { accept: 'application/json' } });
 
-export const send = <T>(method: 'POST' | 'DELETE', path: string, body: object, csrf: string): Promise<T> =>
+export interface Sent {
+  readonly csrf: string;
+  /** The server does what is sent with one key once. */
+  readonly key?: string;
+}
+
+export const send = <T>(method: 'POST' | 'DELETE', path: string, body: object, { csrf, key }: Sent): Promise<T> =>
   request<T>(path, {
     method,
-    headers: { 'content-type': 'application/json', ...(csrf && { 'x-cadastre-csrf': csrf }) },
+    headers: {
+      'content-type': 'application/json',
+      ...(csrf && { 'x-cadastre-csrf': csrf }),
+      ...(key && { 'idempotency-key': key }),
+    },
     body: JSON.stringify(body),
   });
 

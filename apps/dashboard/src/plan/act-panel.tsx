@@ -19,9 +19,9 @@ interface Verb {
 const VERBS: Readonly<Record<string, Verb>> = {
   approve: { text: 'Approve', kind: 'primary', permission: 'approve' },
   reject: { text: 'Reject', kind: 'danger', permission: 'approve', needsReason: true },
-  pause: { text: 'Pause', permission: 'control' },
+  pause: { text: 'Pause', permission: 'halt' },
   resume: { text: 'Resume', kind: 'primary', permission: 'control' },
-  cancel: { text: 'Cancel the run', kind: 'danger', permission: 'control', needsReason: true },
+  cancel: { text: 'Cancel the run', kind: 'danger', permission: 'halt', needsReason: true },
   'break-glass': { text: 'Break glass', kind: 'danger', permission: 'administer', needsReason: true },
   undo: { text: 'Propose the way back', permission: 'propose' },
 };

@@ -34,7 +34,7 @@ export const Emergency = () => {
   const [reason, setReason] = useState('');
   const { note, setNote, busy, run } = useAct();
   const freezes = world.value?.status.freezes;
-  if (freezes === undefined || !may('control')) return null;
+  if (freezes === undefined || !may('halt')) return null;
   const act = (where: string, body: object, said: string) => {
     if (reason.trim() === '') return setNote({ text: 'Give a reason: it is kept in the audit log.', tone: 'warn' });
     void run(async () => {
@@ -59,18 +59,20 @@ export const Emergency = () => {
               Freeze
             </button>
           )}
-          {freezes.map(({ by }) => (
-            <button
-              key={by}
-              type="button"
-              class="primary"
-              data-verb={`unfreeze-${by}`}
-              disabled={busy}
-              onClick={() => act('/api/v1/unfreeze', { by }, 'Moves go on.')}
-            >
-              {by === 'person' ? 'Unfreeze' : 'Accept the loss and unfreeze'}
-            </button>
-          ))}
+          {freezes
+            .filter(({ by }) => may(by === 'person' ? 'control' : 'administer'))
+            .map(({ by }) => (
+              <button
+                key={by}
+                type="button"
+                class="primary"
+                data-verb={`unfreeze-${by}`}
+                disabled={busy}
+                onClick={() => act('/api/v1/unfreeze', { by }, 'Moves go on.')}
+              >
+                {by === 'person' ? 'Unfreeze' : 'Accept the loss and unfreeze'}
+              </button>
+            ))}
           <button
             type="button"
             class="danger"

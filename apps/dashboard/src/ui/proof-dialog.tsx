@@ -5,7 +5,7 @@ import { Message, type Note, quiet } from './parts.js';
 
 const OIDC = '/auth/oidc/login?again=1';
 
-/** Approval asks again who it is, where the page stands; then it goes on. */
+/** What lets data move or gives power away asks again who it is, where the page stands; then it goes on. */
 export const ProofDialog = () => {
   const dialog = useRef<HTMLDialogElement>(null);
   const [password, setPassword] = useState('');
@@ -26,18 +26,18 @@ export const ProofDialog = () => {
       setNote({ text: (error as Error).message, tone: 'bad' });
     }
   };
-  const giveUp = () => asked?.reject(new Error('not approved: the proof of who you are was not given'));
+  const giveUp = () => asked?.reject(new Error('not done: the proof of who you are was not given'));
   const byProvider = session.value?.user?.source === 'oidc';
   return (
     <dialog class="proof" ref={dialog} onCancel={giveUp} aria-labelledby="proof-title">
       <form onSubmit={submit}>
         <h2 id="proof-title">Is it still you?</h2>
         <p>
-          Approving lets data move. Give your password again; the approval then goes on with the digest on your screen.
+          This lets data move, or changes who may. Prove again who you are; then exactly what is on your screen goes on.
         </p>
         {byProvider ? (
           <p>
-            <a href={OIDC}>Sign in again with your identity provider</a>, then approve.
+            <a href={OIDC}>Sign in again with your identity provider</a>, then repeat it.
           </p>
         ) : (
           <label>
@@ -56,7 +56,7 @@ export const ProofDialog = () => {
         <div class="buttons">
           {!byProvider && (
             <button class="primary" type="submit">
-              Prove and approve
+              Prove and go on
             </button>
           )}
           <button type="button" onClick={giveUp}>

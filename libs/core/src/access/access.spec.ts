@@ -12,6 +12,10 @@ describe('grants', () => {
     ['an operator does not approve', ['operator'], 'approve', ['orders'], false],
     ['an approver does not propose', ['approver'], 'propose', ['orders'], false],
     ['an approver approves', ['approver'], 'approve', ['orders', 'users'], true],
+    ['an operator stops', ['operator'], 'halt', 'cluster', true],
+    ['an approver stops', ['approver'], 'halt', 'cluster', true],
+    ['an approver sets nothing going', ['approver'], 'control', ['orders'], false],
+    ['a viewer stops nothing', ['viewer'], 'halt', ['orders'], false],
     ['an admin does all', ['admin'], 'administer', 'cluster', true],
     ['a limited approver approves there', ['approver:orders'], 'approve', ['orders'], true],
     ['and not beyond', ['approver:orders'], 'approve', ['orders', 'users'], false],
@@ -27,7 +31,7 @@ describe('grants', () => {
   it('are written as text', () => {
     expect(parseGrant('operator:users,orders,users')).toEqual({ role: 'operator', keyspaces: ['orders', 'users'] });
     expect(['admin', 'viewer:a,b'].map((text) => formatGrant(parseGrant(text)))).toEqual(['admin', 'viewer:a,b']);
-    expect(permissionsOf([parseGrant('operator:a')])).toEqual(['view', 'propose', 'control']);
+    expect(permissionsOf([parseGrant('operator:a')])).toEqual(['view', 'propose', 'halt', 'control']);
   });
 
   // Plan: what is no grant is refused by name.

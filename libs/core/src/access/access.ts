@@ -1,21 +1,24 @@
 import { invalid } from '../errors.js';
 import { printable } from '../limits.js';
 
-/** What a person or a program may do. `administer` covers users, keyspaces, policies, freezes and settings. */
-export const PERMISSIONS = ['view', 'propose', 'control', 'approve', 'administer'] as const;
+/**
+ * What a person or a program may do. `halt` only stops: pause, cancel, freeze. `control` lets go on and sets going: resume, unfreeze,
+ * drain, throttle. `administer` covers users, keyspaces, policies, lost nodes and settings.
+ */
+export const PERMISSIONS = ['view', 'propose', 'halt', 'control', 'approve', 'administer'] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 /**
- * viewer: looks. operator: proposes plans, drains nodes, pauses, resumes, cancels, throttles. approver: approves and rejects, pauses
- * and cancels. admin: all. Operator and approver are apart, so that one person need not be both.
+ * viewer: looks. operator: proposes plans, drains nodes, pauses, resumes, cancels, freezes, throttles. approver: approves and rejects,
+ * pauses, cancels and freezes. admin: all. Operator and approver are apart, so that one person need not be both.
  */
 export const ROLES = ['viewer', 'operator', 'approver', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 const GRANTED: Record<Role, readonly Permission[]> = {
   viewer: ['view'],
-  operator: ['view', 'propose', 'control'],
-  approver: ['view', 'control', 'approve'],
+  operator: ['view', 'propose', 'halt', 'control'],
+  approver: ['view', 'halt', 'approve'],
   admin: PERMISSIONS,
 };
 
