@@ -32,6 +32,7 @@ import { InSyncChanges } from './in-sync-changes.js';
 import { KvService } from './kv-service.js';
 import { LeaderLinks } from './leader-links.js';
 import { LEASE_MS } from './lease.js';
+import { LoadBook } from './load-book.js';
 import { Readiness } from './readiness.js';
 import { Reads } from './reads.js';
 import { livenessHandlers } from './liveness-service.js';
@@ -96,6 +97,7 @@ class StorageAgent implements Agent {
   private readonly followers: FollowerStreams;
   private readonly fills: Fills;
   private readonly rates: TransferRates;
+  private readonly loads = new LoadBook();
   private readonly watchdog: PauseWatchdog;
   private readonly gate: Gate;
   private readonly kv: KvSurface;
@@ -158,7 +160,7 @@ class StorageAgent implements Agent {
       clock,
       maps: () => [...this.watch.all()],
     });
-    const own = new KvService({ gate: this.gate, engine: this.engine, clock, reads: this.reads() });
+    const own = new KvService({ gate: this.gate, engine: this.engine, clock, reads: this.reads(), loads: this.loads });
     const forwarder = new Forwarder({
       ...common,
       mapOf,
@@ -267,6 +269,7 @@ class StorageAgent implements Agent {
       replicas: this.replicas,
       fills: this.fills,
       rates: this.rates,
+      loads: this.loads,
       controlPlane,
       clock,
       logger,

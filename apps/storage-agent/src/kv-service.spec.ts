@@ -3,9 +3,10 @@ import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '@cadastre/runtime';
 import { Gate } from './gate.js';
 import { KvService } from './kv-service.js';
+import { LoadBook } from './load-book.js';
 
 describe('KvService', () => {
-  // Plan: two writes wait for a follower that never answers, in a gate for two; when their callers are gone there is room again.
+  // Plan: two writes wait for a follower that never answers, in a gate for two; when their callers are gone there is room again, and nothing counts as answered.
   it('does not let callers that are gone take the place of others', async () => {
     const gate = new Gate({
       node: 'a',
@@ -16,7 +17,8 @@ describe('KvService', () => {
     });
     const admitted = { replica: { write: () => undefined }, map: { partitionOf: () => 0 } };
     Object.assign(gate, { admitNow: () => admitted });
-    const service = new KvService({ gate, engine: {} as never, clock: systemClock, reads: {} as never });
+    const loads = new LoadBook();
+    const service = new KvService({ gate, engine: {} as never, clock: systemClock, reads: {} as never, loads });
     const begin = () => {
       const target = { keyspace: 'orders', partition: 0, epoch: 1, forward: false, hops: 0, byKey: false };
       const request = { target, requestId: 'c:1', key: Buffer.from('k'), value: Buffer.from('v') };
@@ -36,5 +38,6 @@ describe('KvService', () => {
     for (const { call } of calls) call.emit('cancelled');
     for (const { ended } of calls) expect(await ended).toMatchObject({ message: expect.stringContaining('gone') });
     expect(await gate.hold(() => Promise.resolve('room'))).toBe('room');
+    expect(loads.report({ keyspace: 'orders', partition: 0 })).toBeUndefined(); // nothing was answered
   });
 });

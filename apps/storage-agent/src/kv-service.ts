@@ -5,6 +5,7 @@ import type { StorageEngine } from '@cadastre/engine';
 import type { Clock } from '@cadastre/runtime';
 import { decodeOp } from './entries.codec.js';
 import type { Admitted, Gate, Target } from './gate.js';
+import type { LoadBook } from './load-book.js';
 import type { Freshness, Reads } from './reads.js';
 import type { ReplicaDriver } from './replica.driver.js';
 
@@ -16,6 +17,7 @@ export interface KvServiceOptions {
   readonly engine: StorageEngine;
   readonly clock: Clock;
   readonly reads: Reads;
+  readonly loads: LoadBook;
 }
 
 const targetOf = (target: Wire.Target__Output | null | undefined): Target => {
@@ -54,8 +56,18 @@ const whileWanted = <T>(call: KvCaller, task: Promise<T>): Promise<T> =>
 export class KvService {
   constructor(private readonly options: KvServiceOptions) {}
 
-  /** A read that needs no waiting is answered at once. @throws CadastreError */
+  /** A read that needs no waiting is answered at once. What was answered is noted, with how long it took. @throws CadastreError */
   serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> {
+    const { clock, loads } = this.options;
+    const cameAt = clock.monotonicMs();
+    const note = () => loads.note(op, clock.monotonicMs() - cameAt);
+    const reply = this.answer(op, caller);
+    if (reply instanceof Promise) reply.then(note, () => undefined);
+    else note();
+    return reply;
+  }
+
+  private answer(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> {
     switch (op.kind) {
       case 'get':
         return this.get(op.request, caller);

@@ -7,6 +7,7 @@ import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
 import type { TransferRates } from './byte-rate.js';
 import type { ControlPlane } from './control-plane.js';
 import type { Fills } from './fill.driver.js';
+import type { LoadBook } from './load-book.js';
 import type { ReplicaDriver } from './replica.driver.js';
 import type { ReplicaSet } from './replica-set.driver.js';
 
@@ -27,6 +28,7 @@ export interface ReporterOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly rates: TransferRates;
+  readonly loads: LoadBook;
   applied(): KeyspaceGeneration[];
   /** Resolves when the maps held now are on disk. */
   mapsSaved(): Promise<void>;
@@ -65,7 +67,8 @@ export class Reporter {
     if (state === this.toldState && now - this.sentAt < Math.max(FIGURES_EVERY_MS, 4 * periodMs)) return;
     this.toldState = state;
     this.sentAt = now;
-    const { node, incarnation, controlPlane } = this.options;
+    const { node, incarnation, controlPlane, loads } = this.options;
+    for (const replica of replicas) replica.load = loads.report(replica) ?? null;
     const request: Wire.ReportRequest = { node, incarnation, applied: encodeKnown(applied), replicas };
     for (const peer of controlPlane.all()) void this.tell(peer, request);
   }
@@ -114,19 +117,20 @@ export class Reporter {
     this.options
       .mapsSaved()
       .then(() => this.options.replicas.purge(id, granted))
+      .then((isGone) => isGone && this.options.loads.forget(id))
       .catch((error: unknown) =>
         this.options.logger.error('purge failed', { event: 'purge-failed', ...id, error: CadastreError.from(error) }),
       );
   }
 
-  private reports(): Wire.ReplicaReport[] {
+  private reports(): (Wire.ReplicaReport & PartitionId)[] {
     const { replicas } = this.options;
     const own = [...replicas.all()].map((replica) => this.reportOf(replica.id, replica));
     const strays = [...replicas.allStrays()].map((id) => this.reportOf(id, undefined));
     return [...own, ...strays];
   }
 
-  private reportOf(id: PartitionId, replica: ReplicaDriver | undefined): Wire.ReplicaReport {
+  private reportOf(id: PartitionId, replica: ReplicaDriver | undefined): Wire.ReplicaReport & PartitionId {
     const { engine, fills } = this.options;
     const meta = engine.meta(id);
     const fill = replica && fills.progress(replica);

@@ -52,6 +52,7 @@ export * from './planning/rehearsal/index.js';
 export * from './planning/simulate/index.js';
 export * from './planning/stale.js';
 export * from './planning/undo.js';
+export * from './load/latency-buckets.js';
 export * from './migration/move-phase.js';
 export * from './migration/move.machine.js';
 export * from './migration/pace.machine.js';

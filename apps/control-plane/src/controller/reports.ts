@@ -20,6 +20,17 @@ export interface ReplicaReport {
   readonly filledBytes: number;
   readonly fillTotalBytes: number;
   readonly digest: string;
+  /** Undefined where nothing was asked of it, or an older agent does not say. */
+  readonly load?: ReplicaLoad | undefined;
+}
+
+/** Answered since the agent started; never falls while it lives. */
+export interface ReplicaLoad {
+  readonly reads: number;
+  readonly writes: number;
+  /** By bucket of core's latency buckets, from `latencyFirst` on. */
+  readonly latencyFirst: number;
+  readonly latencyCounts: readonly number[];
 }
 
 export interface InSyncReceipt {

@@ -1,7 +1,13 @@
-import { checkName, invalid, LIMITS, printable } from '@cadastre/core';
+import { checkName, invalid, LATENCY_BUCKETS, LIMITS, printable } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { decodeKnown } from '@cadastre/contracts';
-import type { AgentReport, ChangeInSyncCommand, InSyncReceipt, ReplicaReport } from '../controller/reports.js';
+import type {
+  AgentReport,
+  ChangeInSyncCommand,
+  InSyncReceipt,
+  ReplicaLoad,
+  ReplicaReport,
+} from '../controller/reports.js';
 
 const PHASES = ['serving', 'sealing', 'following', 'filling', 'quarantined', 'idle'];
 const REPLICAS_MAX = LIMITS.partitionsMax;
@@ -37,7 +43,22 @@ const decodeReplica = (wire: Wire.ReplicaReport__Output, i: number): ReplicaRepo
       'report what is in the log',
       `at most ${wire.lastSeq}`,
     );
-  return { ...wire };
+  return { ...wire, load: wire.load ? decodeLoad(`${at}.load`, wire.load) : undefined };
+};
+
+const decodeLoad = (at: string, load: Wire.ReplicaLoad__Output): ReplicaLoad => {
+  const { reads, writes, latencyFirst, latencyCounts } = load;
+  count(`${at}.reads`, reads);
+  count(`${at}.writes`, writes);
+  if (latencyFirst + latencyCounts.length > LATENCY_BUCKETS)
+    throw invalid(
+      `${at}.latencyCounts`,
+      'goes beyond the last bucket',
+      'see agent.proto',
+      `${LATENCY_BUCKETS} buckets`,
+    );
+  for (const n of latencyCounts) count(`${at}.latencyCounts`, n);
+  return { reads, writes, latencyFirst, latencyCounts };
 };
 
 /** @throws CadastreError INVALID_ARGUMENT naming the field */
