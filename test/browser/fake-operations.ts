@@ -3,7 +3,10 @@ import { CadastreError, checkApprovalPolicy, DEFAULT_APPROVAL_POLICY } from '@ca
 import type { Wire } from '@cadastre/contracts';
 import { encodeApprovalPolicy, encodePolicy } from '@cadastre/contracts';
 import type { Act, ActOnPlan, OperationsPort } from '../../apps/control-plane/src/operations/ports.js';
+import { heatOf, type HeatQuery } from '../../apps/control-plane/src/load/heat.js';
+import type { KeyspaceLoad } from '../../apps/control-plane/src/load/keyspace-load.js';
 import { requireVersion, versionOf } from '../../apps/control-plane/src/operations/versions.js';
+import { fakeLoad } from './fake-load.js';
 
 const GIB = 1024 ** 3;
 const DIGEST = '9f2c4b7a1e5d8036c2a94f7be01d53886ab47cf20e91d5b3a7c60f4e8d2b1953';
@@ -246,6 +249,16 @@ export class FakeOperations implements OperationsPort {
   drain(of: string): Wire.Drain {
     return { node: of, state: 'not-draining', allowedActions: ['drain'], because: 'all of its copies could leave' };
   }
+  private readonly loads = new Map<string, KeyspaceLoad>();
+  heat(query: HeatQuery): Wire.Heat {
+    const found = this.getKeyspace(query.keyspace);
+    const partitions = found.partitions!;
+    const map = { partitions, leader: (p: number) => ({ id: `n${1 + (p % 6)}` }) };
+    if (this.health.startsWith('Healthy; there is')) return heatOf(map, undefined, query, Date.now(), Date.now());
+    const load = this.loads.get(query.keyspace) ?? fakeLoad(Math.min(partitions, 1_024), Date.now());
+    this.loads.set(query.keyspace, load);
+    return heatOf(map, load, query, Date.now(), Date.now() - 3_600_000);
+  }
   async listAudit(): Promise<Wire.ListAuditReply> {
     const entry = { number: 1, atMs: 1_000, actor: 'mara', verb: 'propose', subject: 'plan/7c1e44d0', hash: DIGEST };
     return { entries: [entry], next: 0 };
@@ -291,6 +304,14 @@ export class FakeOperations implements OperationsPort {
       openPlan: this.plan && ['proposed', 'executing', 'paused'].includes(this.plan.state ?? '') ? this.plan.id! : '',
       health: this.health,
       freezes: this.freezes,
+      convergence: this.keyspaces.map(({ spec, generation }) => ({
+        keyspace: spec!.name!,
+        generation: generation!,
+        watchers: 214,
+        converged: 212,
+        lagReports: 900,
+        lagP99Ms: 12.4,
+      })),
     };
   }
 }

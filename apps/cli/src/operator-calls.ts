@@ -60,6 +60,8 @@ export class OperatorCalls {
     this.read<Wire.ListAuditRequest, Wire.ListAuditReply__Output>((p) => p.operator.ListAudit, request);
   verifyAudit = (checkpoints: Wire.AuditCheckpoint[]) =>
     this.read<Wire.VerifyAuditRequest, Wire.VerifyAuditReply__Output>((p) => p.operator.VerifyAudit, { checkpoints });
+  getHeat = (request: Wire.GetHeatRequest) =>
+    this.read<Wire.GetHeatRequest, Wire.Heat__Output>((p) => p.operator.GetHeat, request);
   getSettings = () => this.read<Wire.GetSettingsRequest, Wire.Settings__Output>((p) => p.operator.GetSettings, {});
   changeSettings = (request: Wire.ChangeSettingsRequest) =>
     this.change<Wire.ChangeSettingsRequest, Wire.Settings__Output>((p) => p.operator.ChangeSettings, request);

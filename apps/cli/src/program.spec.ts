@@ -69,6 +69,13 @@ describe('cadastre', () => {
     ],
     ['report show p-1', 'report', { plan: 'p-1' }, 'sha256 feed', 0],
     ['audit list --limit 5 --subject plan/', 'listAudit', { limit: 5, subject: 'plan/' }, 'audit list --before 7', 0],
+    [
+      'keyspace heat orders --by p99 --minutes 60 --limit 3',
+      'getHeat',
+      { keyspace: 'orders', metric: 'p99', windowMs: 3_600_000, hottest: 3 },
+      '7  n2        1,240       3.5  2.0 KiB  12.4 ms',
+      0,
+    ],
     ['audit verify', 'verifyAudit', { checkpoints: [] }, 'intact', 0],
   ])('%s', async (line, verb, request, said, code) => {
     fake.plan = PLAN;
@@ -76,6 +83,14 @@ describe('cadastre', () => {
     expect([done.code, done.err]).toEqual([code, '']);
     expect(fake.requests(verb)[0]).toMatchObject(request);
     expect(done.out).toContain(said);
+  });
+
+  it('says what it cannot ask for, and that nothing was measured', async () => {
+    // Plan: a metric and an age that there are not; then a keyspace that nobody measured.
+    expect((await cadastre('keyspace heat orders --by colour')).err).toContain('use one of reads, writes, bytes, p99');
+    expect((await cadastre('keyspace heat orders --minutes 361')).err).toContain('--minutes');
+    fake.heat = { keyspace: 'orders', fromMs: 60_000, stepMs: 10_000, steps: 1, sinceMs: 50_000 };
+    expect((await cadastre('keyspace heat orders')).out).toContain('nothing was measured in orders in the last 10 min');
   });
 
   it('drains, waits and verifies with exit codes', async () => {

@@ -17,6 +17,7 @@ import { schemeOfFlags } from '../schemes/preset-options.js';
 import { checkCount } from '../supervisor/topology.js';
 import type { Session } from './context.js';
 import { act } from './context.js';
+import { addHeatCommand } from './keyspace-heat.js';
 import { addPolicyCommand, readPolicyFile } from './policy.js';
 
 interface CreateOptions {
@@ -65,6 +66,7 @@ export const addKeyspaceCommands = (program: Command, session: Session): void =>
     );
   });
   addPolicyCommand(keyspace, session);
+  addHeatCommand(keyspace, session);
   const drop = keyspace
     .command('drop')
     .argument('<name>')

@@ -55,6 +55,18 @@ export class FakeOperator {
   watched: Wire.Plan[] = [];
   /** Answers to GetDrain, one after the other. */
   drains: Wire.Drain[] = [];
+  heat: Wire.Heat = {
+    keyspace: 'orders',
+    metric: 'p99',
+    fromMs: 0,
+    stepMs: 60_000,
+    steps: 3,
+    buckets: 1,
+    partitions: 64,
+    values: [-1, 3, 12.4],
+    measuredTogether: 1,
+    hottest: [{ partition: 7, leader: 'n2', readsPerSecond: 1_240, writesPerSecond: 3.5, bytes: 2_048, p99Ms: 12.4 }],
+  };
   address = '';
   private server: GrpcServer | undefined;
 
@@ -116,6 +128,7 @@ export class FakeOperator {
         sha256: 'feed',
         outcome: 'completed: all done',
       })),
+      GetHeat: this.on('getHeat', () => this.heat),
       GetDrain: this.on('getDrain', () => this.drains.shift() ?? {}),
       ListAudit: this.on('listAudit', () => ({
         entries: [{ number: 7, actor: 'ann', verb: 'approve', subject: 'plan/p-1', reason: 'read it' }],

@@ -2,6 +2,7 @@ import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, Permission, P
 import { CadastreError, invalid, permissionsOf, permits, printable } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from '../operations/ports.js';
+import type { HeatQuery } from '../load/heat.js';
 import { keyspacesOfProposal } from '../operations/requested-moves.js';
 import type { SettingsChange } from '../operations/settings.js';
 import type { FreshnessRules } from './fresh-proof.js';
@@ -128,6 +129,11 @@ export class AuthorizedOperations implements OperationsPort {
     const named = this.need('administer', 'cluster', act);
     requireFreshProof(this.principal, this.rules);
     return this.operations.setApprovalPolicy(policy, named);
+  }
+
+  heat(query: HeatQuery): Wire.Heat {
+    this.look();
+    return this.operations.heat(query);
   }
 
   listAudit(query: AuditQuery): Promise<Wire.ListAuditReply> {

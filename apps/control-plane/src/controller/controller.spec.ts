@@ -15,6 +15,7 @@ import {
 } from '@cadastre/store';
 import { Operations } from '../operations/operations.js';
 import { Controller } from './controller.js';
+import { ClusterLoad } from '../load/cluster-load.js';
 import { Observed } from './observed.js';
 import type { ReplicaReport } from './reports.js';
 
@@ -66,7 +67,8 @@ class ReplicaUnderTest {
       },
     });
     this.register = new Register(this.store, this.mirror, { clock: systemClock });
-    const common = { store: this.store, register: this.register, observed: this.observed, clock: systemClock };
+    const { store, register, observed } = this;
+    const common = { store, register, observed, load: new ClusterLoad({ clock: systemClock }), clock: systemClock };
     this.controller = new Controller({
       ...common,
       logger: silentLogger,

@@ -4,6 +4,7 @@ import { type Clock, type Logger, type NewId, type Random, delay, randomId } fro
 import type { Mandate, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
 import { controllerCodec, Election, keys, settingsOf } from '@cadastre/store';
 import { Executor } from './executor.js';
+import type { ClusterLoad } from '../load/cluster-load.js';
 import { EtcdLeader } from './etcd-leader.driver.js';
 import { Failover } from './failover.driver.js';
 import { type InSyncAnswer, InSyncChanges } from './in-sync-changes.js';
@@ -23,6 +24,7 @@ export interface ControllerOptions {
   readonly store: Store;
   readonly register: Register;
   readonly observed: Observed;
+  readonly load: ClusterLoad;
   readonly clock: Clock;
   readonly random?: Random;
   readonly newId?: NewId;
@@ -139,6 +141,7 @@ export class Controller implements ControllerPort {
   /** Taken on every replica, so that each can show progress; only the active one grants. */
   report(report: AgentReport): PurgeGrant[] {
     refuseStranger(this.options.register.state, report);
+    this.options.load.take(report, this.options.observed, this.options.register.state);
     this.options.observed.take(report, this.options.clock.monotonicMs());
     if (!this.reign) return [];
     this.kick();

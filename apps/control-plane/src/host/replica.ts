@@ -14,6 +14,7 @@ import { GrpcProber } from '../controller/prober.js';
 import { ControlPlaneMeters } from '../metrics/control-plane-meters.js';
 import type { CONTROL_PLANE_METRICS } from '../metrics/control-plane-metrics.js';
 import { controlPlaneReadings } from '../metrics/control-plane-readings.js';
+import { ClusterLoad } from '../load/cluster-load.js';
 import { IntentsDriver } from '../operations/intents.driver.js';
 import { Operations } from '../operations/operations.js';
 import { PlanWatches } from '../operator/plan-watches.js';
@@ -108,6 +109,7 @@ export class Replica implements ControlPlane {
   private readonly writerLease: WriterLease;
   private readonly register: Register;
   private readonly observed = new Observed();
+  private readonly load: ClusterLoad;
   private readonly slot = new ControllerSlot();
   private readonly hub: WatchHub;
   private readonly operations: Operations;
@@ -129,16 +131,19 @@ export class Replica implements ControlPlane {
     this.writerLease = new WriterLease(store, clock, random, logger);
     this.register = new Register(store, this.mirror, { clock, random, newId, writerLease: this.writerLease.id });
     this.hub = new WatchHub({ clock, logger, catchUp: () => this.catchUp() });
+    this.load = new ClusterLoad({ clock });
     this.operations = new Operations({
       store,
       register: this.register,
       observed: this.observed,
+      load: this.load,
       clock,
       newId,
       replica: config.id,
       etcdVersion: () => this.etcdVersion,
       concerns: () => ports.care?.concerns ?? [],
       watchers: () => this.hub.size,
+      convergence: () => this.hub.convergence(),
       frozen: () => this.controller?.frozen,
     });
     this.intents = new IntentsDriver({
@@ -275,11 +280,12 @@ export class Replica implements ControlPlane {
   }
 
   private startController(): void {
-    const { store, register, observed, clock, logger, config, ports } = this;
+    const { store, register, observed, load, clock, logger, config, ports } = this;
     this.controller = new Controller({
       store,
       register,
       observed,
+      load,
       clock,
       random: ports.random,
       newId: ports.newId,

@@ -4,6 +4,7 @@ import { silentLogger, systemClock } from '@cadastre/runtime';
 import { Metrics } from '@cadastre/service-kit';
 import { MemoryDatabase, sessionPart } from '@cadastre/store';
 import { Observed } from '../controller/observed.js';
+import { ClusterLoad } from '../load/cluster-load.js';
 import { Operations } from '../operations/operations.js';
 import type { RegisterKit } from '../testing/register-kit.js';
 import { fillRegister, NODES, openRegister } from '../testing/register-kit.js';
@@ -61,7 +62,7 @@ describe('what a control plane exposes', () => {
     hub = new WatchHub({ clock: systemClock, logger: silentLogger, catchUp: () => Promise.resolve() });
     kit.feed.subscribe((change, state) => hub.onRegisterChange(change, state));
     await fillRegister(kit, 'orders', 8);
-    const common = { register, observed, clock: systemClock };
+    const common = { register, observed, load: new ClusterLoad({ clock: systemClock }), clock: systemClock };
     const operations = new Operations({ ...common, store, replica: 'cp', etcdVersion: () => '', watchers: () => 0 });
     const status = {
       version: '3.5.16',

@@ -47,6 +47,11 @@ import { plannerNodes } from '../controller/world.js';
 import type { Observed } from '../controller/observed.js';
 import { planInputOf } from '../controller/plan-input.js';
 import { requireActor } from './actor.js';
+import type { ClusterLoad } from '../load/cluster-load.js';
+import type { HeatQuery } from '../load/heat.js';
+import { heatOf } from '../load/heat.js';
+import type { Convergence } from '../watch/convergence.js';
+import { convergenceView } from '../watch/convergence.js';
 import { healthOf } from './health.js';
 import { approvalPolicyView, setApprovalPolicy } from './approval-policy.js';
 import type { ApproveResult } from './approve.js';
@@ -73,6 +78,7 @@ export interface OperationsOptions {
   readonly store: Store;
   readonly register: Register;
   readonly observed: Observed;
+  readonly load: ClusterLoad;
   readonly clock: Clock;
   readonly newId?: NewId;
   /** Of this replica. */
@@ -81,6 +87,7 @@ export interface OperationsOptions {
   /** Of etcd, the worst first. */
   readonly concerns?: () => readonly StoreConcern[];
   readonly watchers: () => number;
+  readonly convergence?: () => readonly Convergence[];
   /** Why automation is frozen, if it is. */
   readonly frozen?: () => string | undefined;
   /** How long a proposal may wait for its approval. */
@@ -356,6 +363,12 @@ export class Operations implements OperationsPort {
     });
   }
 
+  heat(query: HeatQuery): Wire.Heat {
+    const { map } = requireKeyspace(this.state, query.keyspace);
+    const { load } = this.options;
+    return heatOf(map, load.look(query.keyspace, this.state), query, this.wallMs(), load.sinceMs);
+  }
+
   listAudit(query: AuditQuery): Promise<Wire.ListAuditReply> {
     return listAudit(this.options.store, this.state, query);
   }
@@ -487,7 +500,7 @@ export class Operations implements OperationsPort {
   }
 
   status(): Wire.StatusReply {
-    const { replica, etcdVersion, watchers, frozen, concerns } = this.options;
+    const { replica, etcdVersion, watchers, convergence, frozen, concerns } = this.options;
     const warnings = concerns?.() ?? [];
     const { state } = this;
     const nodes = this.listNodes();
@@ -513,6 +526,7 @@ export class Operations implements OperationsPort {
       window: window ? windowView(window, this.wallMs(), 0, 0) : null,
       openPlans: opened.map((p) => p.head.id),
       warnings: warnings.map((warning) => ({ ...warning })),
+      convergence: (convergence?.() ?? []).map(convergenceView),
     };
   }
 }

@@ -7,6 +7,7 @@ import { compare, keys, MemoryDatabase, movePart, op, planHeadPart, requirePlan,
 import { Executor } from '../controller/executor.js';
 import { Observed } from '../controller/observed.js';
 import { PolicyApproval } from '../controller/policy-approval.driver.js';
+import { ClusterLoad } from '../load/cluster-load.js';
 import type { RegisterKit } from '../testing/register-kit.js';
 import { fillRegister, NODES, openRegister } from '../testing/register-kit.js';
 import { Operations } from './operations.js';
@@ -20,7 +21,8 @@ const replicaOn = async (database: MemoryDatabase, clock = systemClock) => {
   const kit = await openRegister(database, {}, clock);
   const { store, register } = kit;
   const observed = new Observed();
-  const options = { store, register, observed, clock, replica: 'cp', etcdVersion: () => '', watchers: () => 0 };
+  const load = new ClusterLoad({ clock });
+  const options = { store, register, observed, load, clock, replica: 'cp', etcdVersion: () => '', watchers: () => 0 };
   return { kit, operations: new Operations(options), observed };
 };
 

@@ -1,5 +1,6 @@
 import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, Policy } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
+import type { HeatQuery } from '../load/heat.js';
 import type { SettingsChange } from './settings.js';
 
 export interface Act {
@@ -65,6 +66,8 @@ export interface OperationsPort {
   report(id: string): Wire.Report;
   /** Before a drain: whether it could be done. @throws CadastreError NOT_FOUND */
   drain(node: string): Wire.Drain;
+  /** The load of partitions over time. @throws CadastreError NOT_FOUND, INVALID_ARGUMENT naming the field */
+  heat(query: HeatQuery): Wire.Heat;
   listAudit(query: AuditQuery): Promise<Wire.ListAuditReply>;
   verifyAudit(checkpoints: readonly ChainHead[]): Promise<Wire.VerifyAuditReply>;
   settings(): Wire.Settings;

@@ -87,6 +87,7 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
   CancelAll: unary<Wire.CancelAllRequest__Output, Wire.CancelAllReply>((r) => operations.cancelAll(actOf(r))),
   GetReport: unary<Wire.GetReportRequest__Output, Wire.Report>((r) => operations.report(r.plan)),
   GetDrain: unary<Wire.GetDrainRequest__Output, Wire.Drain>((r) => operations.drain(r.node)),
+  GetHeat: unary<Wire.GetHeatRequest__Output, Wire.Heat>((r) => operations.heat(r)),
   ListAudit: unary<Wire.ListAuditRequest__Output, Wire.ListAuditReply>((r) =>
     operations.listAudit({ before: r.before, limit: r.limit || 100, subject: r.subject, actor: r.actor }),
   ),

@@ -22,6 +22,7 @@ import type { Act, OperationsPort } from '../operations/ports.js';
 import { manualMoves } from '../operations/requested-moves.js';
 import { check, CheckPipe } from './check-body.js';
 import type { EventStream } from './event-stream.js';
+import { heatJson } from './heat.codec.js';
 import { keyOf, locatedJson } from './locate.codec.js';
 import { Idempotency } from './idempotency.js';
 import { openApiDocument } from './openapi.js';
@@ -107,6 +108,14 @@ export class ApiController {
     @Query(new CheckPipe(schemas.PageQuery)) query: Output<typeof schemas.PageQuery>,
   ) {
     return partitionPageJson(this.operations.getKeyspace(name, true), query.from, query.limit);
+  }
+
+  @Get('keyspaces/:name/heat')
+  heat(
+    @Param('name') keyspace: string,
+    @Query(new CheckPipe(schemas.HeatQuery)) query: Output<typeof schemas.HeatQuery>,
+  ) {
+    return heatJson(this.operations.heat({ keyspace, ...query }));
   }
 
   @Get('keyspaces/:name/locate')

@@ -64,6 +64,14 @@ export const ROUTES: readonly Route[] = [
   },
   {
     method: 'get',
+    path: '/api/v1/keyspaces/{name}/heat',
+    id: 'getHeat',
+    summary: 'The load of partitions over time, in bins that the server makes, and which are the hottest',
+    query: schemas.HeatQuery,
+    reply: schemas.Heat,
+  },
+  {
+    method: 'get',
     path: '/api/v1/keyspaces/{name}/locate',
     id: 'locate',
     summary: 'Where a key lives, and by which steps',

@@ -1,5 +1,7 @@
 import { CHECK_VERDICTS, LIMITS, RANGE_HASHES, RING_HASHES, SLOT_HASHES, WHY_VERDICTS } from '@cadastre/core';
 import { z } from 'zod';
+import { HEAT_LIMITS } from '../load/heat.js';
+import { METRICS } from '../load/log-scale.js';
 import { REQUESTED_MOVES_MAX } from '../operations/requested-moves.js';
 
 /** The one source of what REST takes and gives: requests are checked against these, OpenAPI is printed from them. */
@@ -385,6 +387,20 @@ export const Status = z
     window: PlanWindow.nullable().meta({ description: 'Null: plans may run at any time.' }),
     openPlans: z.array(z.string()).meta({ description: 'Newest first.' }),
     warnings: z.array(Warning).meta({ description: 'The worst first.' }),
+    convergence: z
+      .array(
+        z.strictObject({
+          keyspace: name,
+          watchers: count,
+          converged: count.meta({ description: 'That have reported the newest generation.' }),
+          lagReports: count,
+          lagP99Ms: z
+            .number()
+            .min(0)
+            .meta({ description: 'From a change at this replica to its having been applied.' }),
+        }),
+      )
+      .meta({ description: 'Those who watch at this replica.' }),
   })
   .meta({ id: 'Status' });
 
@@ -686,6 +702,54 @@ export const Located = z
   })
   .meta({ id: 'Located' });
 
+const rate = z.number().min(0);
+export const HeatQuery = z.strictObject({
+  metric: z.enum(METRICS).default('reads'),
+  fromMs: z.coerce.number().int().min(0).default(0).meta({ description: '0: windowMs before the end.' }),
+  toMs: z.coerce.number().int().min(0).default(0).meta({ description: '0: now.' }),
+  windowMs: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .meta({ description: 'Where fromMs is left out; 0: ten minutes.' }),
+  firstPartition: z.coerce.number().int().min(0).default(0),
+  partitions: z.coerce.number().int().min(0).default(0).meta({ description: 'From the first on; 0: all.' }),
+  timeBins: z.coerce.number().int().min(2).max(HEAT_LIMITS.timeBins).default(64),
+  buckets: z.coerce.number().int().min(1).max(HEAT_LIMITS.buckets).default(128),
+  hottest: z.coerce.number().int().min(1).max(HEAT_LIMITS.hottest).default(10),
+});
+export const HotPartition = z
+  .strictObject({
+    partition: count,
+    leader: z.string(),
+    readsPerSecond: rate.meta({ description: 'On average over the window.' }),
+    writesPerSecond: rate,
+    bytes: count.meta({ description: 'Of one copy, at the end of the window.' }),
+    p99Ms: rate.nullable().meta({ description: 'The highest of a step; null where nothing was answered.' }),
+  })
+  .meta({ id: 'HotPartition' });
+export const Heat = z
+  .strictObject({
+    keyspace: name,
+    metric: z.enum(METRICS),
+    fromMs: moment,
+    stepMs: count,
+    steps: count,
+    firstPartition: count,
+    partitionsPerBucket: count,
+    buckets: count,
+    partitions: count.meta({ description: 'Of the keyspace.' }),
+    values: z.array(rate.nullable()).meta({
+      description:
+        'Bucket after bucket, each with its steps: its hottest partition at the busiest moment of the step. Reads or writes a second, bytes, milliseconds; to within 7 %; null where nobody measured.',
+    }),
+    hottest: z.array(HotPartition).meta({ description: 'Of the window, by the metric.' }),
+    sinceMs: moment.meta({ description: 'From when on the replica that answers measures; it keeps six hours.' }),
+    measuredTogether: count.meta({ description: 'Above 1: so many neighbours are measured as one.' }),
+  })
+  .meta({ id: 'Heat', description: 'The load of the partitions of a keyspace over time.' });
+
 export const KeyspaceList = z.strictObject({ keyspaces: z.array(Keyspace) }).meta({ id: 'KeyspaceList' });
 const next = count.optional().meta({ description: 'Where to go on when there is more.' });
 export const NodeList = z.strictObject({ nodes: z.array(Node), next }).meta({ id: 'NodeList' });
@@ -720,6 +784,7 @@ export type PlanJson = z.output<typeof Plan>;
 export type StatusJson = z.output<typeof Status>;
 export type StateJson = z.output<typeof StateEvent>;
 export type PartitionPageJson = z.output<typeof PartitionPage>;
+export type HeatJson = z.output<typeof Heat>;
 export type DrainJson = z.output<typeof Drain>;
 export type ReportJson = z.output<typeof Report>;
 export type AuditEntryJson = z.output<typeof AuditEntry>;

@@ -198,4 +198,11 @@ export const statusJson = (wire: Wire.StatusReply): StatusJson => ({
     what: text(what),
     remedy: text(remedy),
   })),
+  convergence: (wire.convergence ?? []).map((c) => ({
+    keyspace: text(c.keyspace),
+    watchers: number(c.watchers),
+    converged: number(c.converged),
+    lagReports: number(c.lagReports),
+    lagP99Ms: Math.round(number(c.lagP99Ms) * 10) / 10,
+  })),
 });

@@ -1,3 +1,4 @@
+import type { Wire } from '@cadastre/contracts';
 import { Histogram } from '@cadastre/runtime';
 
 /** How far the readers of one keyspace are. Milliseconds are from this replica's sight of a change to a reader's having applied it. */
@@ -10,6 +11,15 @@ export interface Convergence {
   /** Of the last reports, at most 4,096. */
   readonly lagMs: { readonly n: number; readonly p50: number; readonly p99: number; readonly max: number };
 }
+
+/** As a message. */
+export const convergenceView = ({ lagMs, ...of }: Convergence): Wire.KeyspaceConvergence => ({
+  ...of,
+  lagReports: lagMs.n,
+  lagP50Ms: lagMs.p50,
+  lagP99Ms: lagMs.p99,
+  lagMaxMs: lagMs.max,
+});
 
 const KEPT = 4_096;
 

@@ -17,6 +17,7 @@ import type { DuplexCall, GetMapCall, Wire } from '@cadastre/contracts';
 import type { Cancellable, Clock } from '@cadastre/runtime';
 import type { RegisterState } from '@cadastre/store';
 import { requireKeyspace } from '@cadastre/store';
+import { convergenceView } from './convergence.js';
 import type { Subscription, WatchHub } from './watch-hub.js';
 
 type WatchCall = DuplexCall<Wire.WatchMapRequest__Output, Wire.MapEvent>;
@@ -113,13 +114,7 @@ const checkCount = (field: string, list: readonly unknown[]): void => {
 const listWatchers = ({ hub, replica = '' }: MapHandlerOptions, laggardsMax: number): Wire.ListWatchersReply => ({
   replica,
   watchers: hub.size,
-  keyspaces: hub.convergence().map(({ lagMs, ...of }) => ({
-    ...of,
-    lagReports: lagMs.n,
-    lagP50Ms: lagMs.p50,
-    lagP99Ms: lagMs.p99,
-    lagMaxMs: lagMs.max,
-  })),
+  keyspaces: hub.convergence().map(convergenceView),
   laggards: hub.laggards(Math.min(laggardsMax, KNOWN_MAX)).map(({ name, peer, applied, behind }) => ({
     watcher: name,
     peer,

@@ -76,6 +76,7 @@ export const ALLOW_LIST: Readonly<Record<Rpc, Decision>> = {
   'cadastre.v1.Operator/CancelAll': PEOPLE,
   'cadastre.v1.Operator/GetReport': PEOPLE,
   'cadastre.v1.Operator/GetDrain': PEOPLE,
+  'cadastre.v1.Operator/GetHeat': PEOPLE,
   'cadastre.v1.Operator/ListAudit': PEOPLE,
   'cadastre.v1.Operator/VerifyAudit': PEOPLE,
   'cadastre.v1.Operator/Backup': PEOPLE,

@@ -1,0 +1,31 @@
+import type { Wire } from '@cadastre/contracts';
+import type { HeatJson } from './schemas.js';
+
+const known = (value: number | string | undefined): number | null => {
+  const read = Number(value ?? -1);
+  return read < 0 ? null : read;
+};
+
+/** The message as JSON for people: null for what nobody measured. */
+export const heatJson = (wire: Wire.Heat): HeatJson => ({
+  keyspace: wire.keyspace ?? '',
+  metric: (wire.metric ?? '') as HeatJson['metric'],
+  fromMs: Number(wire.fromMs ?? 0),
+  stepMs: Number(wire.stepMs ?? 0),
+  steps: wire.steps ?? 0,
+  firstPartition: wire.firstPartition ?? 0,
+  partitionsPerBucket: wire.partitionsPerBucket ?? 0,
+  buckets: wire.buckets ?? 0,
+  partitions: wire.partitions ?? 0,
+  values: (wire.values ?? []).map(known),
+  hottest: (wire.hottest ?? []).map((hot) => ({
+    partition: hot.partition ?? 0,
+    leader: hot.leader ?? '',
+    readsPerSecond: Number(hot.readsPerSecond ?? 0),
+    writesPerSecond: Number(hot.writesPerSecond ?? 0),
+    bytes: Number(hot.bytes ?? 0),
+    p99Ms: known(hot.p99Ms),
+  })),
+  sinceMs: Number(wire.sinceMs ?? 0),
+  measuredTogether: wire.measuredTogether ?? 1,
+});
