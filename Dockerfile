@@ -27,6 +27,7 @@ COPY --from=dependencies /app ./
 COPY --from=build /src/proto ./proto
 COPY --from=build /src/libs/core/dist ./libs/core/dist
 COPY --from=build /src/libs/runtime/dist ./libs/runtime/dist
+COPY --from=build /src/libs/certificates/dist ./libs/certificates/dist
 COPY --from=build /src/libs/contracts/dist ./libs/contracts/dist
 COPY --from=build /src/libs/store/dist ./libs/store/dist
 COPY --from=build /src/libs/engine/dist ./libs/engine/dist

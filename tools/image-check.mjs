@@ -74,13 +74,13 @@ function start(app, words, wanted) {
 
 try {
   const app = replay();
-  const nobody = ['--control-plane', '127.0.0.1:1'];
+  const nobody = ['--control-plane', '127.0.0.1:1', '--insecure'];
   const data = join(folder, 'data');
   await start(app, ['storage-agent', '--id', 'n1', '--data', data, ...nobody], '"listening"');
   const patience = ['--start-timeout-ms', '300'];
   await start(
     app,
-    ['control-plane', '--id', 'cp1', '--etcd', 'http://127.0.0.1:1', ...patience],
+    ['control-plane', '--id', 'cp1', '--etcd', 'http://127.0.0.1:1', '--insecure', ...patience],
     'cadastre control plane: etcd',
   );
   await start(app, ['router', ...nobody], 'cadastre-router: ');

@@ -124,7 +124,7 @@ class Agents {
     const main = join(root, 'apps/storage-agent/dist/main.js');
     const child = spawn(
       process.execPath,
-      [...NODE_ARGS, main, '--id', id, '--data', data, '--control-plane', this.plane.address],
+      [...NODE_ARGS, main, '--id', id, '--data', data, '--control-plane', this.plane.address, '--insecure'],
       {
         stdio: ['ignore', 'pipe', 'inherit'],
       },

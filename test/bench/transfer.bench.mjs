@@ -148,6 +148,7 @@ async function startAgent(name, data, controlPlane) {
   const { port } = probe.address();
   await new Promise((resolve) => probe.close(resolve));
   const args = ['--id', name, '--data', data, '--listen', `127.0.0.1:${port}`, '--control-plane', controlPlane];
+  args.push('--insecure');
   return ServerProcess.start({ name, script: join(root, 'apps/storage-agent/dist/main.js'), args });
 }
 

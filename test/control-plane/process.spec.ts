@@ -53,6 +53,7 @@ const start = (extra: readonly string[] = []): Run =>
     '127.0.0.1:0',
     '--etcd',
     etcd.endpoints.map((e) => `http://${e}`).join(','),
+    '--insecure',
     ...extra,
   ]);
 
@@ -87,6 +88,7 @@ describe('the control-plane process', () => {
       '127.0.0.1:0',
       '--etcd',
       NOBODY,
+      '--insecure',
       '--start-timeout-ms',
       '1500',
     ]);
@@ -103,6 +105,7 @@ describe('the control-plane process', () => {
       CADASTRE_CP_GRPC: '127.0.0.1:0',
       CADASTRE_CP_HTTP: '127.0.0.1:0',
       CADASTRE_CP_ETCD: etcd.endpoints.join(','),
+      CADASTRE_CP_INSECURE: 'true',
     });
     const { http } = await run.listening();
     expect((await fetch(`http://${http}/readyz`)).status).toBe(200);
@@ -144,6 +147,7 @@ describe('the control-plane process', () => {
       '127.0.0.1:0',
       '--etcd',
       first.endpoints[0]!,
+      '--insecure',
     ]);
     await run.listening();
     const { port } = first.members[0]!;

@@ -302,7 +302,9 @@ describe('routers as processes', () => {
     expectLine(await start('--control-plane', '127.0.0.1:1', '--listen', '127.0.0.1:99999'), /--listen/);
     expectLine(await start('--control-plane', '127.0.0.1:1', '--in-flight-max', '0'), /--in-flight-max/);
     expectLine(await start('--control-plane', '127.0.0.1:1', '--colour', 'red'), /--colour/);
-    const taken = await start('--control-plane', cluster.addressOf('cp1'), '--listen', cluster.addressOf('n1'));
+    const to = ['--control-plane', cluster.addressOf('cp1')];
+    expectLine(await start(...to), /--tls-cert/, /--insecure/);
+    const taken = await start(...to, '--listen', cluster.addressOf('n1'), '--insecure');
     expect(taken).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot listen') });
   }, 60_000);
 

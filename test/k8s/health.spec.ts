@@ -69,7 +69,7 @@ describe('health of processes', () => {
   // are gone, because what it serves needs neither. Each program answers on its own port and on the one for probes.
   it('tells living from ready, and needs nobody else for it', async () => {
     const { cp, cpHealth, agent, agentHealth, router, routerHealth } = ports;
-    const to = ['--control-plane', cp];
+    const to = ['--control-plane', cp, '--insecure'];
     const data = join(folder, 'n1');
     await start('n1', 'storage-agent', [
       '--id',
@@ -86,7 +86,7 @@ describe('health of processes', () => {
     expect(await check(agentHealth, 'readiness')).toBe('NOT_SERVING');
 
     const register = ['--etcd', etcd.endpoints.map((e) => `http://${e}`).join(',')];
-    const own = ['--grpc', cp, '--http', '127.0.0.1:0', '--health', cpHealth];
+    const own = ['--grpc', cp, '--http', '127.0.0.1:0', '--health', cpHealth, '--insecure'];
     const plane = await start('cp1', 'control-plane', ['--id', 'cp1', ...own, ...register]);
     await start('r1', 'router', ['--listen', router, '--health', routerHealth, ...to]);
     await until(agentHealth, 'readiness', 'SERVING');

@@ -1,7 +1,8 @@
 import type { AppSettings } from '@cadastre/service-kit';
-import { LOG_LEVELS, METRICS_FLAG, readConfig } from '@cadastre/service-kit';
+import { LOG_LEVELS, METRICS_FLAG, readConfig, TLS_FIELDS, TLS_FLAGS, tlsFilesOf } from '@cadastre/service-kit';
 import { ETCD_DEFAULT_QUOTA_BYTES } from '@cadastre/store';
 import { z } from 'zod';
+import { ETCD_TLS_FIELDS, ETCD_TLS_FLAGS, etcdFilesOf } from './etcd-tls.js';
 
 const hostPort = (what: string, lowest: 0 | 1) =>
   z.string().refine(
@@ -45,6 +46,8 @@ const schema = z
     accessFile: z.string().min(1).optional(),
     /** A file, or - for standard output: checkpoints of the audit log, every minute. */
     auditSink: z.string().min(1).optional(),
+    ...TLS_FIELDS,
+    ...ETCD_TLS_FIELDS,
     logLevel: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
     exitWithParent: z.boolean().default(false),
     startTimeoutMs: duration(100).default(30_000),
@@ -130,6 +133,8 @@ export const SETTINGS = {
       value: 'FILE',
       help: 'how people and programs sign in; goes with --access required',
     },
+    ...TLS_FLAGS,
+    ...ETCD_TLS_FLAGS,
     'log-level': { type: 'string', value: 'LEVEL', help: 'least level that is logged' },
     'exit-with-parent': { type: 'boolean', help: 'ends when stdin closes' },
     'start-timeout-ms': { type: 'string', value: 'MS', help: 'how long a start waits for etcd' },
@@ -149,4 +154,9 @@ export const SETTINGS = {
 export const parseConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): ControlPlaneConfig => readConfig({ ...SETTINGS, argv, env });
+): ControlPlaneConfig => {
+  const config = readConfig({ ...SETTINGS, argv, env });
+  tlsFilesOf(config);
+  etcdFilesOf(config);
+  return config;
+};

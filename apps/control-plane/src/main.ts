@@ -1,7 +1,9 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, openMetrics, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import { systemClock } from '@cadastre/runtime';
+import { createLogger, openMetrics, openTransport, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
 import type { ControlPlaneConfig } from './config.js';
 import { parseConfig, SETTINGS } from './config.js';
+import { openEtcdCredentials } from './etcd-tls.js';
 import { startControlPlane } from './host/control-plane.js';
 import { CONTROL_PLANE_METRICS } from './metrics/control-plane-metrics.js';
 
@@ -42,7 +44,13 @@ const main = async (): Promise<void> => {
   const starting = new AbortController();
   const endStart = (): void => starting.abort();
   process.once('SIGTERM', endStart).once('SIGINT', endStart);
+  const around = { clock: systemClock, logger };
+  const { transport, credentials } = openTransport(config, { role: 'control-plane' }, around);
+  const etcdCredentials = openEtcdCredentials(config, around);
   const plane = await startControlPlane(config, {
+    transport,
+    ...(credentials && { credentials }),
+    ...(etcdCredentials && { etcdCredentials }),
     logger,
     signal: starting.signal,
     onFatal: (error) => {

@@ -1,4 +1,4 @@
-import type { AppSettings } from '@cadastre/service-kit';
+import type { AppSettings, TlsSettings } from '@cadastre/service-kit';
 import {
   CONTROL_PLANE_FLAG,
   hostPort,
@@ -8,6 +8,9 @@ import {
   LOG_LEVELS,
   METRICS_FLAG,
   readConfig,
+  TLS_FIELDS,
+  TLS_FLAGS,
+  tlsFilesOf,
 } from '@cadastre/service-kit';
 import { z } from 'zod';
 import type { RouterConfig } from './router.js';
@@ -24,6 +27,7 @@ const schema = z.strictObject({
   cacheFile: z.string().min(1, 'names a file').optional(),
   label: z.array(labelPair).default([]),
   inFlightMax: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
+  ...TLS_FIELDS,
   logLevel: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -48,6 +52,7 @@ export const SETTINGS = {
     },
     label: { type: 'string', multiple: true, value: 'NAME=VALUE', help: 'where it stands, for reads from near copies' },
     'in-flight-max': { type: 'string', value: 'NUMBER', help: 'calls that it works on at once' },
+    ...TLS_FLAGS,
     'log-level': LOG_LEVEL_FLAG,
   },
 } as const satisfies AppSettings;
@@ -56,8 +61,9 @@ export const SETTINGS = {
 export const routerConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): RouterConfig & { readonly logLevel: string; readonly metricsListen?: string } => {
+): RouterConfig & { readonly logLevel: string; readonly metricsListen?: string; readonly tls: TlsSettings } => {
   const raw = readConfig({ ...SETTINGS, argv, env });
+  tlsFilesOf(raw);
   const colon = raw.listen.lastIndexOf(':');
   return {
     id: raw.id,
@@ -69,6 +75,7 @@ export const routerConfig = (
     labels: Object.fromEntries(raw.label.map((pair) => pair.split('=') as [string, string])),
     inFlightMax: raw.inFlightMax,
     ...(raw.metricsListen !== undefined && { metricsListen: raw.metricsListen }),
+    tls: raw,
     logLevel: raw.logLevel,
   };
 };

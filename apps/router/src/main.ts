@@ -1,5 +1,6 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, openMetrics, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import { systemClock } from '@cadastre/runtime';
+import { createLogger, openMetrics, openTransport, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
 import { routerConfig, SETTINGS } from './config.js';
 import { ROUTER_METRICS } from './router-metrics.js';
 import { startRouter } from './router.js';
@@ -17,7 +18,8 @@ if (printHelp(SETTINGS, process.argv.slice(2), process.stdout)) process.exit(0);
 try {
   const config = routerConfig(process.argv.slice(2), process.env);
   const logger = createLogger({ service: 'router', level: config.logLevel, fields: { router: config.id } });
-  const router = await startRouter({ ...config, logger });
+  const { transport } = openTransport(config.tls, { role: 'router' }, { clock: systemClock, logger });
+  const router = await startRouter({ ...config, transport, logger });
   const metrics = await openMetrics({
     listen: config.metricsListen,
     facts: { component: 'router' },

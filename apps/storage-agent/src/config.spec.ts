@@ -18,6 +18,7 @@ const good = [
   'rack=r1',
   '--weight',
   '2',
+  '--insecure',
 ];
 
 describe('agentConfig', () => {
@@ -54,6 +55,7 @@ describe('agentConfig', () => {
       CADASTRE_AGENT_DATA: '/e',
       CADASTRE_AGENT_CONTROL_PLANE: 'c:3',
       CADASTRE_AGENT_LABEL: 'zone=b,rack=r2',
+      CADASTRE_AGENT_INSECURE: 'true',
     };
     expect(agentConfig(['--id', 'n1'], env)).toMatchObject({
       id: 'n1',
@@ -74,6 +76,9 @@ describe('agentConfig', () => {
     ['a port above 65535', [...good, '--listen', 'localhost:70000'], '--listen'],
     ['listening everywhere without an address for others', [...good, '--listen', '0.0.0.0:1'], '--advertise'],
     ['a stray word', [...good, 'word'], 'word'],
+    ['plaintext without being told to', good.filter((flag) => flag !== '--insecure'), '--tls-cert: is missing'],
+    ['a certificate without its key', [...good.slice(0, -1), '--tls-cert', 'c', '--tls-ca', 'a'], '--tls-key'],
+    ['plaintext and a certificate', [...good, '--tls-ca', 'a'], '--tls-ca: contradicts --insecure'],
   ])('refuses %s', (_what, argv, named) => {
     expect(() => agentConfig(argv, {})).toThrow(named);
     expect(() => agentConfig(argv, {})).not.toThrow('\n');

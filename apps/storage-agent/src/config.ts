@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CadastreError } from '@cadastre/core';
-import type { AppSettings } from '@cadastre/service-kit';
+import type { AppSettings, TlsSettings } from '@cadastre/service-kit';
 import {
   CONTROL_PLANE_FLAG,
   hostPort,
@@ -10,6 +10,9 @@ import {
   LOG_LEVELS,
   METRICS_FLAG,
   readConfig,
+  TLS_FIELDS,
+  TLS_FLAGS,
+  tlsFilesOf,
 } from '@cadastre/service-kit';
 import { z } from 'zod';
 import type { AgentConfig } from './agent-config.js';
@@ -27,6 +30,7 @@ const schema = z.strictObject({
   weight: z.coerce.number().positive('is above 0').default(1),
   capacity: z.array(z.string().regex(/^[a-z][a-z0-9-]*=\d+(\.\d+)?$/, 'is name=number')).default([]),
   inSyncTimeoutMs: z.coerce.number().int().min(200).max(600_000).default(3000),
+  ...TLS_FIELDS,
   logLevel: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -69,6 +73,7 @@ export const SETTINGS = {
       value: 'MS',
       help: 'a follower that is silent for so long leaves the in-sync set',
     },
+    ...TLS_FLAGS,
     'log-level': LOG_LEVEL_FLAG,
   },
 } as const satisfies AppSettings;
@@ -77,6 +82,7 @@ export interface ProcessConfig extends AgentConfig {
   readonly logLevel: string;
   /** host:port of /metrics; nothing without it. */
   readonly metricsListen?: string;
+  readonly tls: TlsSettings;
 }
 
 const pairs = (flag: string, items: readonly string[]): Record<string, string> => {
@@ -122,6 +128,7 @@ export const agentConfig = (
   env: Readonly<Record<string, string | undefined>>,
 ): ProcessConfig => {
   const raw = readConfig({ ...SETTINGS, argv, env });
+  tlsFilesOf(raw);
   const host = raw.listen.slice(0, raw.listen.lastIndexOf(':'));
   if ((host === '0.0.0.0' || host === '[::]') && raw.advertise === undefined) {
     throw new CadastreError(
@@ -143,6 +150,7 @@ export const agentConfig = (
     ...(raw.health !== undefined && { health: raw.health }),
     ...(raw.metricsListen !== undefined && { metricsListen: raw.metricsListen }),
     inSyncTimeoutMs: raw.inSyncTimeoutMs,
+    tls: raw,
     logLevel: raw.logLevel,
   };
 };

@@ -1,5 +1,6 @@
 import { CadastreError } from '@cadastre/core';
-import { createLogger, openMetrics, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import { systemClock } from '@cadastre/runtime';
+import { createLogger, openMetrics, openTransport, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
 import { startAgent } from './agent.js';
 import { AGENT_METRICS } from './metrics/agent-metrics.js';
 import { agentConfig, type ProcessConfig, SETTINGS } from './config.js';
@@ -25,7 +26,9 @@ if (printHelp(SETTINGS, process.argv.slice(2), process.stdout)) process.exit(0);
 const config = readConfig();
 const logger = createLogger({ service: 'storage-agent', level: config.logLevel, fields: { node: config.id } });
 try {
-  const agent = await startAgent({ ...config, logger, onFatal: giveUp });
+  const me = { role: 'agent', name: config.id } as const;
+  const { transport } = openTransport(config.tls, me, { clock: systemClock, logger });
+  const agent = await startAgent({ ...config, transport, logger, onFatal: giveUp });
   const metrics = await openMetrics({
     listen: config.metricsListen,
     facts: { component: 'storage-agent', dataDir: config.dataDir },

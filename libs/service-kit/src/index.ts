@@ -7,3 +7,4 @@ export * from './metrics/open.js';
 export * from './metrics/process-metrics.js';
 export * from './metrics/registry.js';
 export * from './shutdown.js';
+export * from './tls-settings.js';

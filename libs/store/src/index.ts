@@ -1,5 +1,6 @@
 export * from './care.js';
 export * from './election.js';
+export type { EtcdTls } from './etcd/connection.js';
 export * from './etcd/etcd-store.js';
 export * from './memory/memory-database.js';
 export * from './memory/memory-store.js';

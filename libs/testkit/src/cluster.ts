@@ -70,6 +70,7 @@ export class TestCluster {
       '127.0.0.1:0',
       '--etcd',
       endpoints,
+      '--insecure',
       ...(this.options.controlPlaneArgs ?? []),
     ];
     const server = await ServerProcess.start({ name: id, script: script('control-plane'), args });
@@ -95,7 +96,8 @@ export class TestCluster {
   /** A router of this cluster, `more` after its own flags. */
   async startRouter(id: string, ...more: string[]): Promise<ServerProcess> {
     const listen = this.addresses.get(id) ?? '127.0.0.1:0';
-    const args = ['--id', id, '--listen', listen, '--control-plane', this.controlPlaneAddresses().join(','), ...more];
+    const args = ['--id', id, '--listen', listen, '--control-plane', this.controlPlaneAddresses().join(',')];
+    args.push('--insecure', ...more);
     const server = await ServerProcess.start({ name: id, script: script('router'), args });
     this.routers.set(id, server);
     this.addresses.set(id, server.listening['address']!);
@@ -129,6 +131,7 @@ export class TestCluster {
       listen,
       '--control-plane',
       controlPlane,
+      '--insecure',
       ...place,
       ...agentArgs,
     ];

@@ -355,7 +355,13 @@ export class LocalCluster {
   ): ManagedChild {
     const logFile = join(this.options.folder, 'logs', `${name}.log`);
     return new ManagedChild(
-      { name, command: program.command, args: [...program.args, ...args], logFile, readyEvent: 'listening' },
+      {
+        name,
+        command: program.command,
+        args: [...program.args, ...args, '--insecure'],
+        logFile,
+        readyEvent: 'listening',
+      },
       this.host,
     );
   }

@@ -56,6 +56,8 @@ export const accessSchema = z.strictObject({
   bootstrapTokenFile: z.string().min(1).optional(),
   oidc: oidc.optional(),
   jwt: jwt.optional(),
+  /** What the holders of certificates with role operator may do without a token, by their names: `{"deploy": ["operator"]}`. */
+  certificates: z.record(z.string(), z.array(grant)).default({}),
 });
 
 export type AccessConfig = z.output<typeof accessSchema>;

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { endWithError, toStatus } from '@cadastre/contracts';
+import { endWithError, peerOf, toStatus } from '@cadastre/contracts';
 import type { OperationsPort } from '../operations/ports.js';
 import { AuthorizedOperations } from './authorized-operations.js';
 import type { Caller, Identity } from './identify.js';
@@ -21,11 +21,16 @@ export const operationsOfCaller = (identity: Identity): OperationsPort => {
   return Object.fromEntries(verbs.map((verb) => [verb, call(verb)])) as unknown as OperationsPort;
 };
 
-interface AnyCall {
+type AnyCall = Parameters<typeof peerOf>[0] & {
   readonly metadata: { get(key: string): readonly (string | Buffer)[] };
   emit(event: string, ...args: unknown[]): boolean;
-}
+};
 type AnyHandler = (call: AnyCall, callback?: (error: unknown) => void) => unknown;
+
+const callerOf = async (call: AnyCall, identity: Identity): Promise<Caller> => {
+  const [authorization] = call.metadata.get('authorization');
+  return identity.requireLook(await identity.ofCall(authorization?.toString(), peerOf(call)));
+};
 
 /** Each handler of a service finds out who calls before it begins, and refuses whoever may not even look. */
 export const inNameOfCaller = <Handlers extends Record<string, unknown>>(
@@ -36,8 +41,7 @@ export const inNameOfCaller = <Handlers extends Record<string, unknown>>(
     (handler: AnyHandler): AnyHandler =>
     async (call, callback) => {
       try {
-        const [authorization] = call.metadata.get('authorization');
-        const caller = identity.requireLook(await identity.ofBearer(authorization?.toString()));
+        const caller = await callerOf(call, identity);
         runAs(caller, () => handler(call, callback));
       } catch (error) {
         if (callback) callback(toStatus(error));
@@ -47,4 +51,10 @@ export const inNameOfCaller = <Handlers extends Record<string, unknown>>(
   return Object.fromEntries(
     Object.entries(handlers).map(([name, handler]) => [name, guard(handler as AnyHandler)]),
   ) as Handlers;
+};
+
+/** For handlers that know nothing of persons: those who show no certificate must show a token that lets them look. */
+export const withTokenOrCertificate = (handler: unknown, identity: Identity): AnyHandler => {
+  const guarded = inNameOfCaller({ handler: handler as AnyHandler }, identity).handler;
+  return (call, callback) => (peerOf(call) ? (handler as AnyHandler) : guarded)(call, callback);
 };

@@ -26,4 +26,5 @@ const REMEDY: Readonly<Record<Principal['source'], string>> = {
   local: 'give your password again (on a command line: cadastre login), then repeat it',
   oidc: 'sign in again with your identity provider, then repeat it',
   jwt: 'come with a new token',
+  certificate: 'connect again',
 };

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Grant, PeerIdentity } from '@cadastre/core';
 import { CadastreError, permissionsOf, printable } from '@cadastre/core';
 import type { Clock } from '@cadastre/runtime';
 import type { OperationsPort } from '../operations/ports.js';
@@ -18,6 +19,8 @@ export interface Guarded {
   readonly bearers: Bearers;
   readonly oidc?: Oidc;
   readonly proveAgainMs: number;
+  /** What holders of certificates with role operator may do, by their names. */
+  readonly certificates?: Readonly<Record<string, readonly Grant[]>>;
 }
 
 export interface IdentityOptions {
@@ -29,7 +32,7 @@ export interface IdentityOptions {
 /** Who stands behind a request, and how that was shown. */
 export interface Caller {
   readonly principal: Principal;
-  readonly via: 'open' | 'cookie' | 'bearer';
+  readonly via: 'open' | 'cookie' | 'bearer' | 'certificate';
   /** Of the session, when there is one. */
   readonly token?: string;
 }
@@ -53,6 +56,29 @@ export class Identity {
     const [scheme = '', token] = (authorization ?? '').split(' ');
     if (scheme.toLowerCase() !== 'bearer' || !token) return undefined;
     return { principal: await guarded.bearers.principalOf(token), via: 'bearer', token };
+  }
+
+  /** A token says more than a certificate, which may be a whole team's. @throws CadastreError UNAUTHENTICATED for a token that is not valid */
+  async ofCall(authorization: string | undefined, peer: PeerIdentity | undefined): Promise<Caller | undefined> {
+    return (await this.ofBearer(authorization)) ?? this.ofCertificate(peer);
+  }
+
+  private ofCertificate(peer: PeerIdentity | undefined): Caller | undefined {
+    const { guarded, clock } = this.options;
+    const { certificates = {} } = guarded ?? {};
+    if (peer?.role !== 'operator' || !Object.hasOwn(certificates, peer.name)) return undefined;
+    const { name } = peer;
+    const grants = certificates[name]!;
+    return {
+      principal: {
+        subject: `certificate:${name}`,
+        name,
+        source: 'certificate',
+        grants,
+        authenticatedMs: clock.wallMs(),
+      },
+      via: 'certificate',
+    };
   }
 
   /** @throws CadastreError UNAUTHENTICATED, PERMISSION_DENIED for an act by cookie without its proof of origin */

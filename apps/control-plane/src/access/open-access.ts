@@ -37,6 +37,7 @@ export const openAccess = async (file: string, around: AccessSurroundings): Prom
     guarded: {
       access,
       bearers,
+      certificates: config.certificates,
       proveAgainMs: config.proveAgainMinutes * MINUTE_MS,
       ...(config.oidc && { oidc: new Oidc(config.oidc, access, { clock, logger, sessionMs }) }),
     },

@@ -2,11 +2,11 @@ import type { Grant } from '@cadastre/core';
 
 /** Who acts, as found out by this server; what a request says of itself counts for nothing. */
 export interface Principal {
-  /** `local:anna`, `oidc:ISSUER#SUB`, `jwt:ISSUER#SUB`: never another's, whatever display names change. It is what the audit log keeps. */
+  /** `local:anna`, `oidc:ISSUER#SUB`, `jwt:ISSUER#SUB`, `certificate:anna`: never another's, whatever display names change. It is what the audit log keeps. */
   readonly subject: string;
   /** To be shown. */
   readonly name: string;
-  readonly source: 'open' | 'local' | 'oidc' | 'jwt';
+  readonly source: 'open' | 'local' | 'oidc' | 'jwt' | 'certificate';
   readonly grants: readonly Grant[];
   /** Last proof of who it is, milliseconds since 1970: a password, or what the issuer of a token says. */
   readonly authenticatedMs: number;

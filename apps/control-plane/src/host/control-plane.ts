@@ -1,10 +1,11 @@
-import type { Transport } from '@cadastre/contracts';
+import type { CredentialSource, Transport } from '@cadastre/contracts';
 import { grpcTransport } from '@cadastre/contracts';
 import type { Clock, Logger } from '@cadastre/runtime';
 import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
 import type { Store } from '@cadastre/store';
 import { EtcdStore } from '@cadastre/store';
 import type { ControlPlaneConfig } from '../config.js';
+import { etcdTlsOf } from '../etcd-tls.js';
 import { bare, splitAddress } from './host-port.js';
 import { createApp, listenHttp } from './http-host.js';
 import type { ControlPlane, HttpParts, HttpSide } from './replica.js';
@@ -16,8 +17,11 @@ export type { ControlPlane } from './replica.js';
 export interface ControlPlaneDependencies {
   /** Default: etcd at `config.etcd`. */
   readonly store?: Store;
-  /** Default gRPC. */
+  /** Default gRPC in plaintext. */
   readonly transport?: Transport;
+  /** With them HTTP is HTTPS. */
+  readonly credentials?: CredentialSource;
+  readonly etcdCredentials?: CredentialSource;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** The register is not the one it was, or cannot be watched any more: the process must end. */
@@ -34,7 +38,7 @@ export const startControlPlane = async (
   dependencies: ControlPlaneDependencies = {},
 ): Promise<ControlPlane> => {
   const { clock = systemClock, logger = silentLogger, transport = grpcTransport } = dependencies;
-  const store = dependencies.store ?? new EtcdStore({ endpoints: config.etcd, clock, logger });
+  const { credentials, etcdCredentials, store = openStore(config, clock, logger, etcdCredentials) } = dependencies;
   const replica = new Replica(config, {
     store,
     care: new StoreCare({ store, clock, logger, quotaBytes: config.etcdQuotaBytes }),
@@ -43,7 +47,7 @@ export const startControlPlane = async (
     random: systemRandom,
     newId: randomId,
     logger,
-    openHttp: (parts) => openHttp(config.http, parts, logger),
+    openHttp: (parts) => openHttp(config.http, parts, logger, credentials),
     writeOut: (line) => void process.stdout.write(line),
     onFatal: dependencies.onFatal ?? (() => undefined),
   });
@@ -56,11 +60,28 @@ export const startControlPlane = async (
   }
 };
 
-const openHttp = async (address: string, parts: HttpParts, logger: Logger): Promise<HttpSide> => {
+const openStore = (
+  { etcd }: ControlPlaneConfig,
+  clock: Clock,
+  logger: Logger,
+  credentials: CredentialSource | undefined,
+): Store => {
+  const store = new EtcdStore({ endpoints: etcd, clock, logger, ...(credentials && { tls: etcdTlsOf(credentials) }) });
+  credentials?.onChange(() => store.renewTls(etcdTlsOf(credentials)));
+  return store;
+};
+
+const openHttp = async (
+  address: string,
+  parts: HttpParts,
+  logger: Logger,
+  credentials: CredentialSource | undefined,
+): Promise<HttpSide> => {
   const { host, port } = splitAddress(address);
-  const app = await createApp(parts, isLoopback(bare(host)), logger, (method, status) =>
-    parts.meters.onHttp(method, status),
-  );
+  const app = await createApp(parts, isLoopback(bare(host)), logger, {
+    onAnswered: (method, status) => parts.meters.onHttp(method, status),
+    ...(credentials && { credentials }),
+  });
   try {
     return { address: `${host}:${await listenHttp(app, bare(host), port)}`, close: () => app.close() };
   } catch (error) {

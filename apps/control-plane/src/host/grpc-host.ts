@@ -1,6 +1,6 @@
 import type { CallMeter, Health, RpcServer } from '@cadastre/contracts';
 import { agentService, healthService, mapService, operatorService } from '@cadastre/contracts';
-import { inNameOfCaller, operationsOfCaller } from '../access/caller-scope.js';
+import { inNameOfCaller, operationsOfCaller, withTokenOrCertificate } from '../access/caller-scope.js';
 import type { Identity } from '../access/identify.js';
 import { operatorHandlers } from '../operator/operator.grpc.js';
 import type { PlanWatches } from '../operator/plan-watches.js';
@@ -29,7 +29,12 @@ export class GrpcHost {
     const { identity, planWatches, health, calls, clock } = options;
     const add = (definition: Parameters<RpcServer['add']>[0], handlers: object): void =>
       void server.add(definition, calls.count(clock, definition, handlers as Implementation));
-    add(mapService, mapHandlers(options));
+    const map = mapHandlers(options);
+    const forPeople = identity.guarded && {
+      Locate: withTokenOrCertificate(map.Locate, identity),
+      ListWatchers: withTokenOrCertificate(map.ListWatchers, identity),
+    };
+    add(mapService, { ...map, ...forPeople });
     add(agentService, agentHandlers(options));
     server.add(healthService, health.handlers);
     const operator = operatorHandlers({ operations: operationsOfCaller(identity), planWatches });

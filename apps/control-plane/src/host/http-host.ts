@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
 import { CadastreError } from '@cadastre/core';
+import type { CredentialSource } from '@cadastre/contracts';
 import type { Logger } from '@cadastre/runtime';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -22,17 +24,27 @@ const nestLogger = (logger: Logger): LoggerService => ({
   warn: (message: unknown) => logger.warn(String(message)),
 });
 
+export interface HttpSurroundings {
+  readonly onAnswered?: (method: string, status: number) => void;
+  /** With them it is HTTPS. */
+  readonly credentials?: CredentialSource;
+}
+
 export const createApp = async (
   parts: AppParts,
   isLoopback: boolean,
   logger: Logger,
-  onAnswered?: (method: string, status: number) => void,
+  { onAnswered, credentials }: HttpSurroundings = {},
 ): Promise<NestExpressApplication> => {
   const app = await NestFactory.create<NestExpressApplication>(appModule(parts), {
     bodyParser: false,
     logger: nestLogger(logger),
     abortOnError: false,
+    ...(credentials && { httpsOptions: httpsOptionsOf(credentials) }),
   });
+  credentials?.onChange(() =>
+    (app.getHttpServer() as unknown as TlsServer).setSecureContext(httpsOptionsOf(credentials)),
+  );
   app.disable('x-powered-by');
   app.useGlobalFilters(new ProblemFilter(logger));
   if (onAnswered)
@@ -47,6 +59,12 @@ export const createApp = async (
   app.useBodyParser('json', { limit: BODY_BYTES_MAX, strict: true });
   return app;
 };
+
+/** Nobody is asked for a certificate: people show a token or a session. */
+const httpsOptionsOf = ({ current: { own } }: CredentialSource) => ({
+  ...(own && { cert: own.cert, key: own.key }),
+  minVersion: 'TLSv1.2' as const,
+});
 
 /** @returns the bound port. @throws CadastreError UNAVAILABLE when the port is taken */
 export const listenHttp = async (app: NestExpressApplication, host: string, port: number): Promise<number> => {

@@ -251,7 +251,8 @@ export class Replica implements ControlPlane {
     const identity = new Identity({ operations, clock: this.clock, guarded: await this.openAccess() });
     this.http = await ports.openHttp?.({ identity, events, readiness, meters: this.meters });
     this.httpAddress = this.http?.address ?? '';
-    const grpc = new GrpcHost(ports.transport.server({ maxConnectionAgeMs: CONNECTION_AGE_MS }), {
+    const limits = { maxConnectionAgeMs: CONNECTION_AGE_MS, people: identity.guarded !== undefined };
+    const grpc = new GrpcHost(ports.transport.server(limits), {
       hub: this.hub,
       replica: this.config.id,
       clock: this.clock,

@@ -26,6 +26,10 @@ const CLAIMS: Partial<Record<Rpc, ClaimsOf<never>>> = {
       node,
     }))) satisfies ClaimsOf<Wire.ChangeInSyncManyRequest__Output>,
   'cadastre.v1.Agent/Suspect': ofNode satisfies ClaimsOf<Wire.SuspectRequest__Output>,
+  'cadastre.v1.Map/WatchMap': (({ subscribe }) =>
+    subscribe?.node
+      ? [{ field: 'subscribe.node', node: subscribe.node }]
+      : []) satisfies ClaimsOf<Wire.WatchMapRequest__Output>,
   'cadastre.v1.Transfer/Replicate': (({ hello }) =>
     hello ? [{ field: 'hello.node', node: hello.node }] : []) satisfies ClaimsOf<Wire.FollowerMessage__Output>,
   'cadastre.v1.Transfer/Snapshot': ofNode satisfies ClaimsOf<Wire.SnapshotRequest__Output>,

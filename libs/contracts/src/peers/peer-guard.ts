@@ -14,14 +14,14 @@ export interface PeerGuardOptions {
   readonly people: boolean;
 }
 
-/** What is known of a connection's other side. */
+/** What is known of a connection's other side; the simulated world has nothing to say of it. */
 interface Connection {
-  getAuthContext(): { transportSecurityType?: string; sslPeerCertificate?: { subjectaltname?: string } };
+  getAuthContext?(): { transportSecurityType?: string; sslPeerCertificate?: { subjectaltname?: string } };
 }
 
 /** Who calls, by a certificate that was verified; undefined without one, or with one that names nobody of ours. */
 export const peerOf = (call: Connection): PeerIdentity | undefined =>
-  identityOfSan(call.getAuthContext().sslPeerCertificate?.subjectaltname);
+  identityOfSan(call.getAuthContext?.().sslPeerCertificate?.subjectaltname);
 
 /** Whether this peer may call; the reason when not. Pure. */
 export const refusalOf = (
@@ -43,7 +43,7 @@ export const refusalOf = (
 
 /** The reason to refuse a message in which an agent speaks for another node. Pure. */
 export const falseClaim = (claims: readonly Claim[], peer: PeerIdentity): CadastreError | undefined => {
-  const other = claims.find(({ node }) => node !== peer.name);
+  const other = claims.find(({ node }) => peer.role !== 'agent' || node !== peer.name);
   return (
     other &&
     denied(

@@ -25,7 +25,7 @@ export type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Maintenance' | 'Auth';
 
 export interface Endpoint {
   readonly address: string;
-  readonly pool: ConnectionPool;
+  pool: ConnectionPool;
   readonly services: Map<ServiceName, Opened>;
 }
 
@@ -93,7 +93,7 @@ export class EtcdConnection {
   private token: Promise<string> | undefined;
   private closed = false;
 
-  constructor(private readonly options: ConnectionOptions) {
+  constructor(private options: ConnectionOptions) {
     this.endpoints = options.endpoints.map((address) => ({
       address,
       pool: makePool(address, options),
@@ -104,6 +104,17 @@ export class EtcdConnection {
   /** Calls start at the next endpoint from now on, unless another caller has moved on already. */
   avoid(endpoint: Endpoint): void {
     if (this.endpoints[this.preferred] === endpoint) this.preferred = (this.preferred + 1) % this.endpoints.length;
+  }
+
+  /** New connections are made with these credentials. Streams of the old ones go on until they break; calls under way end as they would. */
+  renewTls(tls: EtcdTls): void {
+    this.options = { ...this.options, tls };
+    for (const endpoint of this.endpoints) {
+      const old = endpoint.pool;
+      endpoint.pool = makePool(endpoint.address, this.options);
+      endpoint.services.clear();
+      old.close();
+    }
   }
 
   close(): void {
@@ -201,10 +212,12 @@ export class EtcdConnection {
   }
 
   private async openService(endpoint: Endpoint, service: ServiceName): Promise<Opened> {
-    const opened = await endpoint.pool.withConnection(service, ({ client, metadata }) => ({
+    const { pool } = endpoint;
+    const opened = await pool.withConnection(service, ({ client, metadata }) => ({
       client: client as unknown as RawClient,
       metadata: metadata as Metadata,
     }));
+    if (endpoint.pool !== pool) return this.openService(endpoint, service); // renewed meanwhile
     // A member that has lost its leader refuses at once instead of letting us hang.
     opened.metadata.set('hasleader', 'true');
     endpoint.services.set(service, opened);

@@ -203,6 +203,11 @@ export class EtcdStore implements Store {
     };
   }
 
+  /** For connections from now on; what is open stays open. */
+  renewTls(tls: EtcdTls): void {
+    this.connection.renewTls(tls);
+  }
+
   close(): void {
     this.closed = true;
     for (const watch of [...this.watches]) watch.close();

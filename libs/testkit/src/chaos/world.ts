@@ -253,7 +253,7 @@ export class World {
       ...['--grpc', `${host.ip}:${host.ports['grpc']}`, '--http', `${host.ip}:${host.ports['http']}`],
       ...['--advertise', await this.network.route('*', host, 'grpc')],
       // Its addresses are of namespaces that end with the run; nobody else reaches them.
-      ...['--access', 'open-anywhere'],
+      ...['--access', 'open-anywhere', '--insecure'],
     ]);
   }
 
@@ -271,7 +271,7 @@ export class World {
     return this.run(host, script('storage-agent'), [
       ...['--id', host.name, '--data', data, '--control-plane', controlPlanes.join(',')],
       ...['--listen', `${host.ip}:${host.ports['kv']}`, '--advertise', await this.network.route('*', host, 'kv')],
-      ...['--label', `zone=z${number % ZONES}`, '--label', `rack=r${Math.floor(number / ZONES)}`],
+      ...['--label', `zone=z${number % ZONES}`, '--label', `rack=r${Math.floor(number / ZONES)}`, '--insecure'],
     ]);
   }
 
