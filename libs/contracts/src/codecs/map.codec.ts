@@ -1,6 +1,14 @@
-import { createHash } from 'node:crypto';
-import type { Generation, KeyspaceGeneration, MapColumns, MapDelta } from '@cadastre/core';
-import { CadastreError, compareGenerations, KeyspaceMap, LIMITS, partitionCount } from '@cadastre/core';
+import { createHash, type Hash } from 'node:crypto';
+import type { Generation, KeyspaceGeneration, MapColumns, MapDelta, NodeColumn } from '@cadastre/core';
+import {
+  CadastreError,
+  compareGenerations,
+  KeyspaceMap,
+  LIMITS,
+  NO_PLACE,
+  nodeColumn,
+  partitionCount,
+} from '@cadastre/core';
 import type * as Wire from '../generated/index.js';
 import { messageCodec } from '../proto.js';
 import { packSteps, unpack } from './packed.codec.js';
@@ -121,7 +129,7 @@ export const decodeColumns = (bytes: Uint8Array): KeyspaceMap => {
     nodes: wire.nodes.map(decodeNode),
     partitions,
     stride,
-    ...(wire.packed ? unpackColumns(wire.packed, partitions, stride) : plainColumns(wire)),
+    ...(wire.packed ? unpackColumns(wire.packed, partitions, stride, wire.nodes.length) : plainColumns(wire)),
   });
 };
 
@@ -145,28 +153,54 @@ const plainColumns = (wire: Wire.MapColumns__Output): Columns => {
   };
 };
 
-const unpackColumns = (packed: Wire.PackedColumns__Output, partitions: number, stride: number): Columns => {
+/** Straight into the columns that the map keeps: of a million rows every pass more is felt. */
+const unpackColumns = (
+  packed: Wire.PackedColumns__Output,
+  partitions: number,
+  stride: number,
+  nodes: number,
+): Columns => {
   if (packed.replicaNodes.length !== stride)
     throw refuse(`${packed.replicaNodes.length} columns of nodes for ${stride}`);
   const epochs = new Float64Array(partitions);
-  const replicaNodes = new Int32Array(partitions * stride);
-  const rows = new Int32Array(partitions);
-  unpack(packed.epochs, partitions, { into: epochs });
-  packed.replicaNodes.forEach((column, offset) =>
-    unpack(column, partitions, { into: replicaNodes, stride, offset, plus: -1 }),
+  unpack(packed.epochs, partitions, (values, n, from) =>
+    epochs.set(n === values.length ? values : values.subarray(0, n), from),
   );
-  unpack(packed.replicaFlags, partitions, { into: rows });
-  return { epochs, replicaNodes, replicaFlags: flagsOfRows(rows, packed.flagRows, stride) };
+  const replicaNodes = nodeColumn(partitions * stride, nodes);
+  packed.replicaNodes.forEach((column, place) => unpackNodes(column, partitions, replicaNodes, nodes, stride, place));
+  return { epochs, replicaNodes, replicaFlags: unpackFlags(packed, partitions, stride) };
 };
 
-const flagsOfRows = (rows: Int32Array, flagRows: Uint8Array, stride: number): Uint8Array => {
+const unpackNodes = (
+  column: Uint8Array,
+  partitions: number,
+  into: NodeColumn,
+  nodes: number,
+  stride: number,
+  place: number,
+): void =>
+  unpack(column, partitions, (values, n, from) => {
+    for (let i = 0, cell = from * stride + place; i < n; i += 1, cell += stride) {
+      const node = values[i]! - 1;
+      into[cell] = node < nodes ? node : NO_PLACE;
+    }
+  });
+
+const unpackFlags = (
+  { replicaFlags, flagRows }: Wire.PackedColumns__Output,
+  partitions: number,
+  stride: number,
+): Uint8Array => {
   const count = stride === 0 ? 0 : flagRows.length / stride;
-  const flags = new Uint8Array(rows.length * stride);
-  for (let p = 0; p < rows.length; p += 1) {
-    const row = rows[p]!;
-    if (!(row >= 0 && row < count)) throw refuse(`partition ${p} has row ${row} of ${count} rows of flags`);
-    for (let i = 0; i < stride; i += 1) flags[p * stride + i] = flagRows[row * stride + i]!;
-  }
+  const flags = new Uint8Array(partitions * stride);
+  unpack(replicaFlags, partitions, (rows, n, from) => {
+    for (let i = 0, cell = from * stride; i < n; i += 1) {
+      const row = rows[i]!;
+      if (!(row < count)) throw refuse(`partition ${from + i} has row ${row} of ${count} rows of flags`);
+      for (let flag = row * stride, end = flag + stride; flag < end; flag += 1, cell += 1)
+        flags[cell] = flagRows[flag]!;
+    }
+  });
   return flags;
 };
 
@@ -242,12 +276,18 @@ export const encodeKnown = (known: readonly KeyspaceGeneration[]): Wire.KnownGen
 export const decodeKnown = (wire: readonly Wire.KnownGeneration__Output[]): KeyspaceGeneration[] =>
   wire.map((k) => ({ keyspace: k.keyspace, generation: requireGeneration(k.generation) }));
 
+interface Part {
+  readonly generation: Generation;
+  readonly data: Buffer[];
+  readonly hash: Hash;
+  readonly chunks: number;
+  readonly checksum: string;
+  bytes: number;
+}
+
 /** Puts the chunks of a snapshot together; refuses a wrong order, a mixture or a wrong checksum. */
 export class SnapshotAssembler {
-  private readonly parts = new Map<
-    string,
-    { generation: Generation; data: Buffer[]; chunks: number; checksum: string; bytes: number }
-  >();
+  private readonly parts = new Map<string, Part>();
 
   /** @returns the map when this was the last chunk. @throws CadastreError DATA_LOSS */
   add(chunk: Wire.SnapshotChunk__Output): KeyspaceMap | undefined {
@@ -256,6 +296,7 @@ export class SnapshotAssembler {
       this.parts.set(chunk.keyspace, {
         generation,
         data: [],
+        hash: createHash('sha256'),
         chunks: chunk.chunks,
         checksum: chunk.checksum,
         bytes: 0,
@@ -274,16 +315,11 @@ export class SnapshotAssembler {
     if (part.bytes > SNAPSHOT_BYTES_MAX)
       throw this.damaged(chunk.keyspace, `is larger than ${SNAPSHOT_BYTES_MAX} bytes`);
     part.data.push(chunk.data);
+    part.hash.update(chunk.data); // while the next chunk is on its way
     if (part.data.length < part.chunks) return undefined;
     this.parts.delete(chunk.keyspace);
-    return this.finish(chunk.keyspace, part.data, part.checksum);
-  }
-
-  private finish(keyspace: string, data: Buffer[], checksum: string): KeyspaceMap {
-    const bytes = Buffer.concat(data);
-    if (createHash('sha256').update(bytes).digest('hex') !== checksum)
-      throw this.damaged(keyspace, 'checksum does not match');
-    return decodeColumns(bytes);
+    if (part.hash.digest('hex') !== part.checksum) throw this.damaged(chunk.keyspace, 'checksum does not match');
+    return decodeColumns(Buffer.concat(part.data));
   }
 
   private damaged(keyspace: string, what: string): CadastreError {

@@ -115,17 +115,16 @@ const damaged = (what: string): CadastreError =>
     remedy: 'watch again without a known generation',
   });
 
-/** Where the values go: `into[offset + i * stride]`. */
-export interface Target {
-  readonly into: Float64Array | Int32Array;
-  readonly stride?: number;
-  readonly offset?: number;
-  /** Added to each value. */
-  readonly plus?: number;
-}
+/** Takes `n` values of a column, those of the rows from `from` on. They are overwritten when it returns. */
+export type Take = (values: Float64Array, n: number, from: number) => void;
 
-/** @throws CadastreError DATA_LOSS unless `bytes` are exactly `count` values */
-export const unpack = (bytes: Uint8Array, count: number, { into, stride = 1, offset = 0, plus = 0 }: Target): void => {
+/**
+ * All columns go through one array of one type, so that the loop over their bits is compiled once, and soon.
+ * @throws CadastreError DATA_LOSS unless `bytes` are exactly `count` values
+ */
+export const unpack = (bytes: Uint8Array, count: number, take: Take): void => {
+  const values = new Float64Array(BLOCK);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;
   for (let from = 0; from < count; from += BLOCK) {
     const n = Math.min(BLOCK, count - from);
@@ -135,7 +134,8 @@ export const unpack = (bytes: Uint8Array, count: number, { into, stride = 1, off
     at = next + 1;
     const end = at + Math.ceil((n * width) / 8);
     if (end > bytes.length) throw damaged('a column ends in the middle of a block');
-    unpackBlock(bytes, at, n, width, base + plus, into, offset + from * stride, stride);
+    unpackBlock(view, at, n, width, base, values);
+    take(values, n, from);
     at = end;
   }
   if (at !== bytes.length) throw damaged(`${bytes.length - at} bytes after the end of a column`);
@@ -152,57 +152,59 @@ const readVarint = (bytes: Uint8Array, start: number): { value: number; next: nu
   throw damaged('a base beyond 2^53');
 };
 
-const unpackBlock = (
-  bytes: Uint8Array,
+type UnpackBlock = (
+  view: DataView,
   start: number,
   n: number,
   width: number,
   base: number,
-  into: Float64Array | Int32Array,
-  to: number,
-  stride: number,
-): void => {
-  if (width === 0) for (let i = 0, cell = to; i < n; i += 1, cell += stride) into[cell] = base;
-  else if (width <= NARROW) unpackNarrow(bytes, start, n, width, base, into, to, stride);
-  else unpackWide(bytes, start, n, width, base, into, to, stride);
+  values: Float64Array,
+) => void;
+
+const unpackBlock: UnpackBlock = (view, start, n, width, base, values) => {
+  if (width === 0) values.fill(base, 0, n);
+  else if (width <= NARROW) unpackNarrow(view, start, n, width, base, values);
+  else if (width === WIDTH_WHOLE) unpackWhole(view, start, n, width, base, values);
+  else unpackWide(view, start, n, width, base, values);
 };
 
-/** Up to 23 bits wait and 8 come: always an int32. */
-const unpackNarrow: typeof unpackBlock = (bytes, start, n, width, base, into, to, stride) => {
+/**
+ * Each value lies within the four bytes from its first one on. Read so, no step waits for the one before and none has to be guessed: a
+ * third of the time of taking byte after byte, which is left to the last bytes of a column.
+ */
+const unpackNarrow: UnpackBlock = (view, start, n, width, base, values) => {
   const mask = (1 << width) - 1;
-  let at = start;
-  let held = 0;
-  let bits = 0;
-  for (let i = 0, cell = to; i < n; i += 1, cell += stride) {
-    while (bits < width) {
-      held |= bytes[at]! << bits;
-      at += 1;
-      bits += 8;
-    }
-    into[cell] = base + (held & mask);
-    held >>>= width;
-    bits -= width;
-  }
+  const whole = Math.min(n, Math.floor(((view.byteLength - 3 - start) * 8 - 1) / width));
+  let bit = 0;
+  for (let i = 0; i < whole; i += 1, bit += width)
+    values[i] = base + ((view.getInt32(start + (bit >>> 3), true) >>> (bit & 7)) & mask);
+  for (let i = Math.max(0, whole); i < n; i += 1, bit += width)
+    values[i] = base + ((lastBytes(view, start + (bit >>> 3)) >>> (bit & 7)) & mask);
 };
 
-const unpackWide: typeof unpackBlock = (bytes, start, n, width, base, into, to, stride) => {
+const lastBytes = (view: DataView, at: number): number => {
+  let held = 0;
+  for (let i = at; i < Math.min(at + 4, view.byteLength); i += 1) held |= view.getUint8(i) << ((i - at) * 8);
+  return held;
+};
+
+const unpackWide: UnpackBlock = (view, start, n, width, base, values) => {
   const whole = 2 ** width;
   let at = start;
   let held = 0;
   let bits = 0;
-  for (let i = 0, cell = to; i < n; i += 1, cell += stride) {
-    if (width === WIDTH_WHOLE) {
-      into[cell] = base + Number(Buffer.from(bytes.buffer, bytes.byteOffset + at, 8).readBigUInt64LE());
-      at += 8;
-      continue;
-    }
+  for (let i = 0; i < n; i += 1) {
     while (bits < width) {
-      held += bytes[at]! * 2 ** bits;
+      held += view.getUint8(at) * 2 ** bits;
       at += 1;
       bits += 8;
     }
-    into[cell] = base + (held % whole);
+    values[i] = base + (held % whole);
     held = Math.floor(held / whole);
     bits -= width;
   }
+};
+
+const unpackWhole: UnpackBlock = (view, start, n, _width, base, values) => {
+  for (let i = 0; i < n; i += 1) values[i] = base + Number(view.getBigUint64(start + i * 8, true));
 };

@@ -11,7 +11,7 @@ import { REPLICA_ROLES, REPLICA_STATES } from './records.js';
 /** Places in a table of nodes, -1 for none: half as wide while the table is below 32,768 nodes, so that more of it stays in the cache. */
 export type NodeColumn = Int16Array | Int32Array;
 
-const nodeColumn = (length: number, nodes: number): NodeColumn =>
+export const nodeColumn = (length: number, nodes: number): NodeColumn =>
   (nodes < 0x8000 ? new Int16Array(length) : new Int32Array(length)).fill(-1);
 
 /** The map of one keyspace as columns: how it travels, and how it lies in memory on client and server alike. */
@@ -47,6 +47,9 @@ export const isKnown = (delta: MapDelta, generation: Generation): boolean => {
 const LEADER = 0;
 const LEARNER = 2;
 export const IN_SYNC = 16;
+/** Beside 1 for "allowed". */
+const KIND_IN_SYNC = 2;
+const KIND_LEADER = 4;
 
 const flagsOf = (replica: Replica): number =>
   REPLICA_ROLES.indexOf(replica.role) | (REPLICA_STATES.indexOf(replica.state) << 2) | (replica.inSync ? IN_SYNC : 0);
@@ -286,44 +289,15 @@ export class KeyspaceMap implements MapColumns {
     return (this.replicaFlags[cell]! & 3) === LEADER ? this.replicaNodes[cell]! : -1;
   }
 
-  private check(): void {
-    for (let p = 0; p < this.partitions; p += 1) {
-      if (!this.isSound(p)) throw this.unsound(p);
-      this.leaders[p] = this.leadingNode(p);
-    }
-  }
-
   /** What `checkRecord` asks of a record, asked of the columns: a million rows are looked through without making a million records. */
-  private isSound(partition: number): boolean {
-    const epoch = this.epochs[partition]!;
-    const first = partition * this.stride;
-    let end = first;
-    let inSync = false;
-    for (; end < first + this.stride; end += 1) {
-      const node = this.replicaNodes[end];
-      if (node === -1) break;
-      if (!this.isSoundCell(first, end)) return false;
-      inSync ||= (this.replicaFlags[end]! & IN_SYNC) !== 0;
+  private check(): void {
+    const { partitions, stride, epochs, replicaNodes, replicaFlags, leaders } = this;
+    const nodes = this.nodes.length;
+    for (let p = 0, cell = 0; p < partitions; p += 1, cell += stride) {
+      const sound = isSoundEpoch(epochs[p]!) && isSoundRow(replicaNodes, replicaFlags, cell, cell + stride, nodes);
+      if (!sound) throw this.unsound(p);
+      leaders[p] = stride > 0 && (replicaFlags[cell]! & 3) === LEADER ? replicaNodes[cell]! : -1;
     }
-    if (this.hasAfter(end, first + this.stride)) return false;
-    return (inSync || end === first) && epoch >= 1 && Number.isSafeInteger(epoch);
-  }
-
-  private isSoundCell(first: number, cell: number): boolean {
-    const node = this.replicaNodes[cell]!;
-    const flags = this.replicaFlags[cell]!;
-    const role = flags & 3;
-    if (node < 0 || node >= this.nodes.length || role === 3 || ((flags >> 2) & 3) === 3) return false;
-    if (role === LEADER && (cell !== first || (flags & IN_SYNC) === 0)) return false;
-    if (role === LEARNER && (flags & IN_SYNC) !== 0) return false;
-    const names = this.replicaNodes;
-    for (let other = first; other < cell; other += 1) if (names[other] === node) return false;
-    return true;
-  }
-
-  private hasAfter(from: number, to: number): boolean {
-    for (let cell = from; cell < to; cell += 1) if (this.replicaNodes[cell] !== -1) return true;
-    return false;
   }
 
   private unsound(partition: number): CadastreError {
@@ -358,6 +332,44 @@ export class KeyspaceMap implements MapColumns {
   }
 }
 
+/** What each value of a flag column says: 0 = nothing that is allowed. */
+const KINDS = Uint8Array.from({ length: 256 }, (_, flags) => {
+  const role = flags & 3;
+  const inSync = (flags & IN_SYNC) !== 0;
+  const allowed =
+    role !== 3 && ((flags >> 2) & 3) !== 3 && (role !== LEADER || inSync) && (role !== LEARNER || !inSync);
+  return allowed ? 1 + Number(inSync) * KIND_IN_SYNC + Number(role === LEADER) * KIND_LEADER : 0;
+});
+
+const isSoundEpoch = (epoch: number): boolean => epoch >= 1 && Number.isSafeInteger(epoch);
+
+/** The replicas of one partition are in the cells from `first` up to `end`. */
+const isSoundRow = (
+  replicaNodes: NodeColumn,
+  replicaFlags: Uint8Array,
+  first: number,
+  end: number,
+  nodes: number,
+): boolean => {
+  let cell = first;
+  let seen = 0;
+  let before = -1;
+  for (; cell < end; cell += 1) {
+    const node = replicaNodes[cell]!;
+    if (node === -1) break;
+    const kind = KINDS[replicaFlags[cell]!]!;
+    if (node < 0 || node >= nodes || kind === 0 || (cell > first && kind >= KIND_LEADER)) return false;
+    if (node === before) return false;
+    // Neighbours are told apart on the way: only from three replicas on there are others.
+    for (let other = first; other < cell - 1; other += 1) if (replicaNodes[other] === node) return false;
+    before = node;
+    seen |= kind;
+  }
+  if (cell > first && (seen & KIND_IN_SYNC) === 0) return false;
+  for (; cell < end; cell += 1) if (replicaNodes[cell] !== -1) return false;
+  return true;
+};
+
 /** The same places in a column that is wide enough for `nodes`; itself when it is and need not be a copy. */
 const resized = (column: NodeColumn, nodes: number, copied = false): NodeColumn => {
   const fits = nodes < 0x8000 === column instanceof Int16Array;
@@ -371,7 +383,7 @@ const resized = (column: NodeColumn, nodes: number, copied = false): NodeColumn 
 };
 
 /** Stands for a number that is no node's: cut to 16 bits it might become one. It is refused with its record. */
-const NO_PLACE = -2;
+export const NO_PLACE = -2;
 
 const indexById = (nodes: readonly NodeEntry[]): Map<string, number> => new Map(nodes.map((n, i) => [n.id, i]));
 
