@@ -1,7 +1,7 @@
 // Durable writes per second: through real agent processes with 64 calls in flight, beside the bare engine's group commit with 64 callers in
 // the same run. The smart client's way, the same without the client's router (the link to the node alone), and unary gRPC calls; calls of
 // one write each, and of `--batch` writes each (0 = none). The control plane is the tests' table; the client runs in this process.
-//   --seconds 4 --rounds 1 --in-flight 64 --batch 32 --replicas 1,3
+//   --seconds 4 --rounds 1 --in-flight 64 --batch 32 --replicas 1,3 --ways smart,link,unary
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,9 +24,10 @@ const KEYS = 100_000;
 /** For a look inside: `CADASTRE_NODE_ARGS="--cpu-prof --cpu-prof-dir=prof"`. */
 const NODE_ARGS = (process.env['CADASTRE_NODE_ARGS'] ?? '').split(' ').filter(Boolean);
 const root = join(import.meta.dirname, '..', '..');
-const replicaCounts = (process.argv[process.argv.indexOf('--replicas') + 1 || Infinity] ?? '1,3')
-  .split(',')
-  .map(Number);
+const list = (name, fallback) =>
+  (process.argv[process.argv.indexOf(`--${name}`) + 1 || Infinity] ?? fallback).split(',');
+const replicaCounts = list('replicas', '1,3').map(Number);
+const wanted = list('ways', 'smart,link,unary');
 let engines = 0;
 const value = Buffer.alloc(100, 'x');
 const folder = mkdtempSync(join(tmpdir(), 'cadastre-bench-'));
@@ -182,7 +183,7 @@ class Agents {
       ['smart client', (n, size) => (size === 1 ? single(n) : many(n, size))],
       ['link to the node', (n, size) => link(n).send(this.op(n, size), { deadlineMs: 10_000 })],
       ['unary calls', (n, size) => this.put(n, size)],
-    ];
+    ].filter(([way]) => wanted.some((each) => way.startsWith(each)));
   }
 
   async load(size, call) {

@@ -84,8 +84,6 @@ export interface WatchEvent {
   readonly type: 'put' | 'delete';
   /** For a delete: the key, `modRevision` of the deletion, an empty value. */
   readonly kv: KeyValue;
-  /** What was there before; missing on creation, and when it has been compacted away. */
-  readonly prev?: KeyValue;
 }
 
 /** All events of one revision under the prefix, never split. */

@@ -151,7 +151,6 @@ export class EtcdWatch implements Watch {
       ...this.host.codec.prefix(this.prefix),
       start_revision: this.assembler.resumeFrom.toString(),
       progress_notify: true,
-      prev_kv: true,
       fragment: true,
     };
   }

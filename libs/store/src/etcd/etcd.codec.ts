@@ -88,8 +88,7 @@ export class EtcdCodec {
     const type = EVENT_TYPES[wire.type];
     if (!type) throw new CadastreError('INTERNAL', `etcd sent an event of unknown type ${wire.type}`);
     const kv = this.keyValue(wire.kv);
-    const base = { type, kv: type === 'delete' ? { ...kv, value: NOTHING } : kv };
-    return wire.prev_kv ? { ...base, prev: this.keyValue(wire.prev_kv) } : base;
+    return { type, kv: type === 'delete' ? { ...kv, value: NOTHING } : kv };
   }
 
   private compare(item: Compare): object {

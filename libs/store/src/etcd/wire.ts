@@ -35,7 +35,6 @@ export interface WireTxnResponse {
 export interface WireEvent {
   readonly type: string;
   readonly kv: WireKeyValue;
-  readonly prev_kv: WireKeyValue | null;
 }
 
 export interface WireWatchResponse {

@@ -192,7 +192,7 @@ export class MemoryDatabase {
     if (prev) this.leases.get(prev.leaseId)?.keys.delete(key);
     this.leases.get(leaseId)?.keys.add(key);
     this.history.write(key, revision, kv);
-    events.push(prev ? { type: 'put', kv, prev } : { type: 'put', kv });
+    events.push({ type: 'put', kv });
   }
 
   private remove(prev: KeyValue, revision: Revision, events: WatchEvent[]): void {
@@ -206,7 +206,7 @@ export class MemoryDatabase {
       modRevision: revision,
       leaseId: NO_LEASE,
     };
-    events.push({ type: 'delete', kv, prev });
+    events.push({ type: 'delete', kv });
   }
 }
 

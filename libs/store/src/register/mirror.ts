@@ -153,7 +153,8 @@ const EMPTY: RegisterState = {
 
 /** Puts together the state after a change from the state before, the raw values and the keys that were touched. */
 class StateBuilder {
-  private readonly keyspaceIds = new Set<string>();
+  /** Segments that were touched, by the id of the map that they are of; the id alone when only its head was. */
+  private readonly maps = new Map<string, number[]>();
   private readonly names = new Set<string>();
   private readonly nodesTouched = new Set<string>();
   private readonly sessionsTouched = new Set<string>();
@@ -227,8 +228,10 @@ class StateBuilder {
         this.names.add(parsed.id);
         break;
       case 'map-head':
+        this.segmentsOf(parsed.id);
+        break;
       case 'map-segment':
-        this.keyspaceIds.add(parsed.id);
+        this.segmentsOf(parsed.id).push(parsed.number);
         break;
       case 'node':
         this.nodesTouched.add(parsed.id);
@@ -258,6 +261,14 @@ class StateBuilder {
         break;
       default:
     }
+  }
+
+  private segmentsOf(id: string): number[] {
+    const known = this.maps.get(id);
+    if (known) return known;
+    const segments: number[] = [];
+    this.maps.set(id, segments);
+    return segments;
   }
 
   /** A value that cannot be read leaves the last good one in place. */
@@ -401,12 +412,19 @@ class StateBuilder {
 
   private touchedNames(): Set<string> {
     const names = new Set(this.names);
-    for (const [key] of this.raw) {
-      if (this.keyspaceIds.size === 0) break;
-      const parsed = key.startsWith(keys.keyspaces) ? parseKey(key) : undefined;
-      if (parsed?.kind !== 'keyspace') continue;
-      const id = this.before.keyspaces.get(parsed.id)?.record.id;
-      if (id === undefined || this.keyspaceIds.has(id)) names.add(parsed.id);
+    if (this.maps.size > 0) {
+      const told = new Set<string>();
+      for (const [name, { record }] of this.before.keyspaces) {
+        if (!this.maps.has(record.id)) continue;
+        told.add(record.id);
+        names.add(name);
+      }
+      // A map that comes with its keyspace is not known yet by its id; nor is one whose keyspace could not be read.
+      if (told.size < this.maps.size)
+        for (const key of this.raw.keys()) {
+          const parsed = key.startsWith(keys.keyspaces) ? parseKey(key) : undefined;
+          if (parsed?.kind === 'keyspace' && !this.before.keyspaces.has(parsed.id)) names.add(parsed.id);
+        }
     }
     if (this.nodesTouched.size > 0) for (const name of this.before.keyspaces.keys()) names.add(name);
     return names;
@@ -449,19 +467,22 @@ class StateBuilder {
   /** Records of the segments that changed; of all segments when nothing was known. */
   private segments(record: KeyspaceRecord, before: KeyspaceView | undefined) {
     const known = before && before.record.id === record.id && !this.whole ? before : undefined;
-    const count = Math.ceil(record.partitions / record.segmentSize);
     const revisions: Revision[] = known ? [...known.segmentRevisions] : [];
     const records: PartitionRecord[] = [];
-    for (let segment = 0; segment < count; segment += 1) {
-      const key = keys.mapSegment(record.id, segment);
-      if (known && !this.touched.has(key)) continue;
-      const kv = this.raw.get(key);
+    for (const segment of this.segmentsToRead(record, known)) {
+      const kv = this.raw.get(keys.mapSegment(record.id, segment));
       const decoded = kv && this.decode(kv, segmentCodec);
       if (!kv || !decoded) return { records: undefined, revisions };
       revisions[segment] = kv.modRevision;
       for (const r of decoded) records.push(r);
     }
     return { records, revisions };
+  }
+
+  private segmentsToRead(record: KeyspaceRecord, known: KeyspaceView | undefined): Iterable<number> {
+    const count = Math.ceil(record.partitions / record.segmentSize);
+    if (!known) return Array(count).keys();
+    return (this.maps.get(record.id) ?? []).filter((segment) => segment < count).sort((a, b) => a - b);
   }
 
   /** What readers of the map are told: only records that really differ. Undefined when they need the whole. */
@@ -472,13 +493,13 @@ class StateBuilder {
     const to = after.map.generation;
     const records: PartitionRecord[] = [];
     const { segmentSize, partitions } = after.record;
-    after.segmentRevisions.forEach((revision, segment) => {
-      if (revision === before.segmentRevisions[segment]) return;
+    for (const segment of this.segmentsToRead(after.record, before)) {
+      if (after.segmentRevisions[segment] === before.segmentRevisions[segment]) continue;
       for (let p = segment * segmentSize; p < Math.min(partitions, (segment + 1) * segmentSize); p += 1) {
         const record = after.map.record(p);
         if (!sameRecord(record, before.map.record(p))) records.push(record);
       }
-    });
+    }
     const nodes = this.changedNodes({
       ...this.before,
       nodes: this.nodesTouched.size > 0 ? this.nodes() : this.before.nodes,
