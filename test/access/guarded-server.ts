@@ -27,6 +27,8 @@ export interface GuardedServerOptions {
   readonly database?: MemoryDatabase;
   readonly clock?: Clock;
   readonly bootstrapToken?: string;
+  /** Known beforehand where an identity provider has to send browsers back; else any free one. */
+  readonly port?: number;
 }
 
 /** The real HTTP side with real sign-in over a register in memory, and verbs that only note what they are asked. */
@@ -55,7 +57,7 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
   const identity = new Identity({ operations, clock, guarded });
   const parts = { identity, events, readiness: { unreadyBecause: () => undefined } };
   const app = await createApp(parts, true, silentLogger);
-  const port = await listenHttp(app, '127.0.0.1', 0);
+  const port = await listenHttp(app, '127.0.0.1', options.port ?? 0);
   return {
     url: `http://127.0.0.1:${port}`,
     access,

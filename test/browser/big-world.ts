@@ -1,4 +1,5 @@
 import type { Wire } from '@cadastre/contracts';
+import type { FakeOperations } from './fake-operations.js';
 
 const KINDS = ['LEADER', 'FOLLOWER', 'FOLLOWER'] as const;
 
@@ -40,3 +41,17 @@ export const bigMoves = (count: number): Wire.PlanMove[] =>
     bytesDone: 0,
     phaseSinceMs: 0,
   }));
+
+/** A cluster of eight nodes with so many partitions, and one plan of so many moves. */
+export const fillBig = <Operations extends FakeOperations>(
+  operations: Operations,
+  partitions: number,
+  moves: number,
+): Operations => {
+  operations.fill();
+  const orders = operations.keyspaces[0]!;
+  operations.keyspaces[0] = { ...orders, partitions, records: bigRecords(partitions, 8) };
+  operations.become('proposed', ['approve', 'reject'], { movesTotal: moves });
+  operations.plan = { ...operations.plan!, moves: bigMoves(moves) };
+  return operations;
+};

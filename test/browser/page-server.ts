@@ -9,15 +9,24 @@ export interface PageServer {
   readonly port: number;
   /** Tells the pages that something changed. */
   touch(): void;
+  /** Another world from now on: a server of its own for each test would take longer than most of them. */
+  use(next: FakeOperations): void;
   stop(): Promise<void>;
 }
 
 /** The real HTTP side over fake operations; gRPC is wired but does not listen. */
 export const startPageServer = async (operations: FakeOperations, port = 0): Promise<PageServer> => {
   const events = new EventStream({ clock: systemClock });
+  let current = operations;
+  const whatever = new Proxy(operations, {
+    get: (_, name) => {
+      const value: unknown = Reflect.get(current, name);
+      return typeof value === 'function' ? (value.bind(current) as unknown) : value;
+    },
+  });
   const app = await createApp(
     {
-      identity: new Identity({ operations, clock: systemClock, guarded: undefined }),
+      identity: new Identity({ operations: whatever, clock: systemClock, guarded: undefined }),
       events,
       readiness: { unreadyBecause: () => undefined },
     },
@@ -29,6 +38,10 @@ export const startPageServer = async (operations: FakeOperations, port = 0): Pro
     url: `http://127.0.0.1:${bound}`,
     port: bound,
     touch: () => events.touch(),
+    use: (next) => {
+      current = next;
+      events.touch();
+    },
     stop: async () => {
       events.close();
       await app.close();

@@ -13,9 +13,12 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  browser = await launch();
+  [browser, server] = await Promise.all([launch(), startPageServer(new FakeOperations())]);
 }, 120_000);
-afterAll(() => browser?.close());
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
 
 const open = async (hash = '', options: Parameters<Browser['newPage']>[0] = {}): Promise<void> => {
   page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
@@ -24,14 +27,11 @@ const open = async (hash = '', options: Parameters<Browser['newPage']>[0] = {}):
   await page.waitForSelector('body[data-link=live]');
 };
 
-beforeEach(async () => {
+beforeEach(() => {
   operations = new FakeOperations();
-  server = await startPageServer(operations);
+  server.use(operations);
 });
-afterEach(async () => {
-  await page?.close();
-  await server.stop();
-});
+afterEach(() => page?.close());
 
 const PAGES = [
   ['#/overview', '#decisions'],

@@ -2,7 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Browser, Page } from 'playwright-core';
 import { parseGrant } from '@cadastre/core';
 import { type Clock, systemClock } from '@cadastre/runtime';
+import { freePorts } from '@cadastre/testkit';
 import { type GuardedServer, startGuardedServer } from '../access/guarded-server.js';
+import { IdentityProvider } from '../access/identity-provider.js';
 import { FakeOperations } from './fake-operations.js';
 import { launch, overflow, seriousViolations, shoot } from './page-kit.js';
 
@@ -105,11 +107,10 @@ describe('the page where access is required', () => {
   });
 
   it('offers nobody what is not theirs', async () => {
-    // Plan: a viewer reads the plan; approve and reject are there but shut, with the reason; no drain, no proposal; nothing reaches the server.
+    // Plan: a viewer reads the plan and why it cannot approve; nothing to press, no drain, no proposal; nothing reaches the server.
     await signIn('vera', PASSWORD, '/#/plans/7c1e44d0');
     await page.waitForSelector('#refused');
-    for (const verb of ['approve', 'reject'])
-      expect(await page.locator(`button[data-verb=${verb}]`).isDisabled()).toBe(true);
+    expect(await page.locator('#plan button[data-verb]').count()).toBe(0);
     expect(await page.textContent('#refused')).toContain('your roles do not let you approve');
     await page.click('nav a[data-page=topology]');
     await page.locator('#zones', { hasText: 'zone-a' }).waitFor();
@@ -137,5 +138,54 @@ describe('the page where access is required', () => {
     await page.locator('#zones', { hasText: 'zone-a' }).waitFor();
     expect(await page.locator('#zones button').count()).toBe(0);
     expect(operations.acts.map(({ action }) => action)).toEqual(['approve', 'pause']);
+  });
+});
+
+describe('the page behind an identity provider', () => {
+  const SIGNED_IN_LONG_AGO_S = 600;
+  let provider: IdentityProvider;
+  let behind: GuardedServer;
+
+  beforeEach(async () => {
+    provider = await new IdentityProvider('cadastre-page').start();
+    const [port] = await freePorts(1);
+    const { issuer, clientId } = provider;
+    const redirectUri = `http://localhost:${port}/auth/oidc/callback`;
+    const oidc = { issuer, clientId, redirectUri, roles: { dba: ['approver'] } };
+    behind = await startGuardedServer({ operations, clock, config: { oidc }, port: port! });
+  });
+  afterEach(async () => {
+    await page.goto('about:blank');
+    await behind.stop();
+    await provider.stop();
+  });
+
+  it('sends people there to sign in and to prove it again, and has them back where they stood', async () => {
+    // Plan: there and back to the plan that was asked for; that sign-in is too old to approve with: there again, which asks anew, back with
+    // the reason that was typed and nothing approved; now Approve goes through, in the name that the provider vouched for.
+    provider.signedInAt -= SIGNED_IN_LONG_AGO_S;
+    await page.goto(`${behind.url.replace('127.0.0.1', 'localhost')}/#/plans/7c1e44d0`);
+    await page.click('#login-oidc');
+    await page.waitForSelector('button[data-verb=approve]');
+    expect(await page.textContent('#who')).toBe('olga');
+    expect(provider.asked.get('prompt')).toBeNull();
+    await page.fill('#reason', 'read it twice');
+    await page.click('button[data-verb=approve]');
+    await page.waitForSelector('dialog.proof[open]');
+    expect(await page.locator('#proof-password').count()).toBe(0);
+    expect(await seriousViolations(page)).toEqual([]);
+    await shoot(page, 'sign-in-step-up');
+    await page.click('#proof-oidc');
+    await page.locator('#plan-title', { hasText: '7c1e44d0' }).waitFor();
+    await page.waitForSelector('dialog.proof:not([open])', { state: 'attached' });
+    expect(provider.asked.get('prompt')).toBe('login');
+    expect(operations.acts).toEqual([]);
+    await page.waitForSelector('button[data-verb=approve]');
+    expect(await page.inputValue('#reason')).toBe('read it twice');
+    await page.click('button[data-verb=approve]');
+    await page.waitForSelector('button[data-verb=pause]');
+    expect(operations.acts).toMatchObject([
+      { action: 'approve', actor: `oidc:${provider.issuer}#u1`, reason: 'read it twice' },
+    ]);
   });
 });

@@ -14,20 +14,20 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  browser = await launch();
+  [browser, server] = await Promise.all([launch(), startPageServer(new OperatorFake())]);
 }, 120_000);
-afterAll(() => browser?.close());
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
 beforeEach(async () => {
   operations = new OperatorFake();
   operations.fill().propose();
-  server = await startPageServer(operations);
+  server.use(operations);
   page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   complaints = complaintsOf(page);
 });
-afterEach(async () => {
-  await page.close();
-  await server.stop();
-});
+afterEach(() => page.close());
 
 const open = async (hash = ''): Promise<void> => {
   await page.goto(server.url + hash);

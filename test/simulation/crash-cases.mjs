@@ -4,7 +4,7 @@ import { runSeeds } from './pool.mjs';
 /** How many port calls and crashes each operation has: whoever adds a call sees it here. */
 export const RECORDED = new URL('crash-points.json', import.meta.url);
 
-const OPERATIONS = ['write', 'failover', 'migrate', 'drain', 'approve', 'abort', 'purge'];
+const OPERATIONS = ['write', 'failover', 'migrate', 'drain', 'approve', 'pause', 'abort', 'purge'];
 
 /** Runs each operation once without a crash. @param {number} workers */
 export const findCases = async (workers) => {

@@ -2,13 +2,24 @@ import type { KeyspaceSpec } from '@cadastre/core';
 import { createPartitioner, leaderOf } from '@cadastre/core';
 import { delay } from '@cadastre/runtime';
 import type { SimProcess } from '../../libs/testkit/src/sim/index.js';
+import { oneTruth } from './one-truth.js';
 import { Operators } from './operators.js';
 import { isWhole, waiterOf } from './waiting.js';
 import { KEYSPACE, Workload } from './workload.js';
 import { World } from './world.js';
 
 /** What is cut short at each of its port calls (issue 5, Build 7). */
-export const OPERATIONS = ['write', 'failover', 'migrate', 'drain', 'approve', 'abort', 'purge'] as const;
+export const OPERATIONS = [
+  'write',
+  'failover',
+  'migrate',
+  'drain',
+  'approve',
+  'start',
+  'pause',
+  'abort',
+  'purge',
+] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** The caller dies instead of making the call, or once it is made and nothing has come of it; or the one that is called dies then. */
@@ -115,6 +126,22 @@ class Stage {
     await this.until(what, OPERATION_MS, () => done);
   }
 
+  /** Page, command line and register tell the same of every plan, at every replica. */
+  async agree(when: string): Promise<void> {
+    let difference = '';
+    await this.does(
+      `one truth ${when}`,
+      oneTruth(this.world, (found) => (difference = found)),
+    );
+    if (this.world.violations.length > 0 && difference !== '') this.world.violations.push(difference);
+  }
+
+  async execute(): Promise<void> {
+    await this.propose();
+    await this.does('approve', this.operators.approve(this.plan!.head.id));
+    await this.until('executing', OPERATION_MS, this.planIs('executing'));
+  }
+
   async propose(): Promise<void> {
     await this.does('drain', this.operators.drain(this.holder));
     await this.does('propose', this.operators.propose());
@@ -157,17 +184,19 @@ const SCRIPTS: Readonly<Record<Operation, Script>> = {
     },
     isOver: (stage) => stage.plan !== undefined && settled(stage),
   },
+  /** And the start that the controller makes of it. */
   approve: {
     before: (stage) => stage.propose(),
     begin: (stage) => stage.operators.approve(stage.plan!.head.id),
-    isOver: (stage) => !stage.planIs('proposed')(),
+    isOver: (stage) => !stage.planIs('proposed', 'approved')(),
+  },
+  pause: {
+    before: (stage) => stage.execute(),
+    begin: (stage) => stage.operators.pause(stage.plan!.head.id),
+    isOver: (stage) => stage.planIs('paused')() || settled(stage),
   },
   abort: {
-    before: async (stage) => {
-      await stage.propose();
-      await stage.does('approve', stage.operators.approve(stage.plan!.head.id));
-      await stage.until('executing', OPERATION_MS, stage.planIs('executing'));
-    },
+    before: (stage) => stage.execute(),
     begin: (stage) => stage.operators.cancel(stage.plan!.head.id),
     isOver: settled,
   },
@@ -248,6 +277,9 @@ export const runCrashPoint = async (
   }
   if (!ended()) {
     await scheduler.run(scheduler.now + 1_000, ended);
+    if (!ended()) await stage.agree('after the crash');
+  }
+  if (!ended()) {
     void (async () => {
       for (;;) {
         await stage.operators.tidyUp();
@@ -260,6 +292,7 @@ export const runCrashPoint = async (
       () => stage.whole() && [...world.clients.values()].every((c) => c.client),
     );
     if (!ended()) await stage.does('all keys read', stage.workload.readAll('c1'));
+    if (!ended()) await stage.agree('in the end');
     if (!ended()) recorder.finish();
   }
   const result = {

@@ -1,4 +1,4 @@
-// Lets a process of the simulation run the TypeScript sources as they are: `node --import ./hooks.mjs file.ts`. A planted bug
+// Lets a process of the simulation (or a bench) run the TypeScript sources as they are: `node --import ./hooks.mjs file.ts`. A planted bug
 // (CADASTRE_PLANT) is a change of one source made here, so that nothing of it can be in what is built.
 import { existsSync, readFileSync } from 'node:fs';
 import { register } from 'node:module';
@@ -7,7 +7,11 @@ import { isMainThread } from 'node:worker_threads';
 
 const root = new URL('../../', import.meta.url);
 const SWC = {
-  jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } },
+  jsc: {
+    target: 'es2022',
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: false },
+  },
   module: { type: 'es6' },
   sourceMaps: 'inline',
 };

@@ -55,6 +55,10 @@ export class Operators {
     return this.onPlan(id, 'approve');
   }
 
+  pause(id: string): Promise<unknown> {
+    return this.onPlan(id, 'pause');
+  }
+
   cancel(id: string): Promise<unknown> {
     return this.onPlan(id, 'cancel');
   }

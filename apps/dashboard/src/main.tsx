@@ -2,6 +2,7 @@ import { render } from 'preact';
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import './dashboard.css';
+import './model/come-back.js';
 import { App } from './app.js';
 import { refreshSession } from './model/acts.js';
 import { session } from './model/store.js';

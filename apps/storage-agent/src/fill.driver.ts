@@ -197,6 +197,8 @@ export class Fills {
   private readonly running = new Map<ReplicaDriver, Fill>();
   private readonly waiting = new Map<ReplicaDriver, Fill>();
   private readonly whole = new Set<ReplicaDriver>();
+  /** How far each got last: what a finished copy has moved is still asked for. */
+  private readonly last = new WeakMap<ReplicaDriver, FillProgress>();
 
   constructor(private readonly options: FillOptions) {}
 
@@ -219,7 +221,7 @@ export class Fills {
   }
 
   progress(replica: ReplicaDriver): FillProgress | undefined {
-    return this.running.get(replica);
+    return this.running.get(replica) ?? this.last.get(replica);
   }
 
   stopAll(): void {
@@ -233,6 +235,7 @@ export class Fills {
       if (this.running.size >= AT_ONCE) return;
       this.waiting.delete(replica);
       this.running.set(replica, fill);
+      this.last.set(replica, fill);
       void fill.run().then(
         () => this.ended(replica, fill),
         (error: unknown) => {

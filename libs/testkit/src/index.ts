@@ -5,3 +5,4 @@ export * from './cluster.js';
 export * from './process.js';
 export * from './workload.js';
 export * from './sim/index.js';
+export * from './until.js';

@@ -88,7 +88,7 @@ export class Progress {
     const gone = [move.from, move.to].find((node) => node !== '' && !isConnected(state, node));
     const quietMs = track ? now - track.grewAt : 0;
     if (limit > 0 && phase === 'transferring' && gone === undefined && rateInto >= limit * THROTTLED_SHARE)
-      return { condition: 'throttled', because: `by the limit of ${limit} bytes/s into ${move.to}`, bytesPerSecond };
+      return { condition: 'throttled', because: `by the limit of ${rateText(limit)} into ${move.to}`, bytesPerSecond };
     if (track && quietMs >= STALL_MS)
       return {
         condition: 'stalled',
@@ -99,6 +99,23 @@ export class Progress {
     return { condition: 'waiting', because: gone === undefined ? note : `${gone} is not connected`, bytesPerSecond };
   }
 }
+
+/** Who said so; and whether it stands still already. */
+const pausedBecause = ({ head }: PlanView, moves: readonly MoveCondition[]): string => {
+  const event = head.events.findLast((e) => e.what.startsWith('paused'));
+  const flying = moves.filter((m) => m.condition !== '' && m.condition !== 'pending').length;
+  const moving =
+    flying === 0 ? 'nothing moves' : `${flying} under way ${flying === 1 ? 'goes' : 'go'} on to a safe point`;
+  const why = event?.what.slice('paused'.length) ?? '';
+  return `by ${event?.actor ?? 'somebody'}${why}; no move begins until it is resumed, ${moving}`;
+};
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB'] as const;
+
+const rateText = (bytes: number): string => {
+  const unit = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${Math.round((bytes / 1024 ** unit) * 10) / 10} ${UNITS[unit]}/s`;
+};
 
 const limitOf = (state: RegisterState, filling: number): number => {
   const { nodeBytesPerSecond: node, clusterBytesPerSecond: cluster } = settingsOf(state);
@@ -154,7 +171,7 @@ export const planCondition = (
 ): Pick<Wire.PlanProgress, 'condition' | 'because'> => {
   const { state } = plan.head;
   if (isFinal(state)) return { condition: 'ended', because: plan.head.note };
-  if (state === 'paused') return { condition: 'paused', because: plan.head.events.at(-1)?.what ?? '' };
+  if (state === 'paused') return { condition: 'paused', because: pausedBecause(plan, moves) };
   if (held.frozen !== undefined) return { condition: 'frozen', because: held.frozen };
   const stalled = moves.find((m) => m.condition === 'stalled');
   if (stalled) return stalled;

@@ -35,12 +35,13 @@ export const prove = async (password: string): Promise<void> => {
   session.value = await send<Session>('POST', '/api/v1/session/proof', { password }, { csrf: csrf() });
 };
 
-const askProof = (): Promise<void> =>
+const askProof = (reason: string): Promise<void> =>
   new Promise((resolve, reject) => {
     const end = (): void => {
       proofAsked.value = undefined;
     };
     proofAsked.value = {
+      reason,
       resolve: () => (end(), resolve()),
       reject: (error) => (end(), reject(error)),
     };
@@ -62,7 +63,7 @@ export const mutate = async <T>(where: string, body: object): Promise<T> => {
       await refreshSession();
       throw error;
     }
-    await askProof();
+    await askProof((body as { reason?: string }).reason ?? '');
     return once<T>(where, body);
   }
 };
@@ -105,8 +106,13 @@ export const undo = async (id: string, reason: string): Promise<{ plan: Plan | n
   return reply;
 };
 
-export const propose = async (reason: string): Promise<{ plan: Plan | null; nothingBecause: string }> => {
-  const reply = await mutate<{ plan: Plan | null; nothingBecause: string }>('/api/v1/plans', signed(reason));
+/** @param about which keyspaces; all unless given */
+export const propose = async (
+  reason: string,
+  about: object = {},
+): Promise<{ plan: Plan | null; nothingBecause: string }> => {
+  const body = { ...about, ...signed(reason) };
+  const reply = await mutate<{ plan: Plan | null; nothingBecause: string }>('/api/v1/plans', body);
   if (reply.plan) keepPlan(reply.plan);
   return reply;
 };

@@ -10,6 +10,8 @@ export class Refusal extends Error {
     readonly remedy: string,
     /** Of a stale plan: what has changed since it was made. */
     readonly changes: readonly string[] = [],
+    /** And what to send for a plan that fits. */
+    readonly again: object | undefined = undefined,
   ) {
     super([detail, remedy].filter(Boolean).join(' — '));
   }
@@ -23,7 +25,9 @@ const refusalOf = async (response: Response): Promise<Refusal> => {
   const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
   const detail = text(body['detail']) || `the server answered ${response.status}`;
   const changes = Array.isArray(body['changes']) ? body['changes'].map(String) : [];
-  return new Refusal(response.status, text(body['code']), text(body['field']), detail, text(body['remedy']), changes);
+  const again = (body['proposeAgain'] as { body?: object } | undefined)?.body;
+  const [code, field, remedy] = ['code', 'field', 'remedy'].map((name) => text(body[name])) as [string, string, string];
+  return new Refusal(response.status, code, field, detail, remedy, changes, again);
 };
 
 const request = async <T>(path: string, options: RequestInit): Promise<T> => {

@@ -48,10 +48,13 @@ export interface Peak {
   readonly extra: number;
 }
 
-/** The node that grows most. What leaves it does not count: copies that moved away are kept for a while. */
+/** The node that grows most by what is still to come. What leaves it does not count: copies that moved away are kept for a while. */
 export const peakOf = (plan: Plan, nodes: readonly Node[]): Peak | undefined => {
   const extra = new Map<string, number>();
-  for (const move of plan.moves) if (move.bytes > 0) extra.set(move.to, (extra.get(move.to) ?? 0) + move.bytes);
+  for (const move of plan.moves) {
+    const rest = MOVE_ENDED.has(phaseOf(move)) ? 0 : move.bytes - (move.bytesDone ?? 0);
+    if (rest > 0) extra.set(move.to, (extra.get(move.to) ?? 0) + rest);
+  }
   const peaks = [...extra].map(([node, bytes]) => ({
     node,
     extra: bytes,

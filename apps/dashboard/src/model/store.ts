@@ -12,6 +12,8 @@ export const actor = signal(localStorage.getItem('cadastre.actor') ?? '');
 
 /** While a person is asked for the password again; both end it. */
 export interface ProofAsked {
+  /** Of the act that waits for it. */
+  readonly reason: string;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }

@@ -83,6 +83,7 @@ const Audit = () => {
         </label>
       }
     >
+      <Verify />
       {data.entries.length === 0 ? (
         <p class="empty">Nothing is noted of that.</p>
       ) : (
@@ -100,7 +101,6 @@ const Audit = () => {
           </button>
         )}
       </div>
-      <Verify />
       <Cli commands={['cadastre audit list', 'cadastre audit verify']} />
     </Panel>
   );
@@ -122,12 +122,12 @@ const Verify = () => {
   };
   if (!may('view')) return null;
   return (
-    <>
+    <div class="buttons">
       <button type="button" id="audit-verify" onClick={() => void verify()}>
         Recompute the chain
       </button>
       <Message id="audit-message" note={note} />
-    </>
+    </div>
   );
 };
 

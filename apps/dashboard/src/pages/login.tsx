@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { signIn } from '../model/acts.js';
+import { leave } from '../model/journey.js';
 import { session } from '../model/store.js';
 import { Cli, Message, type Note, quiet } from '../ui/parts.js';
 
@@ -49,7 +50,11 @@ export const Login = () => {
           <button class="primary" type="submit">
             Sign in
           </button>
-          {providers.includes('oidc') && <a href="/auth/oidc/login">Sign in with your identity provider</a>}
+          {providers.includes('oidc') && (
+            <a id="login-oidc" href="/auth/oidc/login" onClick={() => leave()}>
+              Sign in with your identity provider
+            </a>
+          )}
         </div>
       </form>
       <Cli commands={['cadastre login']} />

@@ -3,9 +3,10 @@ import { actOnPlan, propose, undo } from '../model/acts.js';
 import type { Refusal } from '../model/api.js';
 import type { Plan } from '../model/api.types.js';
 import { planCommand } from '../model/cli.js';
+import { reasonBack } from '../model/journey.js';
 import { link } from '../model/route.js';
 import { actor, isOpenAccess, may } from '../model/store.js';
-import { Cli, Message } from '../ui/parts.js';
+import { Cli, Message, type Note } from '../ui/parts.js';
 import { useAct } from '../ui/use-act.js';
 import { ReasonField } from '../ui/reason-field.js';
 
@@ -26,6 +27,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
   undo: { text: 'Propose the way back', permission: 'propose' },
 };
 const STALE = new Set(['PLAN_STALE', 'PLAN_CHANGED']);
+const NOT_DONE: Note = { text: 'Nothing was approved: the cluster has changed since this plan was made.', tone: 'bad' };
+const CHANGES_SHOWN = 8;
 
 /** Breaking glass is offered only where the rules keep a plan from its run: nobody should meet it by the way. */
 const isHeldByRules = (plan: Plan, refused: ReadonlyMap<string, string>): boolean =>
@@ -36,8 +39,10 @@ const isHeldByRules = (plan: Plan, refused: ReadonlyMap<string, string>): boolea
 /** Those that are this person's; the others with why not. */
 const verbsOf = (plan: Plan): { readonly mine: readonly string[]; readonly refused: ReadonlyMap<string, string> } => {
   const refused = new Map((plan.refusedActions ?? []).map(({ action, because }) => [action, because]));
-  const known = [...new Set([...plan.allowedActions, ...refused.keys()])].filter(
-    (verb) => VERBS[verb] && (verb !== 'break-glass' || isHeldByRules(plan, refused)),
+  const named = new Set([...plan.allowedActions, ...refused.keys()]);
+  // Each always in the same place, whoever looks: a hand that knows where Approve is must not find Reject there.
+  const known = Object.keys(VERBS).filter(
+    (verb) => named.has(verb) && (verb !== 'break-glass' || isHeldByRules(plan, refused)),
   );
   for (const verb of known)
     if (!refused.has(verb) && !may(VERBS[verb]!.permission))
@@ -63,7 +68,7 @@ const perform = async (verb: string, plan: Plan, reason: string): Promise<string
 };
 
 const useVerbs = (plan: Plan) => {
-  const [reason, setReason] = useState('');
+  const [reason, setReason] = useState(reasonBack);
   const { note, setNote, refusal, busy, run } = useAct();
   const act = (verb: string) => {
     if (VERBS[verb]!.needsReason && reason.trim() === '') {
@@ -79,7 +84,7 @@ const useVerbs = (plan: Plan) => {
   };
   const again = () =>
     void run(async () => {
-      const next = await propose(reason || plan.reason);
+      const next = await propose('', refusal?.again ?? { reason: plan.reason });
       if (!next.plan) return `There is nothing to do any more: ${next.nothingBecause}`;
       location.hash = link('plans', next.plan.id);
       return '';
@@ -91,13 +96,17 @@ const useVerbs = (plan: Plan) => {
 export const ActPanel = ({ plan }: { readonly plan: Plan }) => {
   const { reason, setReason, note, refusal, busy, act, again } = useVerbs(plan);
   const { mine, refused } = verbsOf(plan);
-  if (mine.length === 0) return null;
+  const isStale = refusal !== undefined && STALE.has(refusal.code);
+  if (mine.length === 0 && !isStale && note.text === '') return null;
   const shut = [...refused].filter(([verb]) => mine.includes(verb));
+  // Of who may do nothing at all here there is nothing to press; who may do some of it sees what is shut beside it.
+  const shown = shut.length === mine.length ? [] : mine;
+  if (shown.length === 0 && !isStale && note.text === '') return <Shut shut={shut} />;
   return (
     <form class="act" id="act" onSubmit={(e) => e.preventDefault()}>
-      <ReasonField id="reason" value={reason} onChange={setReason} />
+      {shown.length > 0 && <ReasonField id="reason" value={reason} onChange={setReason} />}
       <div class="buttons" id="buttons">
-        {mine.map((verb) => (
+        {shown.map((verb) => (
           <button
             key={verb}
             type="button"
@@ -111,15 +120,24 @@ export const ActPanel = ({ plan }: { readonly plan: Plan }) => {
           </button>
         ))}
       </div>
-      {shut.length > 0 && (
-        <p class="quiet" id="refused">
-          {shut.map(([verb, because]) => `${VERBS[verb]?.text ?? verb}: ${because}.`).join(' ')}
-        </p>
-      )}
-      <Message id="act-message" note={note} />
-      {refusal && STALE.has(refusal.code) && <Stale refusal={refusal} busy={busy} onAgain={again} />}
+      <Shut shut={shut} />
+      <Message id="act-message" note={isStale && refusal.changes.length > 0 ? NOT_DONE : note} />
+      {isStale && <Stale refusal={refusal} busy={busy} onAgain={again} />}
       <Cli id="cli" commands={mine.filter((verb) => !refused.has(verb)).map((verb) => cliOf(verb, plan, reason))} />
     </form>
+  );
+};
+
+/** One sentence for each reason, with all that it keeps from this person. */
+const Shut = ({ shut }: { readonly shut: readonly (readonly [string, string])[] }) => {
+  const byReason = new Map<string, string[]>();
+  for (const [verb, because] of shut)
+    byReason.set(because, [...(byReason.get(because) ?? []), VERBS[verb]?.text ?? verb]);
+  if (shut.length === 0) return null;
+  return (
+    <p class="quiet" id="refused">
+      {[...byReason].map(([because, verbs]) => `${verbs.join(', ')}: ${because}.`).join(' ')}
+    </p>
   );
 };
 
@@ -127,9 +145,10 @@ const Stale = ({ refusal, busy, onAgain }: { refusal: Refusal; busy: boolean; on
   <div id="stale" class="banner" data-tone="warn">
     {refusal.changes.length > 0 && (
       <ul>
-        {refusal.changes.map((change) => (
+        {refusal.changes.slice(0, CHANGES_SHOWN).map((change) => (
           <li key={change}>{change}</li>
         ))}
+        {refusal.changes.length > CHANGES_SHOWN && <li>and {refusal.changes.length - CHANGES_SHOWN} more</li>}
       </ul>
     )}
     <p>This plan stays readable, but it does not fit the cluster any more.</p>

@@ -5,12 +5,12 @@ import { byUrgency, hasStarted, isInFlight, moveText, phaseOf } from '../model/p
 import { stalledMs } from '../model/rates.js';
 import { link } from '../model/route.js';
 import { now } from '../model/store.js';
+import { isNarrow } from '../ui/narrow.js';
 import { Bar, Chip } from '../ui/parts.js';
 import { VirtualList } from '../ui/virtual-list.js';
 
 const ROW = 40;
 const ROW_NARROW = 96;
-const NARROW = '(max-width: 760px)';
 
 const WORTH_SAYING = new Set(['throttled', 'waiting', 'stalled']);
 
@@ -105,7 +105,7 @@ export const Moves = ({ plan }: { readonly plan: Plan }) => {
         id="moves"
         label="Moves"
         items={items}
-        rowHeight={matchMedia(NARROW).matches ? ROW_NARROW : ROW}
+        rowHeight={isNarrow.value ? ROW_NARROW : ROW}
         keyOf={(move) => move.index}
         head={HEADS.map((text) => (
           <span key={text} role="columnheader">

@@ -14,8 +14,9 @@ export const ReportView = ({ plan }: { readonly plan: Plan }) => {
       <p>{data.outcome}</p>
       <dl class="meta">
         <Fact name="time">
-          {formatDuration(data.actualMs)}, planned {formatDuration(data.plannedMs)}
-          {data.pausedMs > 0 && `, of it paused ${formatDuration(data.pausedMs)}`}
+          {formatDuration(data.actualMs)}
+          {data.pausedMs > 0 && ` (${formatDuration(data.pausedMs)} of it paused)`}, planned{' '}
+          {formatDuration(data.plannedMs)}
         </Fact>
         <Fact name="copied">
           {formatBytes(data.actualBytes)}, planned {formatBytes(data.plannedBytes)}

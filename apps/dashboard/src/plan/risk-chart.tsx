@@ -1,7 +1,9 @@
 import type { Rehearsal, RehearsalPoint } from '../model/api.types.js';
 import { plural } from '../model/format.js';
+import { isNarrow } from '../ui/narrow.js';
 
-const WIDTH = 640;
+/** Text keeps its size: a narrow page has a narrower picture, not a smaller one. */
+const widthNow = (): number => (isNarrow.value ? 360 : 640);
 const HEIGHT = 130;
 const LEFT = 44;
 const BOTTOM = 22;
@@ -38,10 +40,11 @@ const stairs = (
 /** How many partitions the worst loss of one node, rack or zone would stop, step by step. */
 export const RiskChart = ({ rehearsal }: { readonly rehearsal: Rehearsal }) => {
   const points = pointsOf(rehearsal);
+  const width = widthNow();
   const lines = linesOf(points);
   const most = Math.max(1, ...lines.flatMap((l) => l.values));
   const steps = points.at(-1)!.step;
-  const x = (step: number): number => LEFT + (step / steps) * (WIDTH - LEFT - 8);
+  const x = (step: number): number => LEFT + (step / steps) * (width - LEFT - 8);
   const y = (value: number): number => TOP + (1 - value / most) * (HEIGHT - TOP - BOTTOM);
   return (
     <div id="plan-risk">
@@ -49,12 +52,12 @@ export const RiskChart = ({ rehearsal }: { readonly rehearsal: Rehearsal }) => {
       <p>{rehearsal.summary}</p>
       <svg
         class="risk"
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
         role="img"
         aria-label={`Partitions that the worst loss would stop, over ${plural(rehearsal.steps, 'step')}. ${rehearsal.summary}`}
       >
-        <line class="axis" x1={LEFT} x2={WIDTH - 8} y1={y(0)} y2={y(0)} />
-        <line class="axis faint" x1={LEFT} x2={WIDTH - 8} y1={y(most)} y2={y(most)} />
+        <line class="axis" x1={LEFT} x2={width - 8} y1={y(0)} y2={y(0)} />
+        <line class="axis faint" x1={LEFT} x2={width - 8} y1={y(most)} y2={y(most)} />
         <text x={LEFT - 6} y={y(most) + 4} text-anchor="end">
           {most}
         </text>
@@ -64,7 +67,7 @@ export const RiskChart = ({ rehearsal }: { readonly rehearsal: Rehearsal }) => {
         <text x={LEFT} y={HEIGHT - 5}>
           now
         </text>
-        <text x={WIDTH - 8} y={HEIGHT - 5} text-anchor="end">
+        <text x={width - 8} y={HEIGHT - 5} text-anchor="end">
           after step {steps}
         </text>
         {lines.map((line, i) => (

@@ -13,7 +13,7 @@ export const Standing = ({ plan }: { readonly plan: Plan }) => (
     {plan.undoOf && <Banner tone="idle">The way back of plan {plan.undoOf}.</Banner>}
     {plan.breakGlass && (
       <Banner tone="bad">
-        Approved past the rules by {plan.breakGlass.actor}: {plan.breakGlass.reason}
+        <strong>Approved past the rules</strong> by {plan.breakGlass.actor}: {plan.breakGlass.reason}
       </Banner>
     )}
     {plan.state === 'proposed' && plan.staleBecause && plan.staleBecause.length > 0 && (

@@ -42,10 +42,12 @@ export const Summary = ({ plan, nodes }: { readonly plan: Plan; readonly nodes: 
             </span>
           </Stat>
         )}
-        <Stat
-          value={`${formatShare(cost.imbalanceBefore)} → ${formatShare(cost.imbalanceAfter)}`}
-          name="furthest from its share"
-        />
+        {cost.scores.length > 0 && (
+          <Stat
+            value={`${formatShare(cost.imbalanceBefore)} → ${formatShare(cost.imbalanceAfter)}`}
+            name="furthest from its share"
+          />
+        )}
       </div>
       <dl class="meta">
         <Fact name="proposed by">

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { prove } from '../model/acts.js';
+import { leave } from '../model/journey.js';
 import { proofAsked, session } from '../model/store.js';
 import { Message, type Note, quiet } from './parts.js';
 
@@ -33,11 +34,16 @@ export const ProofDialog = () => {
       <form onSubmit={submit}>
         <h2 id="proof-title">Is it still you?</h2>
         <p>
-          This lets data move, or changes who may. Prove again who you are; then exactly what is on your screen goes on.
+          This lets data move, or changes who may.{' '}
+          {byProvider
+            ? 'Your identity provider asks again who you are and sends you back to this very page, with the reason that you gave. Nothing is done until you press the button there.'
+            : 'Prove again who you are; then exactly what is on your screen goes on.'}
         </p>
         {byProvider ? (
           <p>
-            <a href={OIDC}>Sign in again with your identity provider</a>, then repeat it.
+            <a id="proof-oidc" href={OIDC} onClick={() => leave(asked?.reason)}>
+              Prove it at your identity provider
+            </a>
           </p>
         ) : (
           <label>

@@ -1,0 +1,4 @@
+import { comeBack } from './journey.js';
+
+// Before anything reads the address.
+comeBack();
