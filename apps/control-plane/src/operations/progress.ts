@@ -112,7 +112,8 @@ const pausedBecause = ({ head }: PlanView, moves: readonly MoveCondition[]): str
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB'] as const;
 
-const rateText = (bytes: number): string => {
+/** `256 KiB/s`. */
+export const rateText = (bytes: number): string => {
   const unit = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
   return `${Math.round((bytes / 1024 ** unit) * 10) / 10} ${UNITS[unit]}/s`;
 };
