@@ -1,3 +1,4 @@
+import { GrpcServer, operatorService } from '@cadastre/contracts';
 import { silentLogger, randomId, systemClock, type Clock } from '@cadastre/runtime';
 import { MemoryDatabase, type Register, type Store } from '@cadastre/store';
 import { createApp, listenHttp } from '../../apps/control-plane/src/host/http-host.js';
@@ -8,10 +9,18 @@ import { parseAccessConfig } from '../../apps/control-plane/src/access/access-co
 import { Bearers, openKeys } from '../../apps/control-plane/src/access/bearer.js';
 import { AccessDirectory } from '../../apps/control-plane/src/access/directory.js';
 import { Identity } from '../../apps/control-plane/src/access/identify.js';
+import {
+  holdsForCaller,
+  inNameOfCaller,
+  operationsOfCaller,
+} from '../../apps/control-plane/src/access/caller-scope.js';
 import { Oidc } from '../../apps/control-plane/src/access/oidc.js';
+import { operatorHandlers } from '../../apps/control-plane/src/operator/operator.grpc.js';
+import { PlanWatches } from '../../apps/control-plane/src/operator/plan-watches.js';
 import type { FakeOperations } from '../browser/fake-operations.js';
 
 export interface GuardedServer {
+  readonly grpc: string;
   readonly url: string;
   readonly access: Access;
   readonly identity: Identity;
@@ -43,6 +52,7 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
   // Tests of what passwords cost are beside the code.
   const access = new Access({ ...around, passwordCost: { N: 2 ** 10, r: 8, p: 1 } });
   const events = new EventStream({ clock, periodMs: 50 });
+  const planWatches = new PlanWatches({ operations, clock, periodMs: 50 });
   const config = parseAccessConfig(JSON.stringify(options.config ?? {}), 'test');
   const sessionMs = config.sessionHours * 3_600_000;
   const bearers = new Bearers({
@@ -58,7 +68,10 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
   const parts = { identity, events, readiness: { unreadyBecause: () => undefined } };
   const app = await createApp(parts, true, silentLogger);
   const port = await listenHttp(app, '127.0.0.1', options.port ?? 0);
+  const grpc = new GrpcServer().add(operatorService, guardedHandlers(identity, planWatches) as never);
+  const grpcPort = await grpc.listen({ host: '127.0.0.1', port: 0 });
   return {
+    grpc: `127.0.0.1:${grpcPort}`,
     url: `http://127.0.0.1:${port}`,
     access,
     identity,
@@ -66,9 +79,21 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
     register: kit.register,
     stop: async () => {
       events.close();
+      planWatches.close();
+      await grpc.stop(100);
       await app.close();
       directory.stop();
       kit.stop();
     },
   };
 };
+
+const guardedHandlers = (identity: Identity, planWatches: PlanWatches) =>
+  inNameOfCaller(
+    operatorHandlers({
+      operations: operationsOfCaller(identity),
+      planWatches,
+      holds: () => holdsForCaller(identity),
+    }),
+    identity,
+  );

@@ -21,6 +21,12 @@ export const operationsOfCaller = (identity: Identity): OperationsPort => {
   return Object.fromEntries(verbs.map((verb) => [verb, call(verb)])) as unknown as OperationsPort;
 };
 
+/** For streams: asks again, whenever it is called, whether whoever calls at present may still look. */
+export const holdsForCaller = (identity: Identity): (() => boolean) => {
+  const caller = calls.getStore();
+  return () => caller !== undefined && identity.stillHolds(caller);
+};
+
 type AnyCall = Parameters<typeof peerOf>[0] & {
   readonly metadata: { get(key: string): readonly (string | Buffer)[] };
   emit(event: string, ...args: unknown[]): boolean;

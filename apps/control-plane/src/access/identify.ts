@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Grant, PeerIdentity } from '@cadastre/core';
-import { CadastreError, permissionsOf, printable } from '@cadastre/core';
+import { BOOTSTRAP_SUBJECT, CadastreError, permissionsOf, printable } from '@cadastre/core';
 import type { Clock } from '@cadastre/runtime';
 import type { OperationsPort } from '../operations/ports.js';
 import type { Access } from './access.js';
@@ -106,11 +106,17 @@ export class Identity {
     });
   }
 
-  /** Whether a stream that this caller opened may go on: sessions end, and roles are taken away. */
-  stillHolds({ via, token }: Caller): boolean {
-    if (via !== 'cookie' || token === undefined) return true;
-    const principal = this.options.guarded?.access.principalOf(token);
+  /** Whether a stream that this caller opened may go on: sessions end, tokens expire, and roles are taken away. */
+  stillHolds(caller: Caller): boolean {
+    const principal = this.principalNow(caller);
     return principal !== undefined && permissionsOf(principal.grants).includes('view');
+  }
+
+  private principalNow({ principal, token }: Caller): Principal | undefined {
+    const { subject, expiresMs } = principal;
+    if (expiresMs !== undefined) return this.options.clock.wallMs() < expiresMs ? principal : undefined;
+    if (token === undefined || subject === BOOTSTRAP_SUBJECT) return principal;
+    return this.options.guarded?.access.principalOf(token);
   }
 
   /** The verbs in the caller's name. @throws CadastreError UNAUTHENTICATED */

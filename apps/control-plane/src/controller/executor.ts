@@ -18,13 +18,14 @@ import {
   inSyncOf,
   isEnded,
   isFinal,
+  isGlassBroken,
   isInFlight,
   transition,
   votersOf,
   windowAt,
 } from '@cadastre/core';
 import { type Clock, type Logger, type MonotonicMs, sha256Hex } from '@cadastre/runtime';
-import type { Compare, Draft, MoveRecord, PlanView, Register, RegisterState } from '@cadastre/store';
+import type { BreakGlass, Compare, Draft, MoveRecord, PlanView, Register, RegisterState } from '@cadastre/store';
 import {
   approvalPolicyOf,
   join,
@@ -73,7 +74,7 @@ export class Executor {
       const { state } = plan.head;
       if (state === 'proposed' || (state === 'approved' && this.isOver(plan))) await this.expire(plan, fence);
       else if (state === 'approved' && !frozen && this.isOpen(plan)) await this.begin(plan, fence);
-      else if (RUNNING.has(state)) await this.advance(plan, fence, frozen || !this.isOpen(plan));
+      else if (RUNNING.has(state)) await this.run(plan, fence, frozen);
     }
   }
 
@@ -95,8 +96,18 @@ export class Executor {
 
   /** Outside the windows no move begins; those in flight go on to a safe point. */
   private isOpen(plan: PlanView): boolean {
-    if (plan.head.breakGlass) return true;
-    return windowAt(approvalPolicyOf(this.state).windows, this.options.clock.wallMs())?.open ?? true;
+    const now = this.options.clock.wallMs();
+    return (
+      isGlassBroken(plan.head.breakGlass, now) || (windowAt(approvalPolicyOf(this.state).windows, now)?.open ?? true)
+    );
+  }
+
+  /** Past the rules it runs for as long as it was given. Then it is cancelled: each move goes back or on to where its copies are whole. */
+  private async run(plan: PlanView, fence: Compare, frozen: boolean): Promise<void> {
+    const { id, breakGlass, state } = plan.head;
+    const isMended = breakGlass !== undefined && !isGlassBroken(breakGlass, this.options.clock.wallMs());
+    if (isMended && state !== 'cancelling') await this.turn(id, 'cancel', glassMended(breakGlass), fence);
+    await this.advance(requirePlan(this.state, id), fence, frozen || !this.isOpen(plan));
   }
 
   private async expire(plan: PlanView, fence: Compare): Promise<void> {
@@ -303,6 +314,9 @@ export class Executor {
     };
   }
 }
+
+const glassMended = ({ actor, atMs, expiresMs }: BreakGlass): string =>
+  `the ${Math.round((expiresMs - atMs) / 1_000)} s are over for which ${actor} let it run past the rules; propose what is left anew`;
 
 const nothing: Draft<{ acted: boolean }> = { compare: [], ops: [], result: { acted: false } };
 

@@ -1,6 +1,6 @@
 import type { CallMeter, Health, RpcServer } from '@cadastre/contracts';
 import { agentService, healthService, mapService, operatorService } from '@cadastre/contracts';
-import { inNameOfCaller, operationsOfCaller, withTokenOrCertificate } from '../access/caller-scope.js';
+import { holdsForCaller, inNameOfCaller, operationsOfCaller, withTokenOrCertificate } from '../access/caller-scope.js';
 import type { Identity } from '../access/identify.js';
 import { operatorHandlers } from '../operator/operator.grpc.js';
 import type { PlanWatches } from '../operator/plan-watches.js';
@@ -37,7 +37,11 @@ export class GrpcHost {
     add(mapService, { ...map, ...forPeople });
     add(agentService, agentHandlers(options));
     server.add(healthService, health.handlers);
-    const operator = operatorHandlers({ operations: operationsOfCaller(identity), planWatches });
+    const operator = operatorHandlers({
+      operations: operationsOfCaller(identity),
+      planWatches,
+      holds: () => holdsForCaller(identity),
+    });
     add(operatorService, inNameOfCaller(operator, identity));
   }
 

@@ -286,6 +286,50 @@ describe('operators', () => {
       expect(operations.getPlan(plan.id!)).toMatchObject({ state: 'executing', startedMs: expect.any(Number) });
     });
 
+    // Plan: a run past the rules has a copy under way when its time is over: it is cancelled with the reason, the copy goes, all copies stay.
+    it.each(['executing', 'paused'])('end a run past the rules with its time, %s', async (running) => {
+      let lateMs = 0;
+      const wallMs = () => systemClock.wallMs() + lateMs;
+      const clock = Object.create(systemClock, { wallMs: { value: wallMs } }) as typeof systemClock;
+      const { register } = kit;
+      const executor = new Executor({ register, observed, clock, logger: silentLogger, targetGraceMs: 1_000 });
+      const execute = () => executor.round(isOf(kit), false);
+      const copies = () =>
+        register.state.keyspaces
+          .get('orders')!
+          .map.records()
+          .map(({ replicas }) => replicas);
+      await setPolicy({ fourEyes: true });
+      const before = copies();
+      const plan = await propose();
+      await approve(plan, ANN, { breakGlassMs: 60_000 });
+      await execute();
+      lateMs = 59_000;
+      await execute();
+      const now = () => operations.getPlan(plan.id!);
+      const learners = () => copies().flatMap((replicas) => replicas.filter(({ role }) => role === 'learner')).length;
+      expect([now().state, learners() > 0]).toEqual(['executing', true]);
+      if (running === 'paused') await operations.actOnPlan({ id: plan.id!, action: 'pause', ...BOB });
+      lateMs = 60_001;
+      await execute();
+      expect(now().events).toContainEqual(
+        expect.objectContaining({
+          actor: 'cadastre',
+          what: expect.stringMatching(/^cancelling: the 60 s are over for which ann/),
+        }),
+      );
+      for (let rounds = 0; now().state !== 'cancelled' && rounds < 10; rounds += 1) await execute();
+      expect([now().state, learners()]).toEqual(['cancelled', 0]);
+      expect(copies()).toEqual(before);
+      const { entries = [] } = await operations.listAudit({
+        before: 0,
+        limit: 100,
+        subject: 'plan/',
+        actor: 'cadastre',
+      });
+      expect(entries.map(({ verb }) => verb)).toContain('cancel');
+    });
+
     // Plan: freeze with and without a reason, twice, seen in status; unfreeze, and again.
     it('are stopped by a person', async () => {
       await expect(operations.freeze({ actor: 'ann' })).rejects.toEqual(refusal('INVALID_ARGUMENT', 'reason'));

@@ -1,5 +1,5 @@
 import type { WindowState } from '@cadastre/core';
-import { allowedActions, fitOf, isFinal, requirementOf, windowAt } from '@cadastre/core';
+import { allowedActions, fitOf, isFinal, isGlassBroken, requirementOf, windowAt } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { MonotonicMs } from '@cadastre/runtime';
 import type { PlanView, RegisterState } from '@cadastre/store';
@@ -123,7 +123,7 @@ export const windowView = (window: WindowState, wallMs: number, lowMs: number, h
 
 /** Why no move begins at present for want of a window. */
 export const windowClosed = (state: RegisterState, plan: PlanView, wallMs: number): string | undefined => {
-  if (plan.head.breakGlass) return undefined;
+  if (isGlassBroken(plan.head.breakGlass, wallMs)) return undefined;
   const window = windowAt(approvalPolicyOf(state).windows, wallMs);
   if (!window || window.open) return undefined;
   return `window ${window.name} opens at ${new Date(window.opensMs).toISOString()}`;

@@ -12,6 +12,8 @@ import type { PlanWatches } from './plan-watches.js';
 export interface OperatorHandlerOptions {
   readonly operations: OperationsPort;
   readonly planWatches: PlanWatches;
+  /** Called in the caller's scope; what it gives says later whether that caller may still read. */
+  readonly holds: () => () => boolean;
 }
 
 type PlanCall = WritableCall<Wire.GetPlanRequest__Output, Wire.Plan>;
@@ -42,7 +44,7 @@ const settingsChangeOf = (r: Wire.ChangeSettingsRequest__Output): SettingsChange
   ...(r.quarantineMs !== undefined && { quarantineMs: r.quarantineMs }),
 });
 
-export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOptions) => ({
+export const operatorHandlers = ({ operations, planWatches, holds }: OperatorHandlerOptions) => ({
   CreateKeyspace: unary<Wire.CreateKeyspaceRequest__Output, Wire.Keyspace>((r) =>
     operations.createKeyspace(decodeSpec(r.spec), actOf(r)),
   ),
@@ -71,7 +73,7 @@ export const operatorHandlers = ({ operations, planWatches }: OperatorHandlerOpt
       ...(r.breakGlass && { breakGlassMs: r.breakGlassMs || BREAK_GLASS_MAX_MS }),
     }),
   ),
-  WatchPlan: streaming((call: PlanCall) => planWatches.serve(call)),
+  WatchPlan: streaming((call: PlanCall) => planWatches.serve(call, holds())),
   Unfreeze: unary<Wire.UnfreezeRequest__Output, Wire.UnfreezeReply>((r) =>
     operations.unfreeze(actOf(r), freezeByOf(r.by)),
   ),

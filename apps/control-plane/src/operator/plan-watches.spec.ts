@@ -9,6 +9,7 @@ import { PlanWatches } from './plan-watches.js';
 
 let plan: Wire.Plan;
 let looks: number;
+let mayRead: boolean;
 let watches: PlanWatches;
 let server: GrpcServer;
 let peer: Peer;
@@ -25,8 +26,12 @@ const operations = {
 beforeEach(async () => {
   plan = { id: 'abc123', state: 'executing', moves: [{ index: 0, bytesDone: 0 }] };
   looks = 0;
+  mayRead = true;
   watches = new PlanWatches({ operations, clock: systemClock, periodMs: 10 });
-  server = new GrpcServer().add(operatorService, operatorHandlers({ operations, planWatches: watches }) as never);
+  server = new GrpcServer().add(
+    operatorService,
+    operatorHandlers({ operations, planWatches: watches, holds: () => () => mayRead }) as never,
+  );
   peer = new Peer(`127.0.0.1:${await server.listen({ host: '127.0.0.1', port: 0 })}`);
 });
 afterEach(async () => {
@@ -89,6 +94,21 @@ describe('WatchPlan', () => {
     await until(() => seen.length === 2);
     call.cancel();
   });
+
+  it.each(['executing', 'proposed'])(
+    'ends with the right to read, whether or not anything happens: %s',
+    async (state) => {
+      // Plan: the reader signs out; the stream ends by itself with the reason, and what changes afterwards is not sent.
+      plan = { ...plan, state };
+      const { seen, ended } = watch('abc');
+      await until(() => seen.length === 1);
+      mayRead = false;
+      plan = { ...plan, reason: 'secret' };
+      watches.onPlansChanged(['abc123']);
+      expect(await ended).toMatchObject({ code: 'UNAUTHENTICATED' });
+      expect(seen).toHaveLength(1);
+    },
+  );
 
   it('answers a plan that does not exist with a typed error', async () => {
     // Plan: the stream ends at once with NOT_FOUND and the field.

@@ -3,6 +3,7 @@ import { CadastreError, isFinal } from '@cadastre/core';
 import type { Wire, WritableCall } from '@cadastre/contracts';
 import { endWithError } from '@cadastre/contracts';
 import type { Cancellable, Clock } from '@cadastre/runtime';
+import { unauthenticated } from '../access/identify.js';
 import type { OperationsPort } from '../operations/ports.js';
 
 type PlanCall = WritableCall<Wire.GetPlanRequest__Output, Wire.Plan>;
@@ -22,6 +23,7 @@ const isRunning = (plan: Wire.Plan): boolean =>
 
 interface PlanWatch {
   readonly call: PlanCall;
+  readonly holds: () => boolean;
   /** Full: names beginnings and "latest" are resolved once. */
   readonly id: string;
   sent: string;
@@ -36,10 +38,10 @@ export class PlanWatches {
 
   constructor(private readonly options: PlanWatchesOptions) {}
 
-  /** @throws CadastreError NOT_FOUND */
-  serve(call: PlanCall): void {
+  /** @param holds whether the reader may still read. @throws CadastreError NOT_FOUND */
+  serve(call: PlanCall, holds: () => boolean): void {
     const plan = this.options.operations.getPlan(call.request.id);
-    const watch: PlanWatch = { call, id: plan.id ?? '', sent: '', blocked: false, running: isRunning(plan) };
+    const watch: PlanWatch = { call, holds, id: plan.id ?? '', sent: '', blocked: false, running: isRunning(plan) };
     this.watches.add(watch);
     this.timer ??= this.options.clock.every(this.options.periodMs ?? 250, () => this.onTick());
     call.on('drain', () => {
@@ -65,11 +67,15 @@ export class PlanWatches {
   }
 
   private onTick(): void {
-    for (const watch of this.watches) if (watch.running) this.look(watch);
+    for (const watch of this.watches) {
+      if (!watch.holds()) this.refuse(watch);
+      else if (watch.running) this.look(watch);
+    }
   }
 
   private look(watch: PlanWatch): void {
     if (watch.blocked || !this.watches.has(watch)) return;
+    if (!watch.holds()) return this.refuse(watch);
     try {
       const plan = this.options.operations.getPlan(watch.id);
       watch.running = isRunning(plan);
@@ -78,6 +84,12 @@ export class PlanWatches {
       this.drop(watch);
       endWithError(watch.call, error);
     }
+  }
+
+  /** Whoever signed out, or lost its role, reads no further: also where nothing happens. */
+  private refuse(watch: PlanWatch): void {
+    this.drop(watch);
+    endWithError(watch.call, unauthenticated());
   }
 
   private send(watch: PlanWatch, plan: Wire.Plan): void {

@@ -100,6 +100,10 @@ export const whyNotApprove = (
 
 export const BREAK_GLASS_MAX_MS = 3_600_000;
 
+/** While it is, the plan runs past the rules; afterwards nothing lets it run at all, for nobody approved it by them. */
+export const isGlassBroken = (breakGlass: { readonly expiresMs: number } | undefined, nowMs: number): boolean =>
+  breakGlass !== undefined && breakGlass.expiresMs > nowMs;
+
 /** @throws CadastreError INVALID_ARGUMENT, PERMISSION_DENIED */
 export const checkReason = (policy: ApprovalPolicy, reason: string, breakGlass: boolean): void => {
   if (reason.trim() !== '' || !(policy.reasonRequired || breakGlass)) return;

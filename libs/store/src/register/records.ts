@@ -106,7 +106,7 @@ export interface PlanApproval {
   readonly reason: string;
 }
 
-/** Approved past the rules; begins before it expires, or not at all. */
+/** Approved past the rules, until it expires: not begun by then it never is, running it is cancelled. */
 export interface BreakGlass extends PlanApproval {
   readonly expiresMs: number;
 }
