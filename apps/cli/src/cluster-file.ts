@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { CadastreError, invalid } from '@cadastre/core';
+import type { CredentialFiles } from '@cadastre/contracts';
 import type { Io } from './io.js';
 
 /** What `cadastre up` leaves under its data folder, so that other commands need no flags and the next start finds the same cluster. */
@@ -20,6 +21,8 @@ export interface ClusterFile {
   readonly agents: readonly AgentEntry[];
   /** Absent in files of before there were any. */
   readonly routers?: readonly RouterEntry[];
+  /** Of the person who runs it; absent where it speaks plaintext. */
+  readonly tls?: CredentialFiles;
 }
 
 /** What all programs have. */

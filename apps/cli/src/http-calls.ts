@@ -1,5 +1,7 @@
 import { CadastreError, ERROR_CODES, invalid } from '@cadastre/core';
 import { findClusterFolder, readClusterFile, splitAddresses } from './cluster-file.js';
+import type { TlsFiles } from '@cadastre/contracts';
+import { askHttp } from './ask-http.js';
 import type { Io } from './io.js';
 
 const DEADLINE_MS = 10_000;
@@ -13,7 +15,7 @@ export const resolveHttp = (io: Io, given: string | undefined): string[] => {
       .map((text) => (URL.canParse(text) && /^https?:/.test(text) ? text.replace(/\/$/, '') : plain(text)));
   const folder = findClusterFolder(io.cwd);
   const cluster = folder && readClusterFile(folder);
-  if (cluster) return cluster.controlPlanes.map((c) => `http://${c.http}`);
+  if (cluster) return cluster.controlPlanes.map((c) => `${cluster.tls ? 'https' : 'http'}://${c.http}`);
   throw new CadastreError('FAILED_PRECONDITION', 'no cluster is known here', {
     field: 'http',
     remedy: 'give --http https://HOST:PORT of a control plane, or set CADASTRE_HTTP',
@@ -29,6 +31,7 @@ export class HttpCalls {
   constructor(
     private readonly urls: readonly string[],
     private readonly token: string | undefined,
+    private readonly tls?: TlsFiles,
   ) {}
 
   /** Asks the next replica where one does not answer: all of these may be done twice. @throws CadastreError as the server said it */
@@ -40,7 +43,7 @@ export class HttpCalls {
       try {
         return await this.ask<Reply>(url, method, path, body);
       } catch (error) {
-        if ((error as Error).name !== 'TypeError') throw error; // else fetch was not answered
+        if (error instanceof CadastreError) throw error; // else nobody answered
         last = error;
       }
     }
@@ -52,16 +55,17 @@ export class HttpCalls {
   }
 
   private async ask<Reply>(url: string, method: string, path: string, body: unknown): Promise<Reply> {
-    const reply = await fetch(url + path, {
+    const reply = await askHttp(url + path, {
       method,
-      signal: AbortSignal.timeout(DEADLINE_MS),
+      timeoutMs: DEADLINE_MS,
+      tls: this.tls,
       headers: {
         ...(body !== undefined && { 'content-type': 'application/json' }),
         ...(this.token !== undefined && { authorization: `Bearer ${this.token}` }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    const json = (await reply.json()) as Record<string, unknown>;
+    const json = JSON.parse(reply.text) as Record<string, unknown>;
     if (!reply.ok) throw problemError(json);
     return json as Reply;
   }

@@ -1,7 +1,7 @@
 import { CadastreError } from '@cadastre/core';
 import { delay, systemClock } from '@cadastre/runtime';
-import type { ActiveInfo, Wire } from '@cadastre/contracts';
-import { bearerMetadata, callUnary, fromServiceError, Peer } from '@cadastre/contracts';
+import type { ActiveInfo, Peer, Transport, Wire } from '@cadastre/contracts';
+import { bearerMetadata, callUnary, fromServiceError, grpcTransport } from '@cadastre/contracts';
 
 type Operator = Wire.OperatorClient;
 type Method<Request, Reply> = (peer: Peer) => Parameters<typeof callUnary<Request, Reply>>[1];
@@ -11,13 +11,20 @@ const DEADLINE_MS = 10_000;
 const WATCH_RETRY_MS = 250;
 const WATCH_PATIENCE = 80;
 
+export interface OperatorCallOptions {
+  readonly deadlineMs?: number;
+  readonly bearer?: string | undefined;
+  /** Default gRPC in plaintext. */
+  readonly transport?: Transport;
+}
+
 /** Asks any control-plane replica; the next one when one is away, the active one when only it may answer. */
 export class OperatorCalls {
   private readonly peers = new Map<string, Peer>();
 
   constructor(
     readonly servers: readonly string[],
-    private readonly options: { readonly deadlineMs?: number; readonly bearer?: string | undefined } = {},
+    private readonly options: OperatorCallOptions = {},
   ) {}
 
   createKeyspace = (request: Wire.CreateKeyspaceRequest) =>
@@ -187,16 +194,16 @@ export class OperatorCalls {
   }
 
   private nobody(last: CadastreError): CadastreError {
-    if (last.code !== 'UNAVAILABLE') return last;
+    if (last.code !== 'UNAVAILABLE' || last.field === 'certificate') return last;
     return new CadastreError('UNAVAILABLE', `no control plane answers at ${this.servers.join(', ')}: ${last.message}`, {
       field: 'server',
-      remedy: 'check that the cluster is up (cadastre up), or give --server',
+      remedy: 'check that the cluster is up (cadastre up), or give --server; where it speaks TLS, also --tls-ca',
       cause: last,
     });
   }
 
   private peer(address: string): Peer {
-    const peer = this.peers.get(address) ?? new Peer(address);
+    const peer = this.peers.get(address) ?? (this.options.transport ?? grpcTransport).peer(address);
     this.peers.set(address, peer);
     return peer;
   }

@@ -5,6 +5,7 @@ import { addAgentCommands } from './commands/agent.js';
 import { addApprovalCommands } from './commands/approval.js';
 import { addAuditCommands } from './commands/audit.js';
 import { addBackupCommands } from './commands/backup.js';
+import { addCertCommands } from './commands/cert.js';
 import { addClusterCommands } from './commands/cluster.js';
 import { addCompletionCommand } from './commands/completion.js';
 import type { Session } from './commands/context.js';
@@ -43,6 +44,7 @@ const REGISTER = [
   addBackupCommands,
   addExplainCommand,
   addAccessCommands,
+  addCertCommands,
   addCompletionCommand,
 ];
 
@@ -74,6 +76,9 @@ const build = (session: Session): Command => {
     )
     .option('--json', 'one JSON document instead of text; a document a line where there are many')
     .option('--http <urls>', 'control planes as https://HOST:PORT, to sign in (or CADASTRE_HTTP)')
+    .option('--tls-ca <file>', 'authorities that are believed, PEM: with it all is TLS (or CADASTRE_TLS_CA)')
+    .option('--tls-cert <file>', 'certificate that is shown, PEM (or CADASTRE_TLS_CERT)')
+    .option('--tls-key <file>', 'its private key, PEM (or CADASTRE_TLS_KEY)')
     .option('--token-file <path>', 'who you are, as cadastre login left it (or CADASTRE_TOKEN_FILE)')
     .option('--actor <name>', 'who acts, for the audit log; by default who signed in, or the user of this system')
     .showSuggestionAfterError(false);

@@ -57,7 +57,10 @@ export interface Term {
 }
 
 export interface IssueOptions extends Term {
-  readonly identity: PeerIdentity;
+  /** Of the subject, for people. */
+  readonly name: string;
+  /** Absent for what is no part of Cadastre, such as etcd. */
+  readonly identity?: PeerIdentity;
   /** DNS names and IP addresses at which others reach it. */
   readonly hosts: readonly string[];
 }
@@ -93,14 +96,13 @@ export const issueCertificate = (authority: Issued, options: IssueOptions): Issu
     extension(id_ce_subjectKeyIdentifier, new SubjectKeyIdentifier(keyIdOf(pair.publicKey))),
     extension(id_ce_authorityKeyIdentifier, new AuthorityKeyIdentifier({ keyIdentifier: new KeyIdentifier(keyId) })),
   ];
-  const { role, name } = options.identity;
-  const subject = nameOf(`${role} ${name}`.slice(0, 64));
+  const subject = nameOf(options.name.slice(0, 64));
   const der = signed({ subject, issuer, term: options, publicKey: pair.publicKey, extensions }, key);
   return { certificate: pem(der), key: keyPem(pair.privateKey) };
 };
 
 const sansOf = ({ identity, hosts }: IssueOptions): GeneralName[] => [
-  new GeneralName({ uniformResourceIdentifier: identityUri(identity) }),
+  ...(identity ? [new GeneralName({ uniformResourceIdentifier: identityUri(identity) })] : []),
   ...hosts.map((host) => new GeneralName(isIP(host) === 0 ? { dNSName: host } : { iPAddress: host })),
 ];
 

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import { invalid } from '@cadastre/core';
+import type { Transport } from '@cadastre/contracts';
 import { readToken, type TokenPlace, tokenPlace } from '../access/token-file.js';
+import type { TlsOptions } from '../certificates/credentials.js';
+import { resolveTls, transportOf } from '../certificates/credentials.js';
 import { resolveServers } from '../cluster-file.js';
 import { HttpCalls, resolveHttp } from '../http-calls.js';
 import type { Io } from '../io.js';
@@ -9,7 +12,7 @@ import { OperatorCalls } from '../operator-calls.js';
 import { Output } from '../output.js';
 import type { Programs } from '../supervisor/programs.js';
 
-export interface GlobalOptions {
+export interface GlobalOptions extends TlsOptions {
   readonly server?: string;
   readonly json?: boolean;
   readonly actor?: string;
@@ -30,6 +33,8 @@ export interface Context {
   /** @param withToken by default who signed in asks */
   http(withToken?: string): HttpCalls;
   servers(): string[];
+  /** The way to them, and to nodes. @throws CadastreError for credentials that are missing or of no use */
+  transport(): Transport;
   operator(): OperatorCalls;
   readonly programs: () => Programs;
 }
@@ -48,13 +53,16 @@ export const act = <Options>(session: Session, command: Command, action: Action<
   command.action(async () => {
     const options = command.optsWithGlobals<GlobalOptions & Options>();
     const out = new Output(session.io, options.json ?? false);
-    const opened: OperatorCalls[] = [];
+    const callers: OperatorCalls[] = [];
     const place = tokenPlace(session.io, options.tokenFile);
     const token = () => readToken(place);
     const servers = () => resolveServers(session.io, options.server);
+    const tls = () => resolveTls(session.io, options);
+    let opened: Transport | undefined;
+    const transport = () => (opened ??= transportOf(session.io, tls()));
     const operator = () => {
-      const calls = new OperatorCalls(servers(), { bearer: token() });
-      opened.push(calls);
+      const calls = new OperatorCalls(servers(), { bearer: token(), transport: transport() });
+      callers.push(calls);
       return calls;
     };
     const args = command.processedArgs.flat().filter((arg) => arg !== undefined) as string[];
@@ -68,8 +76,10 @@ export const act = <Options>(session: Session, command: Command, action: Action<
           throw invalid('--token-file', 'is missing: this user has no home', 'say where the token is to be kept');
         },
         token,
-        http: (...given) => new HttpCalls(resolveHttp(session.io, options.http), given.length > 0 ? given[0] : token()),
+        http: (...given) =>
+          new HttpCalls(resolveHttp(session.io, options.http), given.length > 0 ? given[0] : token(), tls()),
         servers,
+        transport,
         operator,
         programs: session.programs,
       };
@@ -78,6 +88,6 @@ export const act = <Options>(session: Session, command: Command, action: Action<
       out.error(error);
       session.exitCode = EXIT.error;
     } finally {
-      for (const calls of opened) calls.close();
+      for (const calls of callers) calls.close();
     }
   });

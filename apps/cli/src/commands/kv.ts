@@ -131,6 +131,7 @@ const withKeyspace = async (
   const { clock, random } = context.io;
   const client = await CadastreClient.connect({
     controlPlanes: context.servers(),
+    transport: context.transport(),
     name: 'cli',
     clock,
     random,

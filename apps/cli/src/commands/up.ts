@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CadastreError, invalid } from '@cadastre/core';
+import type { Transport } from '@cadastre/contracts';
 import type { ClusterFile } from '../cluster-file.js';
 import { METRICS_TARGETS_FILE } from '../cluster-file.js';
 import { facts } from '../format.js';
@@ -11,6 +12,8 @@ import { OperatorCalls } from '../operator-calls.js';
 import type { Bootstrap } from '../supervisor/bootstrap.js';
 import { bootstrapAccess } from '../supervisor/bootstrap.js';
 import { serveControl, socketPath } from '../supervisor/control-socket.js';
+import { transportOf } from '../certificates/credentials.js';
+import { LocalSecurity } from '../supervisor/local-security.js';
 import { LocalCluster } from '../supervisor/local-cluster.js';
 import { checkCount } from '../supervisor/topology.js';
 import { lockFolder } from '../supervisor/up-lock.js';
@@ -27,6 +30,7 @@ interface UpOptions {
   readonly etcdEndpoints?: string;
   readonly ephemeral?: boolean;
   readonly access: string;
+  readonly tls?: boolean;
 }
 
 export const addUpCommand = (program: Command, session: Session): void => {
@@ -43,6 +47,7 @@ export const addUpCommand = (program: Command, session: Session): void => {
     .option('--data <folder>', 'where all its data, logs and state lie', '.cadastre')
     .option('--etcd-endpoints <urls>', 'use this etcd instead of one of our own (or CADASTRE_ETCD_ENDPOINTS)')
     .option('--access <mode>', 'open: everybody on this machine may do all; required: sign in first', 'open')
+    .option('--tls', 'mutual TLS everywhere, etcd included, by a development CA in the data folder')
     .option('--ephemeral', 'a new cluster on free ports that leaves nothing behind');
   act<UpOptions>(session, up, runUp);
 };
@@ -95,6 +100,9 @@ const clusterOptions = (
   folder: string,
   bootstrap: Bootstrap | undefined,
 ): ConstructorParameters<typeof LocalCluster>[0] => {
+  const security = options.tls ? new LocalSecurity(join(folder, 'tls'), 'cadastre', io.clock) : undefined;
+  const operator = security?.operator(nameOf(io.user));
+  const transport = transportOf(io, operator);
   const endpoints = options.etcdEndpoints ?? io.env['CADASTRE_ETCD_ENDPOINTS'];
   return {
     folder,
@@ -115,12 +123,21 @@ const clusterOptions = (
     random: io.random,
     say: (line) => (out.json ? out.warn(line) : out.say(line)),
     ...(bootstrap && { accessFile: bootstrap.accessFile }),
-    isReady: (servers, nodes) => clusterIsReady(servers, nodes, bootstrap?.token),
+    ...(security && { security, operator: operator! }),
+    isReady: (servers, nodes) => clusterIsReady(servers, nodes, transport, bootstrap?.token),
   };
 };
 
-const clusterIsReady = async (servers: readonly string[], nodes: number, bearer?: string): Promise<boolean> => {
-  const calls = new OperatorCalls(servers, { deadlineMs: 2_000, bearer });
+/** A user's name as it can stand in a URI. */
+const nameOf = (user: string): string => user.replace(/[^A-Za-z0-9._-]/g, '-') || 'me';
+
+const clusterIsReady = async (
+  servers: readonly string[],
+  nodes: number,
+  transport: Transport,
+  bearer?: string,
+): Promise<boolean> => {
+  const calls = new OperatorCalls(servers, { deadlineMs: 2_000, bearer, transport });
   try {
     const status = await calls.status();
     return status.active !== '' && status.nodesUp >= nodes;
@@ -135,7 +152,7 @@ const clusterIsReady = async (servers: readonly string[], nodes: number, bearer?
 const welcome = (state: ClusterFile, folder: string, bootstrap: Bootstrap | undefined): string => {
   const zones = new Set(state.agents.map((a) => a.zone)).size;
   const lines = facts([
-    ['dashboard', state.controlPlanes.map((c) => `http://${c.http}`).join('  ')],
+    ['dashboard', state.controlPlanes.map((c) => `${state.tls ? 'https' : 'http'}://${c.http}`).join('  ')],
     ['control planes', state.controlPlanes.map((c) => c.grpc).join('  ')],
     ['etcd', `${state.etcd.endpoints.join('  ')}${state.etcd.version ? `  (${state.etcd.version})` : ''}`],
     ['agents', `${state.agents.length} in ${zones} zones: ${state.agents.map((a) => a.id).join(' ')}`],

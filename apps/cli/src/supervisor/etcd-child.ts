@@ -5,6 +5,8 @@ import type { Clock } from '@cadastre/runtime';
 import { delay } from '@cadastre/runtime';
 import type { ChildHost } from './managed-child.js';
 import { ManagedChild } from './managed-child.js';
+import { askHttp } from '../ask-http.js';
+import type { EtcdSecurity } from './local-security.js';
 import type { FoundEtcd } from './programs.js';
 
 type ChildEnv = Readonly<Record<string, string | undefined>>;
@@ -21,11 +23,13 @@ export const etcdChild = (
   ports: EtcdPorts,
   env: ChildEnv,
   host: ChildHost,
+  security: EtcdSecurity | undefined,
 ): ManagedChild => {
   const dataDir = join(folder, 'etcd-data');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const client = `http://127.0.0.1:${ports.clientPort}`;
-  const peer = `http://127.0.0.1:${ports.peerPort}`;
+  const scheme = security ? 'https' : 'http';
+  const client = `${scheme}://127.0.0.1:${ports.clientPort}`;
+  const peer = `${scheme}://127.0.0.1:${ports.peerPort}`;
   const flags: Record<string, string> = {
     '--name': 'cadastre',
     '--data-dir': dataDir,
@@ -39,6 +43,7 @@ export const etcdChild = (
     // etcd's own default, said aloud: what control planes compare with by default.
     '--quota-backend-bytes': String(2 * 1024 ** 3),
     '--log-level': 'warn',
+    ...security?.flags,
   };
   const args = Object.entries(flags).map(([flag, value]) => `${flag}=${value}`);
   // etcd refuses architectures that it does not test on, unless told that we know
@@ -54,11 +59,12 @@ export const untilEtcdHealthy = async (
   endpoint: string,
   clock: Clock,
   child: ManagedChild,
+  security: EtcdSecurity | undefined,
   timeoutMs = 20_000,
 ): Promise<void> => {
   const deadline = clock.monotonicMs() + timeoutMs;
   for (;;) {
-    if (await isHealthy(endpoint)) return;
+    if (await isHealthy(endpoint, security)) return;
     if (clock.monotonicMs() > deadline)
       throw new CadastreError('UNAVAILABLE', `etcd at ${endpoint} is not healthy after ${timeoutMs} ms`, {
         remedy: `see ${child.spec.logFile}`,
@@ -67,10 +73,10 @@ export const untilEtcdHealthy = async (
   }
 };
 
-const isHealthy = async (endpoint: string): Promise<boolean> => {
+const isHealthy = async (endpoint: string, security: EtcdSecurity | undefined): Promise<boolean> => {
   try {
-    const reply = await fetch(`${endpoint}/health`, { signal: AbortSignal.timeout(1_000) });
-    return reply.ok && String(((await reply.json()) as { health?: unknown }).health) === 'true';
+    const reply = await askHttp(`${endpoint}/health`, { timeoutMs: 1_000, tls: security?.client });
+    return reply.ok && String((JSON.parse(reply.text) as { health?: unknown }).health) === 'true';
   } catch {
     return false;
   }

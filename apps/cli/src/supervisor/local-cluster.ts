@@ -2,7 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PeerRole } from '@cadastre/core';
 import { CadastreError, compareStrings } from '@cadastre/core';
+import type { CredentialFiles } from '@cadastre/contracts';
 import type { Clock, Random } from '@cadastre/runtime';
 import { delay } from '@cadastre/runtime';
 import type { AgentEntry, ClusterFile, ControlPlaneEntry, RouterEntry } from '../cluster-file.js';
@@ -15,6 +17,7 @@ import { etcdChild, untilEtcdHealthy } from './etcd-child.js';
 import type { ChildHost, ReadyLine } from './managed-child.js';
 import { ManagedChild } from './managed-child.js';
 import { PortChooser } from './ports.js';
+import type { EtcdSecurity, LocalSecurity } from './local-security.js';
 import type { Programs } from './programs.js';
 import type { Place, Topology } from './topology.js';
 import { placeFor } from './topology.js';
@@ -30,6 +33,10 @@ export interface LocalClusterOptions {
   readonly etcdEndpoints: readonly string[] | undefined;
   /** With it control planes ask who one is. */
   readonly accessFile?: string;
+  /** Without it all is plaintext on the loopback. */
+  readonly security?: LocalSecurity;
+  /** What the person who runs it shows. */
+  readonly operator?: CredentialFiles;
   /** Any free ports, for tests that run beside each other. */
   readonly anyPorts: boolean;
   readonly programs: Programs;
@@ -76,6 +83,7 @@ export class LocalCluster {
   private readonly routers: { entry: RouterEntry; child: ManagedChild }[] = [];
   private etcd: { child: ManagedChild; ports: EtcdPorts; version: string } | undefined;
   private etcdEndpoints: readonly string[] = [];
+  private etcdSecurity: EtcdSecurity | undefined;
   private watchdog: ChildProcess | undefined;
   private saving: Promise<void> = Promise.resolve();
   private started = false;
@@ -145,6 +153,7 @@ export class LocalCluster {
         .map(({ entry, child }) => ({ ...entry, pid: child.pid }))
         .sort((a, b) => compareStrings(a.id, b.id)),
       routers: this.routers.map(({ entry, child }) => ({ ...entry, pid: child.pid })),
+      ...(this.options.operator && { tls: this.options.operator }),
     };
   }
 
@@ -227,11 +236,12 @@ export class LocalCluster {
       clientPort: await this.choose(before?.etcd.clientPort, DEFAULT_PORTS.etcdClient),
       peerPort: await this.choose(before?.etcd.peerPort, DEFAULT_PORTS.etcdPeer),
     };
-    const child = etcdChild(found, folder, ports, this.options.env, this.host);
+    this.etcdSecurity = this.options.security?.etcd();
+    const child = etcdChild(found, folder, ports, this.options.env, this.host, this.etcdSecurity);
     this.etcd = { child, ports, version: found.version };
-    this.etcdEndpoints = [`http://127.0.0.1:${ports.clientPort}`];
+    this.etcdEndpoints = [`${this.etcdSecurity ? 'https' : 'http'}://127.0.0.1:${ports.clientPort}`];
     await this.begin(child);
-    await untilEtcdHealthy(this.etcdEndpoints[0]!, clock, child);
+    await untilEtcdHealthy(this.etcdEndpoints[0]!, clock, child, this.etcdSecurity);
   }
 
   private async startControlPlanes(before: ClusterFile | undefined): Promise<void> {
@@ -245,6 +255,7 @@ export class LocalCluster {
       args.push('--audit-sink', join(this.options.folder, 'audit-checkpoints.jsonl'));
       args.push('--propose-after-ms', String(PROPOSE_AFTER_MS));
       args.push('--metrics-listen', await this.metricsAt(known?.metrics, METRICS_PORTS.controlPlane + i));
+      args.push(...this.securityOf('control-plane', id), ...this.etcdSecurityArgs());
       this.controlPlanes.push({
         entry: { id, grpc, http },
         child: this.child(id, this.options.programs.controlPlane, args),
@@ -313,6 +324,7 @@ export class LocalCluster {
       `rack=${rack}`,
       '--metrics-listen',
       ports.metrics,
+      ...this.securityOf('agent', id),
     ];
     const agent: RunningAgent = {
       entry: { id, zone, rack, address, metrics: ports.metrics, ...(known?.stopped && { stopped: true }) },
@@ -337,6 +349,7 @@ export class LocalCluster {
       const files = ['--cache-file', join(folder, `${id}.map`)];
       const metrics = ['--metrics-listen', await this.metricsAt(known?.metrics, METRICS_PORTS.router + i)];
       const args = ['--id', id, '--listen', listen, '--control-plane', controlPlanes, ...files, ...metrics];
+      args.push(...this.securityOf('router', id));
       this.routers.push({ entry: { id, address: listen }, child: this.child(id, this.options.programs.router, args) });
     }
     await Promise.all(
@@ -346,6 +359,17 @@ export class LocalCluster {
           router.entry = { ...router.entry, address: ready['address'], ...metricsOf(ready) };
       }),
     );
+  }
+
+  private securityOf(role: PeerRole, name: string): string[] {
+    return this.options.security?.argsOf(role, name) ?? ['--insecure'];
+  }
+
+  private etcdSecurityArgs(): string[] {
+    const { security } = this.options;
+    if (!security) return [];
+    if (this.etcdSecurity) return security.etcdArgsOf(this.etcdSecurity.client);
+    return this.etcdEndpoints.some((endpoint) => endpoint.startsWith('https:')) ? [] : ['--etcd-insecure'];
   }
 
   private child(
@@ -358,7 +382,7 @@ export class LocalCluster {
       {
         name,
         command: program.command,
-        args: [...program.args, ...args, '--insecure'],
+        args: [...program.args, ...args],
         logFile,
         readyEvent: 'listening',
       },

@@ -30,6 +30,7 @@ export class SpecAuthority {
 
   issue({ role = 'client', name = 'n1', cluster = this.cluster, hosts, endsInMs = DAY_MS }: IssueWish = {}): Issued {
     return issueCertificate(this.authority, {
+      name,
       identity: { cluster, role, name },
       hosts: hosts ?? ['localhost', '127.0.0.1'],
       notBeforeMs: this.nowMs - 5 * DAY_MS,

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { isIP } from 'node:net';
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
 import { checkServerIdentity, connect, createSecureContext } from 'node:tls';
 import { CallCredentials, ChannelCredentials } from '@grpc/grpc-js';
@@ -49,7 +50,8 @@ export class ReadAnewChannelCredentials extends ChannelCredentials {
     if (expired) return Promise.reject(new Error(expired));
     const host = hostOf(address);
     return new Promise((resolve, reject) => {
-      const secured = connect({ ...optionsOf(current), socket, host, servername: host }, () => {
+      const name = isIP(host) === 0 ? { servername: host } : {}; // RFC 6066: a name, never an address
+      const secured = connect({ ...optionsOf(current), socket, host, ...name }, () => {
         secured.off('error', reject).off('close', onClose);
         const wrong = wrongWith(secured, host, current.own?.identity);
         if (wrong === undefined) return resolve(secured);
