@@ -18,8 +18,16 @@ let server: GuardedServer;
 let provider: IdentityProvider;
 let database: MemoryDatabase;
 let ahead = 0;
-/** Wall time that a test can move; monotonic time goes on as it is. */
-const clock = { ...systemClock, wallMs: () => Date.now() + ahead, monotonicMs: () => performance.now() + ahead };
+let stoppedAt: { readonly wallMs: number; readonly monotonicMs: number } | undefined;
+/** Time that a test can move, and stop where it counts on a wait that is not over. */
+const clock = {
+  ...systemClock,
+  wallMs: () => (stoppedAt?.wallMs ?? Date.now()) + ahead,
+  monotonicMs: () => (stoppedAt?.monotonicMs ?? performance.now()) + ahead,
+};
+const stopClock = (): void => {
+  stoppedAt = { wallMs: Date.now(), monotonicMs: performance.now() };
+};
 
 const config = () => ({
   proveAgainMinutes: 5,
@@ -41,6 +49,7 @@ const start = () => startGuardedServer({ operations, config: config(), database,
 
 beforeEach(async () => {
   ahead = 0;
+  stoppedAt = undefined;
   operations = new FakeOperations().fill();
   operations.propose();
   provider = await new IdentityProvider('cadastre-page').start();
@@ -123,6 +132,7 @@ describe('signing in', () => {
 
   // Plan: a wrong password and a user that does not exist look the same; after five failures both wait, others do not.
   it('slows guessing down', async () => {
+    stopClock();
     const tries = async (name: string) =>
       (await call('POST', '/api/v1/session', { body: { name, password: 'wrong' } })).body;
     const [known, unknown] = [await tries('vera'), await tries('nobody')];
@@ -133,6 +143,31 @@ describe('signing in', () => {
     expect((await signIn('otto')).csrf).not.toBe('');
     ahead += 2_000;
     expect((await signIn('vera')).csrf).not.toBe('');
+  });
+
+  // Plan: behind a trusted proxy two people are two places: guessing at one does not make the other wait; a made-up header changes nothing.
+  it('tells places apart as a trusted proxy names them', async () => {
+    stopClock();
+    const tryFrom = (from: string, password: string) =>
+      call('POST', '/api/v1/session', { body: { name: 'vera', password }, headers: { 'x-forwarded-for': from } });
+    await server.stop();
+    server = await startGuardedServer({ operations, database, clock, trustedProxies: ['127.0.0.1'] });
+    expect((await tryFrom('192.0.2.1', PASSWORD)).status).toBe(200);
+    for (let i = 0; i < 6; i += 1) await tryFrom(`203.0.113.${i}, 198.51.100.9`, 'wrong');
+    expect((await tryFrom('198.51.100.9', PASSWORD)).status).toBe(429);
+    expect((await tryFrom('192.0.2.1', PASSWORD)).status).toBe(200);
+  });
+
+  // Plan: wrong proofs of one session make that session wait, longer and longer; the same person at another session does not.
+  it('counts wrong proofs by session', async () => {
+    stopClock();
+    const [stolen, own] = [await signIn('anna'), await signIn('anna')];
+    const prove = (browser: Browser, password: string) =>
+      call('POST', '/api/v1/session/proof', { body: { password }, headers: as(browser) });
+    for (let i = 0; i < 5; i += 1) expect((await prove(stolen, 'wrong')).status).toBe(401);
+    expect((await prove(stolen, PASSWORD)).body).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect((await prove(own, PASSWORD)).status).toBe(200);
+    expect((await signIn('anna')).csrf).not.toBe('');
   });
 
   // Plan: signing out, a new password, a role that is taken away and time each end a session; the old cookie is worth nothing.

@@ -7,6 +7,7 @@ import { openRegister } from '../../apps/control-plane/src/testing/register-kit.
 import { Access } from '../../apps/control-plane/src/access/access.js';
 import { parseAccessConfig } from '../../apps/control-plane/src/access/access-config.js';
 import { Bearers, openKeys } from '../../apps/control-plane/src/access/bearer.js';
+import { ClientAddresses } from '../../apps/control-plane/src/access/client-address.js';
 import { AccessDirectory } from '../../apps/control-plane/src/access/directory.js';
 import { Identity } from '../../apps/control-plane/src/access/identify.js';
 import {
@@ -36,6 +37,7 @@ export interface GuardedServerOptions {
   readonly database?: MemoryDatabase;
   readonly clock?: Clock;
   readonly bootstrapToken?: string;
+  readonly trustedProxies?: readonly string[];
   /** Known beforehand where an identity provider has to send browsers back; else any free one. */
   readonly port?: number;
 }
@@ -63,7 +65,14 @@ export const startGuardedServer = async (options: GuardedServerOptions): Promise
     ...(config.jwt && { jwt: { config: config.jwt, keys: await openKeys(config.jwt) } }),
   });
   const oidc = config.oidc && new Oidc(config.oidc, access, { clock, logger: silentLogger, sessionMs });
-  const guarded = { access, bearers, proveAgainMs: config.proveAgainMinutes * 60_000, ...(oidc && { oidc }) };
+  const addresses = new ClientAddresses(options.trustedProxies);
+  const guarded = {
+    access,
+    bearers,
+    addresses,
+    proveAgainMs: config.proveAgainMinutes * 60_000,
+    ...(oidc && { oidc }),
+  };
   const identity = new Identity({ operations, clock, guarded });
   const parts = { identity, events, readiness: { unreadyBecause: () => undefined } };
   const app = await createApp(parts, true, silentLogger);

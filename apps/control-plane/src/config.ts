@@ -1,3 +1,4 @@
+import { isNetwork } from './access/client-address.js';
 import type { AppSettings } from '@cadastre/service-kit';
 import { LOG_LEVELS, METRICS_FLAG, readConfig, TLS_FIELDS, TLS_FLAGS, tlsFilesOf } from '@cadastre/service-kit';
 import { ETCD_DEFAULT_QUOTA_BYTES } from '@cadastre/store';
@@ -44,6 +45,10 @@ const schema = z
     metricsListen: hostPort('--metrics-listen', 0).optional(),
     access: z.enum(ACCESS, { error: `must be one of ${ACCESS.join(', ')}` }).default('open'),
     accessFile: z.string().min(1).optional(),
+    /** In front of --http: who they say is behind them counts as the address of a sign-in. */
+    trustedProxy: z
+      .array(z.string().refine(isNetwork, 'a trusted proxy must be an address or a network such as 10.0.0.0/8'))
+      .default([]),
     /** A file, or - for standard output: checkpoints of the audit log, every minute. */
     auditSink: z.string().min(1).optional(),
     ...TLS_FIELDS,
@@ -127,6 +132,12 @@ export const SETTINGS = {
       type: 'string',
       value: 'FILE',
       help: 'checkpoints of the audit log are appended here every minute; - for standard output',
+    },
+    'trusted-proxy': {
+      type: 'string',
+      multiple: true,
+      value: 'ADDRESS',
+      help: 'proxies, or their network, whose X-Forwarded-For says where a sign-in comes from',
     },
     'access-file': {
       type: 'string',

@@ -60,7 +60,11 @@ export class AccessController {
     @Req() request: IdentifiedRequest,
     @Res({ passthrough: true }) response: ServerResponse,
   ) {
-    const { token, principal } = await this.guarded().access.signIn(name, password, addressOf(request));
+    const { token, principal } = await this.guarded().access.signIn(
+      name,
+      password,
+      this.guarded().addresses.of(request),
+    );
     this.keep(response, token);
     return sessionJson(this.identity, principal);
   }
@@ -72,7 +76,11 @@ export class AccessController {
     @Body(new CheckPipe(SignInRequest)) { name, password }: z.output<typeof SignInRequest>,
     @Req() request: IdentifiedRequest,
   ) {
-    const { token, principal } = await this.guarded().access.signIn(name, password, addressOf(request));
+    const { token, principal } = await this.guarded().access.signIn(
+      name,
+      password,
+      this.guarded().addresses.of(request),
+    );
     return { token, ...sessionJson(this.identity, principal), csrf: '' };
   }
 
@@ -86,7 +94,7 @@ export class AccessController {
     if (!caller?.token) throw unauthenticated();
     return sessionJson(
       this.identity,
-      await this.guarded().access.proveAgain(caller.token, password, addressOf(request)),
+      await this.guarded().access.proveAgain(caller.token, password, this.guarded().addresses.of(request)),
     );
   }
 
@@ -192,8 +200,6 @@ const redirect = (response: ServerResponse, url: string): void => {
   response.setHeader('location', url);
   response.end();
 };
-
-const addressOf = (request: IdentifiedRequest): string => request.socket.remoteAddress ?? '';
 
 /** @throws CadastreError UNAUTHENTICATED */
 const journeyOf = (request: IdentifiedRequest): Journey => {

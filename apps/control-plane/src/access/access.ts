@@ -46,7 +46,15 @@ export interface UserChange {
 
 export type UserView = Omit<UserRecord, 'password'>;
 
+/** One try at a password: what is counted, and where it comes from. */
+interface Attempt {
+  readonly attempts: Attempts;
+  readonly key: string;
+  readonly address: string;
+}
+
 const HOUR_MS = 3_600_000;
+const PROOF_WAIT_MS = 15 * 60_000;
 const TOKEN_BYTES = 32;
 /** Of one person; the oldest ends when another begins. */
 const SESSIONS_EACH = 20;
@@ -55,14 +63,17 @@ const USERS_MAX = 1_000;
 /** Who is who: local users with passwords, and sessions of them and of those whom an identity provider vouches for. */
 export class Access {
   private readonly attempts: Attempts;
+  private readonly proofs: Attempts;
 
   constructor(private readonly options: AccessOptions) {
     this.attempts = options.attempts ?? new Attempts(options.clock);
+    // By session: only who holds one can try, so that nobody else makes its owner wait, and it may wait long.
+    this.proofs = new Attempts(options.clock, { longestNameMs: PROOF_WAIT_MS });
   }
 
   /** @throws CadastreError UNAUTHENTICATED with the same words whatever was wrong, RESOURCE_EXHAUSTED after many failures */
   async signIn(name: string, password: string, address: string): Promise<SignedIn> {
-    const user = await this.prove(name, password, address);
+    const user = await this.prove(name, password, { attempts: this.attempts, key: name, address });
     const who = { subject: `local:${user.name}`, name: user.name, source: 'local', grants: [] } as const;
     return this.begin(who, user.changedMs, this.now());
   }
@@ -77,8 +88,8 @@ export class Access {
   async proveAgain(token: string, password: string, address: string): Promise<Principal> {
     const principal = this.principalOf(token);
     if (!principal || principal.source !== 'local') throw refused();
-    await this.prove(principal.name, password, address);
     const hash = sha256Hex(token);
+    await this.prove(principal.name, password, { attempts: this.proofs, key: hash, address });
     await this.commit((known) => {
       const session = known.sessions.get(hash);
       if (!session) throw refused();
@@ -196,15 +207,15 @@ export class Access {
     return { name, grants, password, disabled, createdMs: now, changedMs: now };
   }
 
-  private async prove(name: string, password: string, address: string): Promise<UserRecord> {
-    this.attempts.admit(name, address);
+  private async prove(name: string, password: string, { attempts, key, address }: Attempt): Promise<UserRecord> {
+    attempts.admit(key, address);
     const user = this.options.directory.users.get(name)?.value;
     const isRight = await isPassword(password, user?.password);
     if (isRight && user && !user.disabled) {
-      this.attempts.succeeded(name);
+      attempts.succeeded(key, address);
       return user;
     }
-    this.attempts.failed(name, address);
+    attempts.failed(key, address);
     this.options.logger.warn('a sign-in failed', { event: 'sign-in-failed', user: printable(name), address });
     throw refused();
   }

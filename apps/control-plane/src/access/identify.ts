@@ -7,6 +7,7 @@ import type { Access } from './access.js';
 import { AuthorizedOperations } from './authorized-operations.js';
 import type { Bearers } from './bearer.js';
 import { runAs } from './caller-scope.js';
+import type { ClientAddresses } from './client-address.js';
 import type { FreshnessRules } from './fresh-proof.js';
 import { requireFreshProof } from './fresh-proof.js';
 import type { Oidc } from './oidc.js';
@@ -19,6 +20,8 @@ export interface Guarded {
   readonly bearers: Bearers;
   readonly oidc?: Oidc;
   readonly proveAgainMs: number;
+  /** Whose failures at signing in are counted together. */
+  readonly addresses: ClientAddresses;
   /** What holders of certificates with role operator may do, by their names. */
   readonly certificates?: Readonly<Record<string, readonly Grant[]>>;
 }

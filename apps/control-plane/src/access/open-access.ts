@@ -3,6 +3,7 @@ import type { Register, Store } from '@cadastre/store';
 import { Access } from './access.js';
 import { readAccessConfig } from './access-config.js';
 import { openBearers } from './bearer.js';
+import { ClientAddresses } from './client-address.js';
 import { AccessDirectory } from './directory.js';
 import type { Guarded } from './identify.js';
 import { Oidc } from './oidc.js';
@@ -14,6 +15,7 @@ export interface AccessSurroundings {
   readonly logger: Logger;
   readonly newId: NewId;
   readonly onFatal: (error: Error) => void;
+  readonly trustedProxies: readonly string[];
 }
 
 export interface OpenedAccess {
@@ -27,7 +29,7 @@ const MINUTE_MS = 60_000;
 /** Reads the file and the register's users. @throws CadastreError INVALID_ARGUMENT naming the field of the file */
 export const openAccess = async (file: string, around: AccessSurroundings): Promise<OpenedAccess> => {
   const config = await readAccessConfig(file);
-  const { store, register, clock, logger, newId, onFatal } = around;
+  const { store, register, clock, logger, newId, onFatal, trustedProxies } = around;
   const directory = new AccessDirectory(store, logger, onFatal);
   const sessionMs = config.sessionHours * HOUR_MS;
   const access = new Access({ store, register, directory, clock, logger, newId, sessionMs });
@@ -38,6 +40,7 @@ export const openAccess = async (file: string, around: AccessSurroundings): Prom
       access,
       bearers,
       certificates: config.certificates,
+      addresses: new ClientAddresses(trustedProxies),
       proveAgainMs: config.proveAgainMinutes * MINUTE_MS,
       ...(config.oidc && { oidc: new Oidc(config.oidc, access, { clock, logger, sessionMs }) }),
     },

@@ -272,11 +272,11 @@ export class Replica implements ControlPlane {
   }
 
   private async openAccess(): Promise<OpenedAccess['guarded'] | undefined> {
-    const { access, accessFile } = this.config;
+    const { access, accessFile, trustedProxy: trustedProxies } = this.config;
     if (access !== 'required' || accessFile === undefined) return undefined;
     const { store, register, clock, logger, ports } = this;
     const { newId, onFatal } = ports;
-    this.access = await openAccess(accessFile, { store, register, clock, logger, newId, onFatal });
+    this.access = await openAccess(accessFile, { store, register, clock, logger, newId, onFatal, trustedProxies });
     return this.access.guarded;
   }
 
