@@ -33,7 +33,7 @@ export class SpecAuthority {
       name,
       identity: { cluster, role, name },
       hosts: hosts ?? ['localhost', '127.0.0.1'],
-      notBeforeMs: this.nowMs - 5 * DAY_MS,
+      notBeforeMs: this.nowMs + (endsInMs < 0 ? endsInMs - 5 * DAY_MS : -3_600_000),
       notAfterMs: this.nowMs + endsInMs,
     });
   }

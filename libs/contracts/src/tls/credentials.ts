@@ -1,5 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { PeerIdentity } from '@cadastre/core';
 import { CadastreError, identityOfSan } from '@cadastre/core';
@@ -37,12 +37,15 @@ export interface OwnCertificate {
   readonly notAfterMs: WallMs;
 }
 
-/** Which files these are at present; another text for others, also where a symbolic link was turned. Absent files have one too. */
+/** What is in the files at present; absent ones count too. By content: two writes within one tick of the disk's clock leave the same time. */
 export const fingerprintOf = (files: TlsFiles): string =>
   pathsOf(files)
     .map((path) => {
-      const { ino, mtimeMs, size } = statSync(path, { throwIfNoEntry: false }) ?? { ino: 0, mtimeMs: 0, size: 0 };
-      return `${ino}:${mtimeMs}:${size}`;
+      try {
+        return createHash('sha256').update(readFileSync(path)).digest('hex');
+      } catch {
+        return '';
+      }
     })
     .join(' ');
 
