@@ -4,6 +4,7 @@ import { isOpen } from './model/plan-figures.js';
 import { link as linkTo, route } from './model/route.js';
 import { actor, isOpenAccess, link, mustSignIn, session, setActor, world } from './model/store.js';
 import { Events } from './pages/events.js';
+import { HeatMap } from './pages/heat.js';
 import { Keyspaces } from './pages/keyspaces.js';
 import { Login } from './pages/login.js';
 import { Lookup } from './pages/lookup.js';
@@ -20,6 +21,7 @@ const PAGES = [
   { page: 'plans', text: 'Plans', show: Plans },
   { page: 'topology', text: 'Topology', show: Topology },
   { page: 'keyspaces', text: 'Keyspaces', show: Keyspaces },
+  { page: 'heat', text: 'Heat map', show: HeatMap },
   { page: 'lookup', text: 'Key lookup', show: Lookup },
   { page: 'events', text: 'Events', show: Events },
 ];

@@ -76,6 +76,7 @@ describe('the load of partitions over time', () => {
     expect(ear.row(0, { metric: 'writes' })).toEqual(Array.from({ length: 6 }, () => near(20)));
     expect(ear.row(0, { metric: 'bytes' })).toEqual(Array.from({ length: 6 }, () => near(4_096)));
     expect(ear.row(1)).toEqual([]);
+    expect(ear.heat().mean).toEqual(near(25)); // of four
     expect(ear.heat().hottest).toEqual([
       {
         partition: 0,

@@ -62,6 +62,7 @@ export const heatOf = (
   const window = windowOf(map, load, query, wallMs);
   const width = load?.width ?? 1;
   const { metric, stepMs, steps, buckets } = window;
+  const figures = figuresOf(window);
   return {
     keyspace: query.keyspace,
     metric,
@@ -73,9 +74,10 @@ export const heatOf = (
     buckets,
     partitions: map.partitions,
     values: valuesOf(window),
-    hottest: hottestOf(map, window, width, checkedMost('hottest', query.hottest)),
+    hottest: hottestOf(map, window, width, figures, checkedMost('hottest', query.hottest)),
     sinceMs,
     measuredTogether: width,
+    mean: meanOfAll(figures, metric, width),
   };
 };
 
@@ -234,8 +236,18 @@ const figuresOf = (window: Window): Float64Array => {
   return sums.map((sum, s) => (isMean && known[s]! > 0 ? sum / known[s]! : sum));
 };
 
-const hottestOf = (map: Leaders, window: Window, width: number, most: number): Wire.HotPartition[] => {
-  const figures = figuresOf(window);
+const meanOfAll = (figures: Float64Array, metric: Metric, width: number): number => {
+  if (metric === 'p99') return rounded(figures.reduce((most, value) => Math.max(most, value), 0));
+  return rounded(figures.reduce((sum, value) => sum + value, 0) / (figures.length * width));
+};
+
+const hottestOf = (
+  map: Leaders,
+  window: Window,
+  width: number,
+  figures: Float64Array,
+  most: number,
+): Wire.HotPartition[] => {
   const order = Array.from(figures.keys()).filter((s) => figures[s]! > 0);
   order.sort((a, b) => figures[b]! - figures[a]! || a - b);
   return order.slice(0, most).map((s) => {

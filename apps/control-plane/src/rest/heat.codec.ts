@@ -27,5 +27,6 @@ export const heatJson = (wire: Wire.Heat): HeatJson => ({
     p99Ms: known(hot.p99Ms),
   })),
   sinceMs: Number(wire.sinceMs ?? 0),
+  mean: Number(wire.mean ?? 0),
   measuredTogether: wire.measuredTogether ?? 1,
 });

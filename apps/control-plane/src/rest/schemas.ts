@@ -746,6 +746,7 @@ export const Heat = z
     }),
     hottest: z.array(HotPartition).meta({ description: 'Of the window, by the metric.' }),
     sinceMs: moment.meta({ description: 'From when on the replica that answers measures; it keeps six hours.' }),
+    mean: rate.meta({ description: 'Of all partitions that were asked for, over the window; of p99 their highest.' }),
     measuredTogether: count.meta({ description: 'Above 1: so many neighbours are measured as one.' }),
   })
   .meta({ id: 'Heat', description: 'The load of the partitions of a keyspace over time.' });

@@ -6,7 +6,7 @@ export const CELL = { none: 0, follower: 1, leader: 2, behind: 3, leaving: 4, ar
 export type Cell = (typeof CELL)[keyof typeof CELL];
 
 /** Bits of what is wrong with a partition, or going on. */
-export const FLAG = { underReplicated: 1, moving: 2, withoutLeader: 4 } as const;
+export const FLAG = { underReplicated: 1, moving: 2, withoutLeader: 4, hot: 8 } as const;
 
 /** The partitions of a keyspace as numbers, so that drawing reads no objects. Cells lie node by node. */
 export interface GridModel {
@@ -72,6 +72,12 @@ export const buildGrid = (
   }
   return { partitions: partitions.length, nodes: ids, zones, cells, flags };
 };
+
+/** With those marked that are hot. */
+export const markHot = (grid: GridModel, hot: ReadonlySet<number>): GridModel => ({
+  ...grid,
+  flags: grid.flags.map((flags, partition) => (hot.has(partition) ? flags | FLAG.hot : flags)),
+});
 
 export interface GridFilter {
   readonly node: string;

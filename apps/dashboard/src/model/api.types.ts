@@ -215,6 +215,45 @@ export interface Status {
   readonly freezes?: readonly Freeze[];
   readonly window?: PlanWindow | null;
   readonly warnings?: readonly Warning[];
+  readonly convergence?: readonly Convergence[];
+}
+
+/** Of those who watch one keyspace's map at the replica that answers. */
+export interface Convergence {
+  readonly keyspace: string;
+  readonly watchers: number;
+  readonly converged: number;
+  readonly lagReports: number;
+  readonly lagP99Ms: number;
+}
+
+export type Metric = 'reads' | 'writes' | 'bytes' | 'p99';
+
+export interface HotPartition {
+  readonly partition: number;
+  readonly leader: string;
+  readonly readsPerSecond: number;
+  readonly writesPerSecond: number;
+  readonly bytes: number;
+  readonly p99Ms: number | null;
+}
+
+/** Load over time: bucket after bucket, each with its steps. */
+export interface Heat {
+  readonly keyspace: string;
+  readonly metric: Metric;
+  readonly fromMs: number;
+  readonly stepMs: number;
+  readonly steps: number;
+  readonly firstPartition: number;
+  readonly partitionsPerBucket: number;
+  readonly buckets: number;
+  readonly partitions: number;
+  readonly values: readonly (number | null)[];
+  readonly hottest: readonly HotPartition[];
+  readonly sinceMs: number;
+  readonly mean: number;
+  readonly measuredTogether: number;
 }
 
 export interface Warning {

@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
-import { buildGrid, FLAG, filterGrid, type GridModel } from '../grid/grid-model.js';
+import { buildGrid, FLAG, filterGrid, type GridModel, markHot } from '../grid/grid-model.js';
 import { GridCanvas } from '../grid/grid-canvas.js';
+import { HOT_TIMES, hotOf, useHeats } from '../heat/hot.js';
 import { get, path } from '../model/api.js';
 import type { Keyspace, Partition, PartitionPage } from '../model/api.types.js';
 import { command } from '../model/cli.js';
@@ -9,7 +10,7 @@ import { link, route } from '../model/route.js';
 import { world } from '../model/store.js';
 import { KeyspaceTable } from '../ui/keyspace-table.js';
 import { ReplicaTable } from '../ui/partition-view.js';
-import { Banner, Cli, Loading, Panel } from '../ui/parts.js';
+import { Banner, Choice, Cli, Loading, Panel } from '../ui/parts.js';
 import { useData } from '../ui/use-data.js';
 
 const PAGE = 8_192;
@@ -46,6 +47,7 @@ const SHOWS = [
   { value: 'all', text: 'all partitions', flags: 0 },
   { value: 'moving', text: 'moving', flags: FLAG.moving },
   { value: 'under-replicated', text: 'under-replicated', flags: FLAG.underReplicated },
+  { value: 'hot', text: 'hot', flags: FLAG.hot },
   { value: 'without-leader', text: 'without a leader', flags: FLAG.withoutLeader },
 ];
 
@@ -72,31 +74,6 @@ interface Filter {
   readonly zone: string;
   readonly show: string;
 }
-
-const Choice = ({
-  id,
-  text,
-  value,
-  options,
-  onChoose,
-}: {
-  id: string;
-  text: string;
-  value: string;
-  options: readonly (readonly [string, string])[];
-  onChoose: (value: string) => void;
-}) => (
-  <label class="quiet">
-    {text}{' '}
-    <select id={id} value={value} onChange={(e) => onChoose(e.currentTarget.value)}>
-      {options.map(([key, words]) => (
-        <option key={key} value={key}>
-          {words}
-        </option>
-      ))}
-    </select>
-  </label>
-);
 
 const Filters = ({
   grid,
@@ -153,7 +130,10 @@ const KeyspacePage = ({ keyspace }: { readonly keyspace: Keyspace }) => {
   const { data, error } = useData(`${spec.name} ${formatGeneration(generation)}`, () => loadPartitions(spec.name));
   const nodes = world.value?.nodes ?? [];
   const layout = nodes.map((n) => `${n.id} ${n.labels['zone']}`).join();
-  const grid = useMemo(() => data && buildGrid(data, nodes, spec.replicationFactor), [data, layout]);
+  const cold = useMemo(() => data && buildGrid(data, nodes, spec.replicationFactor), [data, layout]);
+  const wantsHot = filter.show === 'hot';
+  const { data: heats, error: heatError } = useHeats(spec.name, wantsHot);
+  const grid = useMemo(() => cold && (heats ? markHot(cold, hotOf(heats)) : cold), [cold, heats]);
   const flags = SHOWS.find((s) => s.value === filter.show)!.flags;
   const shown = useMemo(() => grid && filterGrid(grid, { ...filter, flags }), [grid, filter.node, filter.zone, flags]);
   return (
@@ -170,7 +150,7 @@ const KeyspacePage = ({ keyspace }: { readonly keyspace: Keyspace }) => {
         </>
       }
     >
-      {error && <Banner tone="bad">{error}</Banner>}
+      {(error ?? heatError) && <Banner tone="bad">{error ?? heatError}</Banner>}
       {!grid && !error && <Loading />}
       {grid && shown && (
         <>
@@ -183,9 +163,15 @@ const KeyspacePage = ({ keyspace }: { readonly keyspace: Keyspace }) => {
             <GoTo most={grid.partitions} onGo={select} />
           </div>
           {shown.columns.length === 0 ? (
-            <p class="empty">No partition is like that.</p>
+            <p class="empty">{wantsHot && !heats ? 'Loading…' : 'No partition is like that.'}</p>
           ) : (
             <GridCanvas grid={grid} shown={shown} selected={selected} onSelect={select} />
+          )}
+          {wantsHot && (
+            <p class="legend" id="grid-hot">
+              Hot: at least {HOT_TIMES} times the mean of reads or of writes in the last ten minutes.{' '}
+              <a href={link('heat', spec.name)}>See it over time</a>
+            </p>
           )}
           <p class="legend">
             Drag to move, wheel or + and − to zoom, click or arrow keys to choose. Where cells share a pixel, what moves
@@ -194,7 +180,7 @@ const KeyspacePage = ({ keyspace }: { readonly keyspace: Keyspace }) => {
         </>
       )}
       {data && selected !== undefined && data[selected] && <Chosen keyspace={spec.name} partition={data[selected]} />}
-      <Cli commands={[command('keyspace', 'show', spec.name)]} />
+      <Cli commands={[command('keyspace', wantsHot ? 'heat' : 'show', spec.name)]} />
     </Panel>
   );
 };

@@ -1,6 +1,6 @@
 import { propose } from '../model/acts.js';
-import type { Status, World } from '../model/api.types.js';
-import { formatCount, plural, toneOfHealth } from '../model/format.js';
+import type { Convergence, Status, World } from '../model/api.types.js';
+import { formatCount, formatDuration, plural, toneOfHealth } from '../model/format.js';
 import { isOpen } from '../model/plan-figures.js';
 import { link as linkTo } from '../model/route.js';
 import { actor, isOpenAccess, may, world } from '../model/store.js';
@@ -25,6 +25,12 @@ export const Health = ({ status }: { readonly status: Status | undefined }) => (
         <Fact name="watchers" title="clients and agents that watch the map at this replica">
           {formatCount(status.watchers)}
         </Fact>
+        <Fact
+          name="watcher lag, p99"
+          title="from a change of the map at this replica to a watcher's having applied it, of the last reports; then how many have the newest generation"
+        >
+          <span id="lag">{lagText(status.convergence ?? [])}</span>
+        </Fact>
         <Fact name="active controller" title={status.activeAddress}>
           {status.active ? `${status.active}, term ${status.term}` : 'none'}
         </Fact>
@@ -34,6 +40,18 @@ export const Health = ({ status }: { readonly status: Status | undefined }) => (
     )}
   </section>
 );
+
+/** The keyspace that lags most, and over all of them who has the newest map. */
+const lagText = (convergence: readonly Convergence[]): string => {
+  const watchers = convergence.reduce((sum, c) => sum + c.watchers, 0);
+  if (watchers === 0) return 'nobody watches';
+  const converged = convergence.reduce((sum, c) => sum + c.converged, 0);
+  const told = convergence.filter((c) => c.lagReports > 0);
+  const worst = Math.max(...told.map((c) => c.lagP99Ms));
+  const lag = told.length === 0 ? 'not told yet' : worst < 1_000 ? `${worst} ms` : formatDuration(worst);
+  const behind = watchers - converged;
+  return `${lag}, ${behind === 0 ? 'all have the newest map' : `${formatCount(behind)} of ${formatCount(watchers)} behind`}`;
+};
 
 interface Decision {
   readonly key: string;

@@ -112,3 +112,28 @@ export const Message = ({ id, note }: { readonly id: string; readonly note: Note
 );
 
 export const Loading = () => <p class="empty">Loading…</p>;
+
+export const Choice = ({
+  id,
+  text,
+  value,
+  options,
+  onChoose,
+}: {
+  id: string;
+  text: string;
+  value: string;
+  options: readonly (readonly [string, string])[];
+  onChoose: (value: string) => void;
+}) => (
+  <label class="quiet">
+    {text}{' '}
+    <select id={id} value={value} onChange={(e) => onChoose(e.currentTarget.value)}>
+      {options.map(([key, words]) => (
+        <option key={key} value={key}>
+          {words}
+        </option>
+      ))}
+    </select>
+  </label>
+);
