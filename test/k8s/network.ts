@@ -9,6 +9,7 @@ const edge = (from: string, to: string, port: number): Edge => `${from} > ${to} 
 const OUTSIDE: Readonly<Record<string, string>> = {
   'cadastre.io/client': 'client',
   'cadastre.io/operator': 'operator',
+  'cadastre.io/monitoring': 'monitoring',
   'k8s-app': 'DNS',
 };
 

@@ -65,7 +65,7 @@ const main = async (): Promise<void> => {
   }
   const metrics = await openMetrics({
     listen: config.metricsListen,
-    facts: { component: 'control-plane' },
+    facts: { component: 'control-plane', certificates: { own: credentials, etcd: etcdCredentials } },
     table: CONTROL_PLANE_METRICS,
     readings: plane.readings,
     logger,

@@ -18,11 +18,11 @@ if (printHelp(SETTINGS, process.argv.slice(2), process.stdout)) process.exit(0);
 try {
   const config = routerConfig(process.argv.slice(2), process.env);
   const logger = createLogger({ service: 'router', level: config.logLevel, fields: { router: config.id } });
-  const { transport } = openTransport(config.tls, { role: 'router' }, { clock: systemClock, logger });
+  const { transport, credentials } = openTransport(config.tls, { role: 'router' }, { clock: systemClock, logger });
   const router = await startRouter({ ...config, transport, logger });
   const metrics = await openMetrics({
     listen: config.metricsListen,
-    facts: { component: 'router' },
+    facts: { component: 'router', certificates: { own: credentials } },
     table: ROUTER_METRICS,
     readings: router.readings,
     logger,

@@ -27,11 +27,11 @@ const config = readConfig();
 const logger = createLogger({ service: 'storage-agent', level: config.logLevel, fields: { node: config.id } });
 try {
   const me = { role: 'agent', name: config.id } as const;
-  const { transport } = openTransport(config.tls, me, { clock: systemClock, logger });
+  const { transport, credentials } = openTransport(config.tls, me, { clock: systemClock, logger });
   const agent = await startAgent({ ...config, transport, logger, onFatal: giveUp });
   const metrics = await openMetrics({
     listen: config.metricsListen,
-    facts: { component: 'storage-agent', dataDir: config.dataDir },
+    facts: { component: 'storage-agent', dataDir: config.dataDir, certificates: { own: credentials } },
     table: AGENT_METRICS,
     readings: agent.readings,
     logger,

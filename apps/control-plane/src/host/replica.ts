@@ -170,6 +170,7 @@ export class Replica implements ControlPlane {
       observed: this.observed,
       hub: this.hub,
       operations: this.operations,
+      load: this.load,
       meters: this.meters,
       ...(ports.care && { care: ports.care }),
       isActive: () => this.active,

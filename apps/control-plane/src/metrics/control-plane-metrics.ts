@@ -75,6 +75,23 @@ export const CONTROL_PLANE_METRICS = {
     'keyspace',
     'rank',
   ),
+  keyspaceRate: gauge(
+    'cadastre_control_plane_keyspace_operations_per_second',
+    'reads and writes that agents answered over the last minute',
+    'keyspace',
+  ),
+  topRate: gauge(
+    'cadastre_control_plane_top_partition_operations_per_second',
+    'of that, the hottest partitions',
+    'keyspace',
+    'rank',
+  ),
+  topRatePartition: gauge(
+    'cadastre_control_plane_top_partition_operations_partition',
+    'number of the partition at that rank of load',
+    'keyspace',
+    'rank',
+  ),
   plans: gauge('cadastre_control_plane_plans', 'plans that are open or run, by state', 'state'),
   moves: gauge('cadastre_control_plane_moves', 'moves of plans that run, by phase', 'phase'),
   movesStalled: gauge('cadastre_control_plane_moves_stalled', 'of those: no byte for 30 s, and no limit explains it'),

@@ -6,6 +6,8 @@ import { settingsOf } from '@cadastre/store';
 import type { Observed } from '../controller/observed.js';
 import { isConnected, nodeState } from '../controller/world.js';
 import type { StoreCare } from '../host/store-care.driver.js';
+import type { ClusterLoad } from '../load/cluster-load.js';
+import { recentRates } from '../load/recent-rates.js';
 import { freezesIn } from '../operations/freeze.js';
 import type { Operations } from '../operations/operations.js';
 import type { WatchHub } from '../watch/watch-hub.js';
@@ -13,7 +15,7 @@ import type { ControlPlaneMeters } from './control-plane-meters.js';
 import type { CONTROL_PLANE_METRICS } from './control-plane-metrics.js';
 import { Rested } from './rested.js';
 import type { Ranked } from './sizes.js';
-import { sizesOf } from './sizes.js';
+import { largest, sizesOf } from './sizes.js';
 
 /** Parts of a replica that are looked at. */
 export interface ControlPlaneParts {
@@ -22,6 +24,7 @@ export interface ControlPlaneParts {
   readonly observed: Observed;
   readonly hub: WatchHub;
   readonly operations: Operations;
+  readonly load: ClusterLoad;
   readonly meters: ControlPlaneMeters;
   /** Absent where nobody looks after etcd. */
   readonly care?: Pick<StoreCare, 'status' | 'leaderChanges' | 'quotaBytes'>;
@@ -48,6 +51,7 @@ export const controlPlaneReadings = (parts: ControlPlaneParts): Readings<Table> 
     ...mapReadings(parts),
     ...watchReadings(parts),
     ...sizeReadings(parts),
+    ...rateReadings(parts),
     ...planReadings(parts),
     ...etcdReadings(parts),
   };
@@ -135,8 +139,8 @@ type SizeReadings = Pick<Readings<Table>, 'nodeBytes' | 'keyspaceBytes' | 'topBy
 const sizeReadings = ({ clock, register, observed }: ControlPlaneParts): SizeReadings => {
   const sizes = new Rested(clock, () => sizesOf(observed, maps(register.state), register.state.nodes.keys()));
   const ranked = (pick: (ranked: Ranked) => number) => (emit: Emit) => {
-    for (const [keyspace, { largest }] of sizes.get().keyspaces)
-      largest.forEach((one, rank) => emit(pick(one), keyspace, String(rank + 1)));
+    for (const [keyspace, { largest: ranks }] of sizes.get().keyspaces)
+      ranks.forEach((one, rank) => emit(pick(one), keyspace, String(rank + 1)));
   };
   return {
     nodeBytes: (emit) => {
@@ -147,6 +151,32 @@ const sizeReadings = ({ clock, register, observed }: ControlPlaneParts): SizeRea
     },
     topBytes: ranked(({ value }) => value),
     topBytesPartition: ranked(({ partition }) => partition),
+  };
+};
+
+type RateReadings = Pick<Readings<Table>, 'keyspaceRate' | 'topRate' | 'topRatePartition'>;
+
+/** Where neighbours are measured together, the first of them stands for all. */
+const rateReadings = ({ clock, register, load }: ControlPlaneParts): RateReadings => {
+  const rates = new Rested(clock, () =>
+    maps(register.state).flatMap(({ spec }) => {
+      const known = load.look(spec.name, register.state);
+      if (!known) return [];
+      const all = recentRates(known, clock.wallMs());
+      const hottest = largest(all).map(({ partition, value }) => ({ partition: partition * known.width, value }));
+      return [{ keyspace: spec.name, sum: all.reduce((sum, rate) => sum + rate, 0), hottest }];
+    }),
+  );
+  const ranked = (pick: (ranked: Ranked) => number) => (emit: Emit) => {
+    for (const { keyspace, hottest } of rates.get())
+      hottest.forEach((one, rank) => emit(pick(one), keyspace, String(rank + 1)));
+  };
+  return {
+    keyspaceRate: (emit) => {
+      for (const { keyspace, sum } of rates.get()) emit(sum, keyspace);
+    },
+    topRate: ranked(({ value }) => value),
+    topRatePartition: ranked(({ partition }) => partition),
   };
 };
 

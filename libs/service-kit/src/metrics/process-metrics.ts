@@ -15,12 +15,17 @@ export const PROCESS_METRICS = {
   logLines: counter('cadastre_log_lines_dropped_total', 'log lines that were above the rate that is written'),
 } as const satisfies MetricTable;
 
+/** What a CredentialSource holds at present. */
+export interface Certificates {
+  readonly current: { readonly own?: { readonly notAfterMs: number } | undefined };
+}
+
 export interface ProcessFacts {
   /** `control-plane`, `storage-agent`, `router`. */
   readonly component: string;
   readonly version: string;
-  /** Certificates in use by what they are for, with the end of their time in milliseconds since 1970. */
-  readonly certificates?: () => Iterable<readonly [use: string, notAfterMs: number]>;
+  /** By what they are for: whose certificates are followed. */
+  readonly certificates?: Readonly<Record<string, Certificates | undefined>>;
   readonly dataDir?: string;
   readonly droppedLogLines?: () => number;
 }
@@ -28,7 +33,8 @@ export interface ProcessFacts {
 export const processReadings = (facts: ProcessFacts): Readings<typeof PROCESS_METRICS> => ({
   build: (emit) => emit(1, facts.component, facts.version, process.version),
   certificateExpiry: (emit) => {
-    for (const [use, notAfterMs] of facts.certificates?.() ?? []) emit(notAfterMs / 1000, use);
+    for (const [use, source] of Object.entries(facts.certificates ?? {}))
+      if (source?.current.own) emit(source.current.own.notAfterMs / 1000, use);
   },
   dataFree: (emit) => onDisk(facts.dataDir, ({ bavail, bsize }) => emit(bavail * bsize)),
   dataSize: (emit) => onDisk(facts.dataDir, ({ blocks, bsize }) => emit(blocks * bsize)),
