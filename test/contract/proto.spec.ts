@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-// @ts-expect-error -- plain JavaScript, shared with the script that records the baseline
 import { breakingChanges, describeContract } from './describe.mjs';
 
 const baseline = JSON.parse(readFileSync(new URL('./v1.baseline.json', import.meta.url), 'utf8'));

@@ -226,7 +226,8 @@ describe('REST', () => {
 
   it('says where a key lives, and by which steps', async () => {
     // Plan: text and base64 of the same bytes give the same place; no key, and what is no base64, are refused by their field.
-    const ask = async (query: string) => (await fetch(`${server.url}/api/v1/keyspaces/orders/locate?${query}`)).json();
+    const ask = async (query: string) =>
+      (await fetch(`${server.url}/api/v1/keyspaces/orders/locate?${query}`)).json() as Promise<{ scheme?: string }>;
     const found = await ask('key=alice');
     expect(found).toMatchObject({ keyspace: 'orders', keyHex: '616c696365', replicas: [{ node: 'n1' }] });
     expect(found.scheme).toContain('256 slots of murmur3');

@@ -27,7 +27,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => cluster?.stop(), 30_000);
 
-const records = () => client.map(KEYSPACE).records();
+const records = () => client.map(KEYSPACE)!.records();
 const leads = (node: string): number => records().filter((r) => leaderOf(r) === node).length;
 const inSync = (node: string): number =>
   records().filter((r) => r.replicas.some((x) => x.node === node && x.inSync)).length;

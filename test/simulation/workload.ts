@@ -129,7 +129,7 @@ export class Worker {
     const names = puts.map(({ process, op }): [string, number] => [process, op]);
     const done = this.keyspace
       .batch(
-        puts.map(({ key, value }) => ({ kind: 'put', key, value })),
+        puts.map(({ key, value }) => ({ type: 'put' as const, key, value })),
         { timeoutMs },
       )
       .then(() => {
@@ -152,7 +152,8 @@ export class Worker {
       const error = CadastreError.from(thrown);
       const tried = error.info as TriedInfo | undefined;
       const harmless = isRead || (error.code === 'DEADLINE_EXCEEDED' && tried?.mayHaveHappened === false);
-      if (error.code === 'INTERNAL') this.world.violation(`a client threw: ${String(error.stack)}`);
+      if (error.code === 'INTERNAL' || error.code === 'INVALID_ARGUMENT')
+        this.world.violation(`a client threw: ${String(error.stack)}`);
       for (const [process, op] of names)
         this.world.recorder.add({ type: harmless ? 'fail' : 'info', process, op, error: error.code });
     });

@@ -6,7 +6,6 @@ import type { Wire } from '@cadastre/contracts';
 import { decodeDelta, fromServiceError, mapDigest, messageCodec, SnapshotAssembler } from '@cadastre/contracts';
 import { initialSync, onEvent } from '../../libs/client/src/map-sync.machine.js';
 import type { SyncEvent, SyncState } from '../../libs/client/src/map-sync.machine.js';
-// @ts-expect-error -- plain JavaScript, a script of its own
 import { textOf, vectors } from './protocol/generate.mjs';
 
 const events = messageCodec<Wire.MapEvent, Wire.MapEvent__Output>('MapEvent');

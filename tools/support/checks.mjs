@@ -15,6 +15,8 @@ export const checks = [
   { name: 'lint', run: () => command('oxlint', []), fix: [bin('oxlint'), ['--fix']] },
   { name: 'format', run: () => command('oxfmt', ['--check']), fix: [bin('oxfmt'), []] },
   { name: 'build', run: () => build() },
+  // They use what the build made.
+  { name: 'types of the tests', run: () => command('tsc', ['-p', 'test']) },
 ];
 
 /** Runs one check and prints its verdict. Returns whether it passed; a check that breaks has failed. */

@@ -15,6 +15,13 @@ interface Link {
   readonly held: Record<Direction, Buffer[]>;
 }
 
+/** What becomes of one chunk, given the bytes that its connection has carried before. */
+export type ChunkRule = (
+  direction: Direction,
+  link: { readonly bytes: Readonly<Record<Direction, number>> },
+  chunk: Buffer,
+) => Verdict;
+
 /** A TCP proxy on 127.0.0.1 that can be cut, refuse, swallow and slow down: the network between a client and one server. */
 export class TcpProxy {
   private readonly links = new Set<Link>();
@@ -22,9 +29,7 @@ export class TcpProxy {
   private refusing = false;
   private delayMs = 0;
   private accepted = 0;
-  private onChunk:
-    | ((direction: Direction, link: { readonly bytes: Readonly<Record<Direction, number>> }, chunk: Buffer) => Verdict)
-    | undefined;
+  private onChunk: ChunkRule | undefined;
 
   private constructor(
     private readonly listener: Server,
@@ -85,7 +90,7 @@ export class TcpProxy {
   }
 
   /** Asked for each chunk with the bytes its connection has carried before; undefined lets all pass. */
-  intercept(rule: typeof this.onChunk): void {
+  intercept(rule: ChunkRule | undefined): void {
     this.onChunk = rule;
   }
 
