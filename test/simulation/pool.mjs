@@ -1,5 +1,6 @@
 // Runs many schedules over child processes: one seed at a time each, so that a hang or a crash names its seed.
 import { fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -23,6 +24,8 @@ export const runSeeds = async ({ seeds, workers, plant = '', endAt = Infinity, o
         env: { ...process.env, CADASTRE_PLANT: plant },
         stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
       });
+      // Simulated time waits for nobody: what else runs on the machine goes first.
+      if (child.pid) setPriority(child.pid, constants.priority.PRIORITY_LOW);
       let seed;
       let words = '';
       child.stderr.on('data', (text) => (words += text));

@@ -26,7 +26,7 @@ export interface ScheduleOptions {
 }
 
 const READY_WITHIN_MS = 30_000;
-/** reliability.md, I27. */
+/** After the last fault everything is as it should be within this. */
 const CONVERGE_WITHIN_MS = 60_000;
 const QUIET_MS = 8_000;
 const QUIET_EVERY = 12;
