@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { CadastreError } from '@cadastre/core';
 import { parseGrant } from '@cadastre/core';
 import { bearerMetadata, fromServiceError, Peer } from '@cadastre/contracts';
 import { systemClock } from '@cadastre/runtime';
@@ -78,7 +77,7 @@ const watchPlan: Opener = (token) => {
   call.on('data', (plan) => shown.add(JSON.stringify(plan)));
   const ended = new Promise<string>((resolve) => {
     call.on('end', () => resolve('ended'));
-    call.on('error', (error) => resolve((fromServiceError(error) as CadastreError).code));
+    call.on('error', (error) => resolve(fromServiceError(error as Parameters<typeof fromServiceError>[0]).code));
   });
   return { shows: shown.shows, ended };
 };

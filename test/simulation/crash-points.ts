@@ -8,18 +8,8 @@ import { isWhole, waiterOf } from './waiting.js';
 import { KEYSPACE, Workload } from './workload.js';
 import { World } from './world.js';
 
-/** What is cut short at each of its port calls (issue 5, Build 7). */
-export const OPERATIONS = [
-  'write',
-  'failover',
-  'migrate',
-  'drain',
-  'approve',
-  'start',
-  'pause',
-  'abort',
-  'purge',
-] as const;
+/** What is cut short at each of its port calls. */
+export const OPERATIONS = ['write', 'failover', 'migrate', 'drain', 'approve', 'pause', 'abort', 'purge'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** The caller dies instead of making the call, or once it is made and nothing has come of it; or the one that is called dies then. */
