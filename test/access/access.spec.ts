@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { parseGrant } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import { MemoryDatabase } from '@cadastre/store';
@@ -12,6 +14,9 @@ import { IdentityProvider } from './identity-provider.js';
 const PASSWORD = 'correct horse battery';
 const DIGEST = 'a'.repeat(64);
 const BOOTSTRAP = 'b'.repeat(40);
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+const stranger = { key: privateKey, jwk: publicKey.export({ format: 'jwk' }) };
 
 let operations: FakeOperations;
 let server: GuardedServer;
@@ -234,6 +239,7 @@ describe('what each role may do', () => {
     ['otto', 'POST', '/api/v1/settings', { nodeBytesPerSecond: 0 }, 200],
     ['otto', 'POST', '/api/v1/settings', { repair: 'auto' }, 403],
     ['lim', 'POST', '/api/v1/plans/latest/approve', { digest: DIGEST }, 403],
+    ['anna', 'POST', '/api/v1/plans/latest/approve', { digest: DIGEST, breakGlass: true, reason: 'now' }, 403],
     ['ada', 'GET', '/api/v1/users', undefined, 200],
     ['ada', 'PUT', '/api/v1/users/neo', { roles: ['viewer'], password: PASSWORD }, 200],
     ['otto', 'PUT', '/api/v1/users/neo', { roles: ['admin'], password: PASSWORD }, 403],
@@ -284,6 +290,18 @@ describe('users', () => {
     expect((await act()).status).toBe(200);
   });
 
+  // Plan: who once could approve: still can, has lost the role, the keyspace, the right to sign in, or is gone; of a provider's people nothing is known.
+  it('may still do what they did as long as they have the role', async () => {
+    const { access } = server;
+    const may = (name: string) => access.mayStill(`local:${name}`, 'approve', ['orders', 'users']);
+    expect(['anna', 'lim', 'otto', 'nobody'].map(may)).toEqual([true, false, false, false]);
+    await access.putUser({ name: 'anna', disabled: true }, 'test', '');
+    expect(may('anna')).toBe(false);
+    await access.putUser({ name: 'ada', grants: [parseGrant('approver:orders')] }, 'test', '');
+    expect(may('ada')).toBe(false);
+    expect(access.mayStill(`oidc:${provider.issuer}#u1`, 'approve', ['orders'])).toBe(true);
+  });
+
   // Plan: each change leaves what was and what is, that a password was set, and nothing of the password itself.
   it('leave what was changed in the audit log', async () => {
     const headers = as(await signIn('ada'));
@@ -316,6 +334,81 @@ describe('requests from elsewhere', () => {
     expect((await call('POST', '/api/v1/plans', { body: {}, headers })).status).toBe(403);
     expect(operations.acts).toEqual([]);
   });
+});
+
+describe('hostile requests', () => {
+  /** fetch would not send these. */
+  const raw = (headers: Record<string, string>, body: Buffer | string = '', path = '/api/v1/plans'): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const sent = httpRequest(server.url + path, { method: 'POST', headers }, (reply) => {
+        reply.resume();
+        resolve(reply.statusCode!);
+        sent.destroy();
+      });
+      sent.on('error', reject);
+      sent.write(body);
+    });
+  const json = { 'content-type': 'application/json' };
+
+  // Plan: too much in every way, by somebody who is signed in; each is refused with its status, nothing is done, and the server goes on.
+  it.each<[string, number, () => [Record<string, string>, Buffer | string]]>([
+    ['a gigabyte is announced', 413, () => [{ ...json, 'content-length': String(2 ** 30) }, '{']],
+    [
+      '2 MiB that come as 2 KiB',
+      413,
+      () => [{ ...json, 'content-encoding': 'gzip' }, gzipSync(Buffer.alloc(2 ** 21, ' '))],
+    ],
+    ['an encoding that nobody knows', 415, () => [{ ...json, 'content-encoding': 'x-bomb' }, '{}']],
+    ['100,000 levels', 400, () => [json, '['.repeat(100_000) + ']'.repeat(100_000)]],
+    [
+      'levels in a field',
+      400,
+      () => {
+        return [json, `{"reason":${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}}`];
+      },
+    ],
+    ['a prototype', 400, () => [json, '{"__proto__":{"actor":"local:anna"}}']],
+    [
+      '10,000 headers',
+      431,
+      () => [{ ...json, ...Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`x-${i}`, 'y'])) }, ''],
+    ],
+  ])('%s', async (_what, status, build) => {
+    const [headers, body] = build();
+    const length = Buffer.byteLength(body);
+    const otto = as(await signIn('otto'));
+    expect(await raw({ 'content-length': String(length), ...otto, ...headers }, body)).toBe(status);
+    expect(operations.acts).toEqual([]);
+    expect((await call('GET', '/api/v1/status', { headers: otto })).status).toBe(200);
+  });
+
+  // Plan: what changes something by POST does nothing by GET, HEAD or OPTIONS, with all that a browser would send along.
+  it.each([
+    '/api/v1/plans/latest/approve',
+    '/api/v1/plans/latest/cancel',
+    '/api/v1/plans/cancel-all',
+    '/api/v1/freeze',
+  ])('nothing is done by looking at %s', async (path) => {
+    const headers = as(await signIn('ada'));
+    for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+      const { status } = await call(method, path, { headers });
+      expect(status).toBeGreaterThanOrEqual(400);
+    }
+    expect(operations.acts).toEqual([]);
+  });
+
+  // Plan: page, answers and refusals alike forbid frames, scripts of others and of the page's own text, and guessing at types.
+  it.each(['/', '/api/v1/session', '/api/v1/status', '/nowhere'])(
+    '%s cannot be framed or run elsewhere',
+    async (path) => {
+      const { reply } = await call('GET', path);
+      const policy = reply.headers.get('content-security-policy')!.split('; ');
+      expect(policy).toEqual(expect.arrayContaining(["default-src 'self'", "frame-ancestors 'none'"]));
+      expect(policy.join()).not.toMatch(/unsafe|\*|data:|https?:/);
+      expect(reply.headers.get('x-content-type-options')).toBe('nosniff');
+      expect(reply.headers.get('access-control-allow-origin')).toBeNull();
+    },
+  );
 });
 
 describe('programs', () => {
@@ -358,6 +451,17 @@ describe('programs', () => {
     `${[header, body].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
   const soon = () => Math.floor(Date.now() / 1000) + 100;
 
+  /** Signed by somebody else than the issuer. */
+  const forged = async (header: object, alg = 'RS256'): Promise<string> => {
+    const signing = [
+      { alg, ...header },
+      { ...claims(), exp: soon(), iat: soon() - 100 },
+    ]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    return `${signing}.${sign('sha256', Buffer.from(signing), stranger.key).toString('base64url')}`;
+  };
+
   // Plan: RFC 8725's list: each token is wrong in one way, and refused with the same words.
   it.each<[string, () => Promise<string> | string]>([
     ['no signature', () => unsigned({ alg: 'none' }, { ...claims(), exp: soon(), iat: 1 })],
@@ -378,6 +482,13 @@ describe('programs', () => {
       async () =>
         (await provider.token(claims())).replace(/\.[^.]+\./, `.${Buffer.from('{"sub":"x"}').toString('base64url')}.`),
     ],
+    ['a key of its own in its header', () => forged({ jwk: stranger.jwk })],
+    ['a place of keys in its header', () => forged({ jku: 'http://127.0.0.1:9/jwks', kid: 'k1' })],
+    ['a certificate in its header', () => forged({ x5u: 'http://127.0.0.1:9/cert', kid: 'k1' })],
+    ['a key that the issuer does not have', () => forged({ kid: 'k2' })],
+    ['a kid that is a path', () => forged({ kid: '../../../../dev/null' })],
+    ['an algorithm that is not allowed', () => forged({ kid: 'k1' }, 'PS512')],
+    ['an extension that has to be understood', () => forged({ kid: 'k1', crit: ['b64'], b64: false })],
     ['no token at all', () => 'x.y.z'],
     ['far too much', () => 'a'.repeat(9_000)],
   ])('are refused with %s', async (_what, token) =>

@@ -1,5 +1,5 @@
-import type { Grant } from '@cadastre/core';
-import { CadastreError, checkGrants, checkName, formatGrant, invalid, printable } from '@cadastre/core';
+import type { Grant, Permission, Scope } from '@cadastre/core';
+import { CadastreError, checkGrants, checkName, formatGrant, invalid, permits, printable } from '@cadastre/core';
 import { type Clock, type Logger, type NewId, sha256Hex } from '@cadastre/runtime';
 import type { Draft, Part, Register, SessionSource, Store, UserRecord, WebSessionRecord } from '@cadastre/store';
 import { compare, keys, op, userCodec, webSessionCodec } from '@cadastre/store';
@@ -117,6 +117,14 @@ export class Access {
     const user = this.options.directory.users.get(name)?.value;
     if (!user || user.disabled || user.changedMs !== session.userChangedMs) return undefined;
     return { subject, name, source, grants: user.grants, authenticatedMs, csrf };
+  }
+
+  /** Whether somebody who once could still can. Of people whom a provider knows nothing is known here but their sessions: they still may. */
+  mayStill(subject: string, permission: Permission, scope: Scope): boolean {
+    const [, name] = /^local:(.*)$/s.exec(subject) ?? [];
+    if (name === undefined) return true;
+    const user = this.options.directory.users.get(name)?.value;
+    return user !== undefined && !user.disabled && permits(user.grants, permission, scope);
   }
 
   listUsers(): UserView[] {

@@ -10,6 +10,7 @@ import { Failover } from './failover.driver.js';
 import { type InSyncAnswer, InSyncChanges } from './in-sync-changes.js';
 import { LeaderReturnDriver } from './leader-return.driver.js';
 import type { ControlPlaneMeters } from '../metrics/control-plane-meters.js';
+import type { MayStill } from '../operations/ports.js';
 import type { Observed } from './observed.js';
 import { PurgeBook } from './purge-book.js';
 import type { ControllerPort, PurgeGrant, TransferPace } from './ports.js';
@@ -38,6 +39,7 @@ export interface ControllerOptions {
   readonly detector?: Partial<DetectorOptions>;
   /** For how long a move's target may be away before the move is given up. */
   readonly targetGraceMs?: number;
+  readonly mayStill?: MayStill;
   /** Entries of the audit log, and ended plans, that stay in the register. */
   readonly auditKeep?: number;
   readonly plansKeep?: number;
@@ -95,6 +97,7 @@ export class Controller implements ControllerPort {
       clock,
       logger,
       targetGraceMs: options.targetGraceMs ?? 60_000,
+      ...(options.mayStill && { mayStill: options.mayStill }),
       ...(options.moveLimits && { limits: options.moveLimits }),
     });
   }

@@ -37,6 +37,8 @@ import {
   requirePlan,
   settingsOf,
 } from '@cadastre/store';
+import { leaversOf } from '../operations/approve.js';
+import type { MayStill } from '../operations/ports.js';
 import type { Observed } from './observed.js';
 import { isConnected, nodeState, plannerNodes } from './world.js';
 
@@ -46,6 +48,7 @@ export interface ExecutorOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly targetGraceMs: number;
+  readonly mayStill?: MayStill;
   readonly limits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
 }
 
@@ -132,6 +135,8 @@ export class Executor {
   private whyNotBegin(state: RegisterState, plan: PlanView): string | undefined {
     if (sha256Hex(canonicalPlanBytes(plan.body)) !== plan.head.digest)
       return 'the stored plan does not match its digest';
+    const [leaver] = leaversOf(plan, this.options.mayStill ?? (() => true));
+    if (leaver !== undefined) return `${leaver} approved it, and may not approve any longer`;
     const check = checkStale(
       plan.body,
       (keyspace, partition) => state.keyspaces.get(keyspace)?.map.record(partition),

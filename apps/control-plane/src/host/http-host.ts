@@ -11,7 +11,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { identify } from '../access/identify.js';
 import type { AppParts } from '../app.module.js';
 import { appModule } from '../app.module.js';
-import { refuseForeignPages, secureHeaders } from '../rest/guards.js';
+import { refuseForeignPages, refuseLargeBodies, secureHeaders } from '../rest/guards.js';
 import { loadPage } from '../rest/page.js';
 import { ProblemFilter } from '../rest/problem.filter.js';
 
@@ -54,6 +54,7 @@ export const createApp = async (
     });
   app.use(secureHeaders);
   app.use(refuseForeignPages(isLoopback));
+  app.use(refuseLargeBodies(BODY_BYTES_MAX));
   app.use(await loadPage());
   app.use(identify(parts.identity));
   app.useBodyParser('json', { limit: BODY_BYTES_MAX, strict: true });

@@ -7,6 +7,7 @@ import { clusterPart, keys, Register, RegisterMirror } from '@cadastre/store';
 import type { ControlPlaneConfig } from '../config.js';
 import { Identity } from '../access/identify.js';
 import type { OpenedAccess } from '../access/open-access.js';
+import type { MayStill } from '../operations/ports.js';
 import { openAccess } from '../access/open-access.js';
 import { Controller } from '../controller/controller.js';
 import { Observed } from '../controller/observed.js';
@@ -96,6 +97,7 @@ export class Replica implements ControlPlane {
   private etcdVersion = '';
   private http: HttpSide | undefined;
   private access: OpenedAccess | undefined;
+  private readonly mayStill: MayStill = (...who) => this.access?.guarded.access.mayStill(...who) ?? true;
   private auditSink: AuditSink | undefined;
   private grpc: GrpcHost | undefined;
   private probed: RpcServer | undefined;
@@ -145,6 +147,7 @@ export class Replica implements ControlPlane {
       watchers: () => this.hub.size,
       convergence: () => this.hub.convergence(),
       frozen: () => this.controller?.frozen,
+      mayStill: this.mayStill,
     });
     this.intents = new IntentsDriver({
       operations: this.operations,
@@ -299,6 +302,7 @@ export class Replica implements ControlPlane {
       },
       prober: new GrpcProber(ports.transport, clock),
       meters: this.meters,
+      mayStill: this.mayStill,
       electionTtlMs: config.electionTtlMs,
       detector: { settleMs: config.settleMs, silenceMs: config.silenceMs },
     });

@@ -19,7 +19,7 @@ import { sha256Hex } from '@cadastre/runtime';
 import type { Draft, PlanHead, PlanView, RegisterState } from '@cadastre/store';
 import { approvalPolicyOf, approvalPolicyUnchanged, join, mapUnchanged, planHeadPart } from '@cadastre/store';
 import { plannerNodes } from '../controller/world.js';
-import type { ActOnPlan } from './ports.js';
+import type { ActOnPlan, MayStill } from './ports.js';
 import { rehearsalView } from './rehearsal-view.js';
 
 const CHANGES_SAID = 5;
@@ -58,6 +58,21 @@ export const askedBy = (state: RegisterState, { body }: PlanView): string[] => {
   return [...new Set(drains.flatMap((drain) => drain?.actor ?? []))];
 };
 
+/** The approvals of a plan by people who may not approve it any more. */
+export const leaversOf = ({ head, body }: PlanView, mayStill: MayStill): string[] => {
+  const scope = body.base.map((b) => b.keyspace);
+  return (head.approvals ?? []).map(({ actor }) => actor).filter((actor) => !mayStill(actor, 'approve', scope));
+};
+
+const withoutLeavers = (plan: PlanView, mayStill: MayStill, nowMs: number): PlanView => {
+  const leavers = leaversOf(plan, mayStill);
+  if (leavers.length === 0) return plan;
+  const { head } = plan;
+  const what = `approvals that count no more: ${leavers.join(', ')} may not approve any longer`;
+  const approvals = (head.approvals ?? []).filter(({ actor }) => !leavers.includes(actor));
+  return { ...plan, head: { ...head, approvals, events: [...head.events, { atMs: nowMs, actor: AUTOMATION, what }] } };
+};
+
 export interface ApproveResult {
   /** What has changed since the plan was made: it is superseded, and this is to be thrown. */
   readonly stale?: CadastreError;
@@ -74,6 +89,7 @@ export const approveDraft = (
   act: ActOnPlan,
   actor: string,
   nowMs: number,
+  mayStill: MayStill,
 ): Draft<ApproveResult> => {
   transition(plan.head.state, 'approve');
   checkDigest(plan, act.digest);
@@ -89,7 +105,14 @@ export const approveDraft = (
   const risk = riskNow(state, plan, Number.POSITIVE_INFINITY);
   const head =
     act.breakGlassMs === undefined
-      ? approvedBy(state, plan, { risk, ...requirementOf(policy, risk) }, act, actor, nowMs)
+      ? approvedBy(
+          state,
+          withoutLeavers(plan, mayStill, nowMs),
+          { risk, ...requirementOf(policy, risk) },
+          act,
+          actor,
+          nowMs,
+        )
       : brokenGlass(plan.head, policy, risk, act, actor, nowMs);
   const part = join(
     { compare: [approvalPolicyUnchanged(state)], ops: [] },

@@ -63,7 +63,7 @@ import { checkDrop, dropDraft } from './drop-keyspace.js';
 import { freeze, freezesIn, frozenBecause, unfreeze } from './freeze.js';
 import { movesNow, planView, windowView } from './plan-view.js';
 import { checkPlaceable, policyContent, policyPart, policyView, specWith } from './policies.js';
-import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from './ports.js';
+import type { Act, ActOnPlan, AuditQuery, FreezeBy, MayStill, OperationsPort } from './ports.js';
 import type { MoveCondition, MoveNow } from './progress.js';
 import { Progress } from './progress.js';
 import { reportOf } from './report.js';
@@ -90,6 +90,8 @@ export interface OperationsOptions {
   readonly convergence?: () => readonly Convergence[];
   /** Why automation is frozen, if it is. */
   readonly frozen?: () => string | undefined;
+  /** Absent: nobody loses what it could. */
+  readonly mayStill?: MayStill;
   /** How long a proposal may wait for its approval. */
   readonly proposalTtlMs?: number;
   readonly moveLimits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
@@ -430,7 +432,8 @@ export class Operations implements OperationsPort {
     const { id } = this.findPlan(act.id).head;
     const { result } = await this.options.register.commit((state): Draft<ApproveResult> => {
       const plan = requirePlan(state, id);
-      if (verb === 'approve') return approveDraft(state, plan, act, actor, this.wallMs());
+      if (verb === 'approve')
+        return approveDraft(state, plan, act, actor, this.wallMs(), this.options.mayStill ?? (() => true));
       return { ...this.turnDraft(state, plan, verb, act, actor), result: {} };
     });
     if (result.stale) throw result.stale;

@@ -11,18 +11,29 @@ import { ClusterLoad } from '../load/cluster-load.js';
 import type { RegisterKit } from '../testing/register-kit.js';
 import { fillRegister, NODES, openRegister } from '../testing/register-kit.js';
 import { Operations } from './operations.js';
+import type { MayStill } from './ports.js';
 
 const ANN = { actor: 'ann', reason: 'n1 goes' };
 const BOB = { actor: 'bob', reason: 'read it' };
 const EVE = { actor: 'eve', reason: 'me too' };
 
 /** Another replica of the same control plane. */
-const replicaOn = async (database: MemoryDatabase, clock = systemClock) => {
+const replicaOn = async (database: MemoryDatabase, clock = systemClock, mayStill: MayStill = () => true) => {
   const kit = await openRegister(database, {}, clock);
   const { store, register } = kit;
   const observed = new Observed();
   const load = new ClusterLoad({ clock });
-  const options = { store, register, observed, load, clock, replica: 'cp', etcdVersion: () => '', watchers: () => 0 };
+  const options = {
+    store,
+    register,
+    observed,
+    load,
+    clock,
+    replica: 'cp',
+    etcdVersion: () => '',
+    watchers: () => 0,
+    mayStill,
+  };
   return { kit, operations: new Operations(options), observed };
 };
 
@@ -32,10 +43,18 @@ describe('operators', () => {
   let operations: Operations;
   let observed: Observed;
   const kits: RegisterKit[] = [];
+  let lateMs: number;
+  /** Who may not approve any more. */
+  let gone: Set<string>;
+  const lateClock = Object.create(systemClock, {
+    wallMs: { value: () => systemClock.wallMs() + lateMs },
+  }) as typeof systemClock;
 
   beforeEach(async () => {
+    lateMs = 0;
+    gone = new Set();
     database = new MemoryDatabase(systemClock);
-    ({ kit, operations, observed } = await replicaOn(database));
+    ({ kit, operations, observed } = await replicaOn(database, lateClock, (actor) => !gone.has(actor)));
     kits.push(kit);
     await fillRegister(kit, 'orders', 8);
     for (const node of NODES) {
@@ -50,6 +69,9 @@ describe('operators', () => {
 
   const setPolicy = (over: Partial<ApprovalPolicy>) =>
     operations.setApprovalPolicy({ ...DEFAULT_APPROVAL_POLICY, ...over }, { actor: 'root' });
+  const fence = { target: 'createRevision', op: '=', key: keys.cluster, value: 0n } as never;
+  const fenceOf = (k: RegisterKit) => ({ ...(fence as object), value: k.register.state.cluster!.revision }) as never;
+  const turn = (plan: Wire.Plan, action: string) => operations.actOnPlan({ id: plan.id!, action, ...EVE });
   const setPolicyAs = (actor: string) => operations.setApprovalPolicy(DEFAULT_APPROVAL_POLICY, { actor });
   const propose = async (): Promise<Wire.Plan> => {
     await operations.drainNode('n1', false, ANN);
@@ -162,6 +184,68 @@ describe('operators', () => {
       expect(operations.getPlan(plan.id!)).toMatchObject({ state: 'proposed', approvals: [] });
     });
 
+    // Plan: a day after it was proposed, and after each way to end, an approval is refused and the plan stays as it ended.
+    it.each<[string, (plan: Wire.Plan) => unknown, string, string]>([
+      ['it expired', () => (lateMs = 25 * 3_600_000), 'FAILED_PRECONDITION', 'proposed'],
+      ['it was rejected', (plan) => turn(plan, 'reject'), 'ILLEGAL_TRANSITION', 'rejected'],
+      ['it was approved', (plan) => approve(plan, EVE), 'ILLEGAL_TRANSITION', 'approved'],
+      [
+        'it was cancelled',
+        async (plan) => (await approve(plan, EVE), turn(plan, 'cancel')),
+        'ILLEGAL_TRANSITION',
+        'cancelled',
+      ],
+      ['it has run', (plan) => finish(plan.id!), 'ILLEGAL_TRANSITION', 'completed'],
+    ])('comes too late when %s', async (_story, end, code, state) => {
+      const plan = await propose();
+      await end(plan);
+      await expect(approve(plan, BOB)).rejects.toEqual(refusal(code));
+      expect(operations.getPlan(plan.id!).state).toBe(state);
+    });
+
+    // Plan: one approves and another rejects at the same moment on two replicas: one of the two happens, the other is told.
+    it('races with a rejection, and one of them holds', async () => {
+      const other = await replicaOn(database);
+      kits.push(other.kit);
+      const plan = await propose();
+      await other.kit.mirror.reached(kit.register.state.revision);
+      const outcomes = await Promise.allSettled([
+        approve(plan, BOB),
+        other.operations.actOnPlan({ id: plan.id!, action: 'reject', ...EVE }),
+      ]);
+      const [winner] = outcomes.flatMap((o) => (o.status === 'fulfilled' ? [o.value.state] : []));
+      const [loser] = outcomes.flatMap((o) => (o.status === 'rejected' ? [o.reason] : []));
+      expect(loser).toEqual(refusal('ILLEGAL_TRANSITION'));
+      await kit.mirror.reached(other.kit.register.state.revision);
+      expect(operations.getPlan(plan.id!).state).toBe(winner);
+    });
+
+    // Plan: of two approvals the first one's giver leaves before the second: it counts no more, and a third is asked for; then one more
+    // leaves after the plan is approved and before it begins: it never begins.
+    it('count as long as their givers may approve', async () => {
+      await setPolicy({ approvals: 2 });
+      const plan = await propose();
+      await approve(plan, BOB);
+      gone.add('bob');
+      expect(await approve(plan, EVE)).toMatchObject({
+        state: 'proposed',
+        approvals: [{ actor: 'eve' }],
+        events: expect.arrayContaining([
+          expect.objectContaining({ what: 'approvals that count no more: bob may not approve any longer' }),
+        ]),
+      });
+      expect(await approve(plan, { actor: 'cy' })).toMatchObject({ state: 'approved' });
+      gone.add('eve');
+      const { register } = kit;
+      const mayStill: MayStill = (actor) => !gone.has(actor);
+      const around = { register, observed, clock: lateClock, logger: silentLogger, targetGraceMs: 1_000, mayStill };
+      await new Executor(around).round(fenceOf(kit), false);
+      expect(operations.getPlan(plan.id!)).toMatchObject({
+        state: 'superseded',
+        note: 'eve approved it, and may not approve any longer',
+      });
+    });
+
     // Plan: past two missing approvals and the proposer's own; it stands out on the plan and in the log.
     it('may be forced, loudly, for one plan and a while', async () => {
       await setPolicy({ fourEyes: true, approvals: 3 });
@@ -231,7 +315,6 @@ describe('operators', () => {
   });
 
   describe('policy, windows and freezes', () => {
-    const fence = { target: 'createRevision', op: '=', key: keys.cluster, value: 0n } as never;
     const everything = {
       name: 'drains',
       kinds: ['replica', 'leader'],
@@ -240,10 +323,9 @@ describe('operators', () => {
       crossesZone: true,
       keyspaces: [],
     } as const;
-    const isOf = (k: RegisterKit) => ({ ...(fence as object), value: k.register.state.cluster!.revision }) as never;
     const round = async (): Promise<void> => {
       const { register } = kit;
-      await new PolicyApproval({ register, clock: systemClock, logger: silentLogger }).round(isOf(kit));
+      await new PolicyApproval({ register, clock: systemClock, logger: silentLogger }).round(fenceOf(kit));
     };
 
     // Plan: off by default; a rule that does not cover leaves it waiting, one that does approves and is named.
@@ -279,21 +361,24 @@ describe('operators', () => {
         logger: silentLogger,
         targetGraceMs: 1_000,
       });
-      await executor.round(isOf(kit), false);
+      await executor.round(fenceOf(kit), false);
       expect(operations.getPlan(plan.id!).state).toBe('approved');
       await setPolicy({});
-      await executor.round(isOf(kit), false);
+      await executor.round(fenceOf(kit), false);
       expect(operations.getPlan(plan.id!)).toMatchObject({ state: 'executing', startedMs: expect.any(Number) });
     });
 
     // Plan: a run past the rules has a copy under way when its time is over: it is cancelled with the reason, the copy goes, all copies stay.
     it.each(['executing', 'paused'])('end a run past the rules with its time, %s', async (running) => {
-      let lateMs = 0;
-      const wallMs = () => systemClock.wallMs() + lateMs;
-      const clock = Object.create(systemClock, { wallMs: { value: wallMs } }) as typeof systemClock;
       const { register } = kit;
-      const executor = new Executor({ register, observed, clock, logger: silentLogger, targetGraceMs: 1_000 });
-      const execute = () => executor.round(isOf(kit), false);
+      const executor = new Executor({
+        register,
+        observed,
+        clock: lateClock,
+        logger: silentLogger,
+        targetGraceMs: 1_000,
+      });
+      const execute = () => executor.round(fenceOf(kit), false);
       const copies = () =>
         register.state.keyspaces
           .get('orders')!

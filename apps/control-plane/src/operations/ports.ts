@@ -1,4 +1,4 @@
-import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, Policy } from '@cadastre/core';
+import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, Permission, Policy, Scope } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { HeatQuery } from '../load/heat.js';
 import type { SettingsChange } from './settings.js';
@@ -12,6 +12,9 @@ export interface Act {
   /** The version that is edited: refused if another holds by now. */
   readonly expected?: string;
 }
+
+/** Whether whoever did something may still do so: people leave, and lose roles. */
+export type MayStill = (actor: string, permission: Permission, scope: Scope) => boolean;
 
 export interface ActOnPlan extends Act {
   readonly id: string;

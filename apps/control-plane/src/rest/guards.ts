@@ -54,5 +54,14 @@ export const refuseForeignPages =
     return next();
   };
 
+/** Before a byte of it is read: whoever announces a gigabyte is not waited for. */
+export const refuseLargeBodies =
+  (bytesMax: number): Middleware =>
+  (request, response, next) => {
+    if (Number(request.headers['content-length'] ?? 0) <= bytesMax) return next();
+    response.setHeader('connection', 'close');
+    return next(Object.assign(new Error(`the body has more than ${bytesMax} bytes`), { status: 413 }));
+  };
+
 const refused = (what: string, field: string, remedy: string): CadastreError =>
   new CadastreError('PERMISSION_DENIED', what, { field, remedy });
