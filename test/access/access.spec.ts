@@ -262,6 +262,35 @@ describe('what each role may do', () => {
   });
 });
 
+describe('acts of weight', () => {
+  // Plan: an administrator whose proof is old; each act that ends data, lets it move unasked or changes the rules asks for a new one.
+  it.each<[string, string, unknown]>([
+    ['POST', '/api/v1/keyspaces/orders/drop', { confirm: 'orders', reason: 'gone' }],
+    ['POST', '/api/v1/unfreeze', { by: 'automation', reason: 'lost' }],
+    ['POST', '/api/v1/settings', { repair: 'auto' }],
+    ['POST', '/api/v1/approval-policy', { policy: {} }],
+    ['POST', '/api/v1/plans/latest/approve', { digest: DIGEST, breakGlass: true, reason: 'now' }],
+  ])('ask for a fresh proof: %s %s %j', async (method, path, body) => {
+    const ada = await signIn('ada');
+    ahead += 6 * 60_000;
+    expect((await call(method, path, { body, headers: as(ada) })).body).toMatchObject({ field: 'proof', status: 401 });
+    await call('POST', '/api/v1/session/proof', { body: { password: PASSWORD }, headers: as(ada) });
+    expect((await call(method, path, { body, headers: as(ada) })).body.field).not.toBe('proof');
+  });
+
+  // Plan: what only stops, or goes slower, asks for none: there is no time for it.
+  it.each<[string, unknown]>([
+    ['/api/v1/freeze', { reason: 'wait' }],
+    ['/api/v1/plans/latest/pause', {}],
+    ['/api/v1/plans/cancel-all', {}],
+    ['/api/v1/settings', { nodeBytesPerSecond: 0 }],
+  ])('are not those that stop: %s', async (path, body) => {
+    const otto = await signIn('otto');
+    ahead += 6 * 60_000;
+    expect((await call('POST', path, { body, headers: as(otto) })).status).toBe(200);
+  });
+});
+
 describe('users', () => {
   const userAudit = async () => {
     const { entries } = await listAudit(server.store, server.register.state, {

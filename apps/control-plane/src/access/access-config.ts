@@ -42,7 +42,10 @@ const jwt = z.strictObject({
   issuer: z.string().min(1),
   audience: z.string().min(1),
   /** The issuer's public keys: a URL, or a file. */
-  jwks: z.string().min(1),
+  jwks: z
+    .string()
+    .min(1)
+    .refine((place) => !/^http:/i.test(place) || isSafeUrl(place), 'must come over https (http only on this machine)'),
   algorithms: z.array(z.enum(ALGORITHMS)).min(1).default(['RS256', 'ES256', 'EdDSA']),
   rolesClaim,
   roles,

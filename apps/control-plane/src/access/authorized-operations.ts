@@ -34,7 +34,9 @@ export class AuthorizedOperations implements OperationsPort {
   }
 
   dropKeyspace(name: string, confirm: string, act: Act): Promise<Wire.DropKeyspaceReply> {
-    return this.operations.dropKeyspace(name, confirm, this.need('administer', [name], act));
+    const named = this.need('administer', [name], act);
+    requireFreshProof(this.principal, this.rules);
+    return this.operations.dropKeyspace(name, confirm, named);
   }
 
   getKeyspace(name: string, withPartitions: boolean): Wire.Keyspace {
@@ -116,8 +118,10 @@ export class AuthorizedOperations implements OperationsPort {
 
   /** To let go on what a person stopped sets moves going; to give nodes up for lost is more than that. */
   unfreeze(act: Act, by?: FreezeBy): Promise<Wire.UnfreezeReply> {
-    const permission = by === 'person' ? 'control' : 'administer';
-    return this.operations.unfreeze(this.need(permission, 'cluster', act), by);
+    if (by === 'person') return this.operations.unfreeze(this.need('control', 'cluster', act), by);
+    const named = this.need('administer', 'cluster', act);
+    requireFreshProof(this.principal, this.rules);
+    return this.operations.unfreeze(named, by);
   }
 
   approvalPolicy(): Wire.ApprovalPolicyReply {
@@ -153,10 +157,10 @@ export class AuthorizedOperations implements OperationsPort {
 
   /** How fast data moves is the operators' affair; what happens without being asked is the administrators'. */
   changeSettings(change: SettingsChange, act: Act): Promise<Wire.Settings> {
-    const permission = Object.keys(change).every((field) => field.endsWith('BytesPerSecond'))
-      ? 'control'
-      : 'administer';
-    return this.operations.changeSettings(change, this.need(permission, 'cluster', act));
+    const isThrottle = Object.keys(change).every((field) => field.endsWith('BytesPerSecond'));
+    const named = this.need(isThrottle ? 'control' : 'administer', 'cluster', act);
+    if (!isThrottle) requireFreshProof(this.principal, this.rules);
+    return this.operations.changeSettings(change, named);
   }
 
   getPolicy(keyspace: string): Wire.PolicyReply {
