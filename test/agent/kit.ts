@@ -5,6 +5,7 @@ import type { KeyspaceSpec } from '@cadastre/core';
 import { CadastreError, createPartitioner } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { callUnary, Peer } from '@cadastre/contracts';
+import type { Tracer } from '@cadastre/runtime';
 import type { Agent } from '@cadastre/storage-agent';
 import { startAgent } from '@cadastre/storage-agent';
 import type { FakeControlPlane } from './fake-control-plane.js';
@@ -50,7 +51,7 @@ export class Stage {
   async agent(
     id: string,
     controlPlane: FakeControlPlane,
-    options: { dataDir?: string; port?: number; inSyncTimeoutMs?: number } = {},
+    options: { dataDir?: string; port?: number; inSyncTimeoutMs?: number; tracer?: Tracer } = {},
   ): Promise<Agent> {
     const dataDir = options.dataDir ?? (await this.folder());
     const agent = await startAgent({
@@ -60,6 +61,7 @@ export class Stage {
       port: options.port ?? 0,
       controlPlane: [controlPlane.address],
       inSyncTimeoutMs: options.inSyncTimeoutMs ?? 1000,
+      ...(options.tracer && { tracer: options.tracer }),
     });
     this.onEnd(() => agent.stop());
     return agent;

@@ -8,6 +8,8 @@ import {
   LOG_LEVELS,
   METRICS_FLAG,
   readConfig,
+  TRACE_FLAG,
+  traceUrl,
   TLS_FIELDS,
   TLS_FLAGS,
   tlsFilesOf,
@@ -24,6 +26,7 @@ const schema = z.strictObject({
   controlPlane: listOf(hostPort('each')),
   health: hostPort('it').optional(),
   metricsListen: hostPort('it').optional(),
+  traceOtlp: traceUrl.optional(),
   cacheFile: z.string().min(1, 'names a file').optional(),
   label: z.array(labelPair).default([]),
   inFlightMax: z.coerce.number().int().min(1).max(1_000_000).default(20_000),
@@ -45,6 +48,7 @@ export const SETTINGS = {
       help: 'grpc.health.v1 alone, in plaintext, for probes; also on --listen',
     },
     'metrics-listen': METRICS_FLAG,
+    'trace-otlp': TRACE_FLAG,
     'cache-file': {
       type: 'string',
       value: 'FILE',
@@ -61,7 +65,12 @@ export const SETTINGS = {
 export const routerConfig = (
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): RouterConfig & { readonly logLevel: string; readonly metricsListen?: string; readonly tls: TlsSettings } => {
+): RouterConfig & {
+  readonly logLevel: string;
+  readonly metricsListen?: string;
+  readonly traceOtlp?: string;
+  readonly tls: TlsSettings;
+} => {
   const raw = readConfig({ ...SETTINGS, argv, env });
   tlsFilesOf(raw);
   const colon = raw.listen.lastIndexOf(':');
@@ -75,6 +84,7 @@ export const routerConfig = (
     labels: Object.fromEntries(raw.label.map((pair) => pair.split('=') as [string, string])),
     inFlightMax: raw.inFlightMax,
     ...(raw.metricsListen !== undefined && { metricsListen: raw.metricsListen }),
+    ...(raw.traceOtlp !== undefined && { traceOtlp: raw.traceOtlp }),
     tls: raw,
     logLevel: raw.logLevel,
   };

@@ -33,7 +33,7 @@ export class KvFront {
     caller.once('cancelled', () => gone.abort());
     this.inFlight += 1;
     try {
-      const limits = { ...this.timeFor(caller), signal: gone.signal };
+      const limits = { ...this.timeFor(caller), signal: gone.signal, parent: caller.span?.context };
       if (op.kind === 'scan' && op.request.target?.byKey) return await this.scanAll(op.request, gone.signal);
       return await this.options.client.ask(op, { ...limits, flow: caller.stream });
     } finally {

@@ -1,6 +1,13 @@
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
-import { createLogger, openMetrics, openTransport, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import {
+  createLogger,
+  openMetrics,
+  openTracing,
+  openTransport,
+  printHelp,
+  shutdownOnSignals,
+} from '@cadastre/service-kit';
 import { routerConfig, SETTINGS } from './config.js';
 import { ROUTER_METRICS } from './router-metrics.js';
 import { startRouter } from './router.js';
@@ -19,7 +26,9 @@ try {
   const config = routerConfig(process.argv.slice(2), process.env);
   const logger = createLogger({ service: 'router', level: config.logLevel, fields: { router: config.id } });
   const { transport, credentials } = openTransport(config.tls, { role: 'router' }, { clock: systemClock, logger });
-  const router = await startRouter({ ...config, transport, logger });
+  const { traceOtlp: url, id } = config;
+  const tracing = url === undefined ? undefined : await openTracing({ url, component: 'router', id, logger });
+  const router = await startRouter({ ...config, ...(tracing && { tracer: tracing.tracer }), transport, logger });
   const metrics = await openMetrics({
     listen: config.metricsListen,
     facts: { component: 'router', certificates: { own: credentials } },
@@ -34,7 +43,7 @@ try {
   });
   const stop = async () => {
     await router.stop();
-    await metrics?.stop();
+    await Promise.all([metrics?.stop(), tracing?.stop()]);
   };
   shutdownOnSignals(stop, { timeoutMs: STOP_MS, logger });
 } catch (error) {

@@ -1,7 +1,16 @@
 import { CadastreClient } from '@cadastre/client';
-import type { RpcServer, Transport } from '@cadastre/contracts';
-import { grpcTransport, Health, healthService, KvMeter, kvService, kvSurface, listenHealth } from '@cadastre/contracts';
-import type { Clock, Logger, Readings } from '@cadastre/runtime';
+import type { KvServe, RpcServer, Transport } from '@cadastre/contracts';
+import {
+  grpcTransport,
+  Health,
+  healthService,
+  KvMeter,
+  kvService,
+  kvSurface,
+  listenHealth,
+  tracedServe,
+} from '@cadastre/contracts';
+import type { Clock, Logger, Readings, Tracer } from '@cadastre/runtime';
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import { KvFront } from './kv-front.js';
 import type { ROUTER_METRICS } from './router-metrics.js';
@@ -21,6 +30,8 @@ export interface RouterConfig {
   readonly health?: string;
   readonly inFlightMax?: number;
   readonly logger?: Logger;
+  /** Spans of requests and of what follows from them; without one nothing is recorded. */
+  readonly tracer?: Tracer;
   readonly clock?: Clock;
   readonly transport?: Transport;
 }
@@ -51,11 +62,15 @@ export const startRouter = async (config: RouterConfig): Promise<Router> => {
     logger,
     clock,
     transport,
+    ...(config.tracer && { tracer: config.tracer }),
     ...(cacheFile !== undefined && { cacheFile }),
   });
   const front = new KvFront({ client, clock, inFlightMax });
   const meter = new KvMeter();
-  const kv = kvSurface(clock, (op, caller) => front.serve(op, caller), meter.note);
+  const { tracer } = config;
+  const serve: KvServe = (op, caller) => front.serve(op, caller);
+  const traced = tracer ? tracedServe(serve, tracer, { name: 'router', roots: true }) : serve;
+  const kv = kvSurface(clock, traced, meter.note);
   const health = new Health(SERVICES);
   const server: RpcServer = transport.server().add(kvService, kv.handlers).add(healthService, health.handlers);
   let probed: RpcServer | undefined;

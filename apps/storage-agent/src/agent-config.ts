@@ -1,6 +1,6 @@
 import type { Transport } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
-import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
+import type { Clock, Logger, NewId, Random, Tracer } from '@cadastre/runtime';
 import type { Files } from './files.js';
 
 /** Compiled configuration of one agent: only checked values. */
@@ -22,6 +22,8 @@ export interface AgentConfig {
   readonly weight?: number;
   readonly capacity?: Readonly<Record<string, number>>;
   readonly logger?: Logger;
+  /** Spans of requests whose callers record them; without one nothing is recorded. */
+  readonly tracer?: Tracer;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly newId?: NewId;

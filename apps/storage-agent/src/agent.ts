@@ -2,7 +2,16 @@ import { join } from 'node:path';
 import type { NodeEntry } from '@cadastre/core';
 import { checkName } from '@cadastre/core';
 import { LinkPool } from '@cadastre/client';
-import type { DuplexCall, KvSurface, Peer, RpcServer, Transport, Wire, WritableCall } from '@cadastre/contracts';
+import type {
+  DuplexCall,
+  KvServe,
+  KvSurface,
+  Peer,
+  RpcServer,
+  Transport,
+  Wire,
+  WritableCall,
+} from '@cadastre/contracts';
 import {
   grpcTransport,
   Health,
@@ -13,6 +22,7 @@ import {
   livenessService,
   mapService,
   streaming,
+  tracedServe,
   transferService,
 } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
@@ -167,7 +177,10 @@ class StorageAgent implements Agent {
       links: this.toOthers,
       serve: (op, caller) => own.serve(op, caller),
     });
-    this.kv = kvSurface(clock, (op, caller) => forwarder.serve(op, caller), this.meters.kv.note);
+    const serve: KvServe = (op, caller) => forwarder.serve(op, caller);
+    const { tracer } = config;
+    const traced = tracer ? tracedServe(serve, tracer, { name: 'agent', roots: false }) : serve;
+    this.kv = kvSurface(clock, traced, this.meters.kv.note);
     this.watch = new MapWatch({
       watcher: this.id,
       controlPlane: this.controlPlane,

@@ -10,6 +10,8 @@ import {
   LOG_LEVELS,
   METRICS_FLAG,
   readConfig,
+  TRACE_FLAG,
+  traceUrl,
   TLS_FIELDS,
   TLS_FLAGS,
   tlsFilesOf,
@@ -25,6 +27,7 @@ const schema = z.strictObject({
   controlPlane: listOf(hostPort('each')),
   health: hostPort('it').optional(),
   metricsListen: hostPort('it').optional(),
+  traceOtlp: traceUrl.optional(),
   label: z.array(labelPair).default([]),
   labelFile: z.string().min(1, 'names a file').optional(),
   weight: z.coerce.number().positive('is above 0').default(1),
@@ -54,6 +57,7 @@ export const SETTINGS = {
       help: 'grpc.health.v1 alone, in plaintext, for probes; also on --listen',
     },
     'metrics-listen': METRICS_FLAG,
+    'trace-otlp': TRACE_FLAG,
     label: {
       type: 'string',
       multiple: true,
@@ -82,6 +86,8 @@ export interface ProcessConfig extends AgentConfig {
   readonly logLevel: string;
   /** host:port of /metrics; nothing without it. */
   readonly metricsListen?: string;
+  /** URL of a collector; nothing is recorded without it. */
+  readonly traceOtlp?: string;
   readonly tls: TlsSettings;
 }
 
@@ -149,6 +155,7 @@ export const agentConfig = (
     capacity: Object.fromEntries(Object.entries(pairs('--capacity', raw.capacity)).map(([k, v]) => [k, Number(v)])),
     ...(raw.health !== undefined && { health: raw.health }),
     ...(raw.metricsListen !== undefined && { metricsListen: raw.metricsListen }),
+    ...(raw.traceOtlp !== undefined && { traceOtlp: raw.traceOtlp }),
     inSyncTimeoutMs: raw.inSyncTimeoutMs,
     tls: raw,
     logLevel: raw.logLevel,

@@ -5,6 +5,7 @@ import { placeOf } from '@cadastre/client';
 import type { KvCaller, KvReply, KvServe, OwnerInfo, ReceivedOp, Wire } from '@cadastre/contracts';
 import { isAnswer } from '@cadastre/contracts';
 import type { Clock } from '@cadastre/runtime';
+import { traceparentOf } from '@cadastre/runtime';
 
 /** Kept back of the caller's time for the way back, so that the caller hears what became of it. */
 const WAY_BACK_MS = 5;
@@ -62,7 +63,12 @@ export class Forwarder {
     try {
       const request = { ...op.request, target };
       const link = this.options.links.at(address);
-      return await link.send({ kind: op.kind, request } as ReceivedOp, { deadlineMs, signal: gone.signal });
+      const traceparent = caller.span && traceparentOf(caller.span.context);
+      return await link.send({ kind: op.kind, request } as ReceivedOp, {
+        deadlineMs,
+        signal: gone.signal,
+        traceparent,
+      });
     } catch (thrown) {
       throw told(CadastreError.from(thrown), op, address);
     }

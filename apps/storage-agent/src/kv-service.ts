@@ -207,6 +207,7 @@ export class KvService {
   ): Promise<Wire.WriteReply> {
     const { gate } = this.options;
     gate.enter();
+    const span = call.span?.child('replication wait');
     return new Promise((resolve, reject) => {
       let waits = true;
       const leave = () => {
@@ -216,12 +217,16 @@ export class KvService {
       call.once('cancelled', () => {
         if (!waits) return;
         leave();
+        span?.end(gone());
         reject(gone());
       });
       replica.write(requestId, ops, (outcome) => {
+        const waited = waits;
         leave();
+        const error = outcome.kind === 'done' ? undefined : this.failure(outcome, target, map);
+        if (waited) span?.end(error);
         if (outcome.kind === 'done') resolve({ epoch: outcome.epoch, seq: outcome.seq });
-        else reject(this.failure(outcome, target, map));
+        else reject(error!);
       });
     });
   }

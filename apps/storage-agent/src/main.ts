@@ -1,6 +1,13 @@
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
-import { createLogger, openMetrics, openTransport, printHelp, shutdownOnSignals } from '@cadastre/service-kit';
+import {
+  createLogger,
+  openMetrics,
+  openTracing,
+  openTransport,
+  printHelp,
+  shutdownOnSignals,
+} from '@cadastre/service-kit';
 import { startAgent } from './agent.js';
 import { AGENT_METRICS } from './metrics/agent-metrics.js';
 import { agentConfig, type ProcessConfig, SETTINGS } from './config.js';
@@ -28,7 +35,10 @@ const logger = createLogger({ service: 'storage-agent', level: config.logLevel, 
 try {
   const me = { role: 'agent', name: config.id } as const;
   const { transport, credentials } = openTransport(config.tls, me, { clock: systemClock, logger });
-  const agent = await startAgent({ ...config, transport, logger, onFatal: giveUp });
+  const { traceOtlp: url, id } = config;
+  const tracing = url === undefined ? undefined : await openTracing({ url, component: 'storage-agent', id, logger });
+  const traced = tracing && { tracer: tracing.tracer };
+  const agent = await startAgent({ ...config, ...traced, transport, logger, onFatal: giveUp });
   const metrics = await openMetrics({
     listen: config.metricsListen,
     facts: { component: 'storage-agent', dataDir: config.dataDir, certificates: { own: credentials } },
@@ -44,7 +54,7 @@ try {
   });
   const stop = async () => {
     await agent.stop();
-    await metrics?.stop();
+    await Promise.all([metrics?.stop(), tracing?.stop()]);
   };
   shutdownOnSignals(stop, { timeoutMs: STOP_MS, logger });
 } catch (error) {

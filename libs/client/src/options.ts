@@ -1,11 +1,11 @@
 import { invalid, printable } from '@cadastre/core';
 import type { Transport } from '@cadastre/contracts';
 import { grpcTransport } from '@cadastre/contracts';
-import type { Clock, Logger, NewId, Random } from '@cadastre/runtime';
+import type { Clock, Logger, NewId, OpenTelemetryApi, Random, Tracer } from '@cadastre/runtime';
 import type { LinkLimits } from './link/node-link.js';
 import { LINK_LIMITS } from './link/node-link.js';
 import type { MeterLike } from './telemetry.js';
-import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
+import { openTelemetryTracer, randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
 
 export interface ClientOptions {
   /** host:port of control-plane replicas; any one is enough. */
@@ -26,6 +26,10 @@ export interface ClientOptions {
   readonly requestTimeoutMs?: number;
   /** Time of one attempt at one node. */
   readonly attemptTimeoutMs?: number;
+  /** Traces: the module @opentelemetry/api, in a program that has set up its SDK. */
+  readonly tracing?: OpenTelemetryApi;
+  /** Instead of `tracing`: what spans are made by. */
+  readonly tracer?: Tracer;
   /** Metrics: a Meter of @opentelemetry/api. */
   readonly meter?: MeterLike;
   /** Where this program runs, e.g. `{ zone: 'a' }`: reads that may go to any replica go to the nearest. */
@@ -34,9 +38,12 @@ export interface ClientOptions {
   readonly limits?: Partial<LinkLimits>;
 }
 
-export interface CompiledOptions extends Required<Omit<ClientOptions, 'cacheFile' | 'meter' | 'limits'>> {
+export interface CompiledOptions extends Required<
+  Omit<ClientOptions, 'cacheFile' | 'meter' | 'tracing' | 'tracer' | 'limits'>
+> {
   readonly cacheFile: string | undefined;
   readonly meter: MeterLike | undefined;
+  readonly tracer: Tracer | undefined;
   readonly limits: LinkLimits;
 }
 
@@ -51,6 +58,7 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
     requestTimeoutMs = 20_000,
     attemptTimeoutMs = 2_000,
     meter,
+    tracing,
     labels = {},
     nodes = [],
   } = raw;
@@ -71,6 +79,7 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
     requestTimeoutMs,
     attemptTimeoutMs,
     meter,
+    tracer: raw.tracer ?? (tracing && openTelemetryTracer(tracing, '@cadastre/client')),
     labels,
     limits: compileLimits(raw.limits ?? {}),
   };

@@ -93,6 +93,7 @@ export interface ReplicaReadsOptions {
 export interface AttemptLimits {
   readonly deadlineMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly traceparent?: string | undefined;
 }
 
 /** One attempt of a read that followers may answer: at the nearest replica or the leader, and at a second one when that takes long. */

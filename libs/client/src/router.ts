@@ -1,8 +1,8 @@
 import type { KeyspaceMap } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { KvKind, KvOp, KvReplies, Wire } from '@cadastre/contracts';
-import type { Clock, MonotonicMs, Random } from '@cadastre/runtime';
-import { Backoff } from '@cadastre/runtime';
+import type { Clock, MonotonicMs, Random, Span, TraceContext, Tracer } from '@cadastre/runtime';
+import { Backoff, traceparentOf } from '@cadastre/runtime';
 import { LatencyRecorder } from './latency.js';
 import type { LinkPool } from './link/link-pool.js';
 import type { MapFollower } from './map-follower.js';
@@ -17,6 +17,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** Total time of this request, instead of the client's. */
   readonly timeoutMs?: number;
+  /** Of which its span is a part, instead of what the program is doing at present. */
+  readonly parent?: TraceContext | undefined;
 }
 
 export interface Request<K extends KvKind = KvKind> {
@@ -60,6 +62,7 @@ export interface RouterOptions {
   readonly attemptTimeoutMs: number;
   /** Where this program runs. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Comes as `info` with the DEADLINE_EXCEEDED, UNKNOWN_OUTCOME or CANCELLED of a request. */
@@ -75,6 +78,8 @@ interface Progress {
   readonly deadline: MonotonicMs;
   readonly startedAt: MonotonicMs;
   readonly signal: AbortSignal | undefined;
+  readonly span: Span | undefined;
+  readonly traceparent: string | undefined;
   backoff: Backoff | undefined;
   attempts: number;
   hops: number;
@@ -116,7 +121,7 @@ export class Router {
   }
 
   async call<K extends KvKind>(request: Request<K>, options: RequestOptions = {}): Promise<KvReplies[K]> {
-    const progress = this.begin(options);
+    const progress = this.begin(request, options);
     try {
       const reply = await this.untilDone(request, progress);
       this.finish(request, progress, undefined);
@@ -128,11 +133,15 @@ export class Router {
     }
   }
 
-  private begin({ timeoutMs = this.options.requestTimeoutMs, signal }: RequestOptions): Progress {
+  private begin(request: Request, options: RequestOptions): Progress {
+    const { timeoutMs = this.options.requestTimeoutMs, signal } = options;
     this.counters.requests += 1;
     this.budget.onRequest();
     const startedAt = this.options.clock.monotonicMs();
+    const span = this.options.tracer && this.spanOf(this.options.tracer, request, options);
     return {
+      span,
+      traceparent: span && traceparentOf(span.context),
       deadline: startedAt + timeoutMs,
       startedAt,
       signal,
@@ -145,7 +154,16 @@ export class Router {
     };
   }
 
+  private spanOf(tracer: Tracer, { kind, keyspace, partition }: Request, { parent }: RequestOptions): Span | undefined {
+    return tracer.start(`cadastre ${kind}`, 'client', parent, {
+      'cadastre.keyspace': keyspace,
+      'cadastre.partition': partition,
+    });
+  }
+
   private finish(request: Request, progress: Progress, error: unknown): void {
+    progress.span?.set({ 'cadastre.attempts': progress.attempts });
+    progress.span?.end(error);
     const tookMs = this.options.clock.monotonicMs() - progress.startedAt;
     this.latency.record(tookMs);
     if (error === undefined && request.effect === 'read') this.replicaReads.observe(tookMs);
@@ -199,7 +217,11 @@ export class Router {
   ): Promise<KvReplies[K]> | undefined {
     const remainingMs = progress.deadline - this.options.clock.monotonicMs();
     const deadlineMs = Math.min(this.options.attemptTimeoutMs, remainingMs);
-    const attempt = this.replicaReads.attempt(request, read, map, { deadlineMs, signal: progress.signal });
+    const attempt = this.replicaReads.attempt(request, read, map, {
+      deadlineMs,
+      signal: progress.signal,
+      traceparent: progress.traceparent,
+    });
     if (attempt) progress.attempts += 1;
     return attempt;
   }
@@ -215,7 +237,8 @@ export class Router {
     progress.attempts += 1;
     const deadlineMs = Math.min(this.options.attemptTimeoutMs, progress.deadline - progress.startedAt, remainingMs);
     const op = request.at({ keyspace, partition, epoch, forward: false, hops: 0, byKey: false });
-    return this.links.at(address).send<K>(op, { deadlineMs, signal: progress.signal, flow });
+    const { signal, traceparent } = progress;
+    return this.links.at(address).send<K>(op, { deadlineMs, signal, flow, traceparent });
   }
 
   /** @throws the error itself when another attempt cannot help */

@@ -13,6 +13,8 @@ export interface CallLimits {
   readonly signal?: AbortSignal;
   /** Who calls, where that is asked for. */
   readonly bearer?: string;
+  /** W3C Trace Context of the span that it belongs to. */
+  readonly traceparent?: string | undefined;
 }
 
 type UnaryMethod<Request, Reply> = (
@@ -36,6 +38,12 @@ export const bearerMetadata = (token: string): Metadata => {
   return metadata;
 };
 
+const metadataOf = ({ bearer, traceparent }: CallLimits): Metadata => {
+  const metadata = bearer === undefined ? new Metadata() : bearerMetadata(bearer);
+  if (traceparent !== undefined) metadata.set('traceparent', traceparent);
+  return metadata;
+};
+
 /** Every unary call has a deadline: there is no way to make one here without. */
 export const callUnary = <Request, Reply>(
   client: Client,
@@ -54,12 +62,12 @@ export const callUnary = <Request, Reply>(
       else resolve(reply as Reply);
     };
     const call =
-      limits.bearer === undefined
+      limits.bearer === undefined && limits.traceparent === undefined
         ? method.call(client, request, callOptions(limits), onReply)
         : (method as unknown as NamedMethod<Request, Reply>).call(
             client,
             request,
-            bearerMetadata(limits.bearer),
+            metadataOf(limits),
             callOptions(limits),
             onReply,
           );

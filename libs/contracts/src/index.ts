@@ -10,6 +10,7 @@ export * from './frames/frame-server.js';
 export * from './frames/frames.codec.js';
 export * from './frames/kv-handlers.js';
 export * from './frames/kv-meter.js';
+export * from './frames/traced-serve.js';
 export * from './get-map.js';
 export * from './peers/allow-list.js';
 export { peerOf } from './peers/peer-guard.js';

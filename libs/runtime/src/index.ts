@@ -5,3 +5,4 @@ export * from './logger.js';
 export * from './metrics.js';
 export * from './random.js';
 export * from './process-mark.js';
+export * from './tracing.js';

@@ -7,4 +7,5 @@ export * from './metrics/open.js';
 export * from './metrics/process-metrics.js';
 export * from './metrics/registry.js';
 export * from './shutdown.js';
+export * from './tracing/open-tracing.js';
 export * from './tls-settings.js';

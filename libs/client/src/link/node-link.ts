@@ -40,6 +40,8 @@ export interface SendLimits {
   readonly signal?: AbortSignal | undefined;
   /** Requests of one flow keep their order on their way out; flows take turns. */
   readonly flow?: object | undefined;
+  /** W3C Trace Context of the span that it belongs to. */
+  readonly traceparent?: string | undefined;
 }
 
 /** The part of a bidirectional stream of grpc-js that is used here. */
@@ -65,6 +67,7 @@ class Pending implements Queued {
     readonly signal: AbortSignal | undefined,
     readonly resolve: (reply: never) => void,
     readonly reject: (error: CadastreError) => void,
+    readonly traceparent: string | undefined,
   ) {}
 }
 
@@ -117,8 +120,9 @@ export class NodeLink {
     const now = this.options.clock.monotonicMs();
     if (now < this.unaryUntil) return this.sendAlone(op, limits) as Promise<KvReplies[K]>;
     return new Promise((resolve, reject) => {
-      const { signal, deadlineMs, flow = this } = limits;
-      const pending = new Pending(op, sizeOf(op), now + deadlineMs, signal, resolve as never, reject);
+      const { signal, deadlineMs, flow = this, traceparent } = limits;
+      const due = now + deadlineMs;
+      const pending = new Pending(op, sizeOf(op), due, signal, resolve as never, reject, traceparent);
       const refusal = this.refusal(pending);
       if (refusal) return reject(refusal);
       this.waiting.add(pending);
@@ -197,7 +201,8 @@ export class NodeLink {
       pending.id = this.lastId += 1;
       this.inFlight.set(pending.id, pending);
       const timeoutMs = Math.max(1, Math.ceil(pending.deadline - now));
-      frame.push({ id: pending.id, timeoutMs, kind: pending.op.kind, request: pending.op.request } as FramedOp);
+      const { id, op, traceparent } = pending;
+      frame.push({ id, timeoutMs, kind: op.kind, request: op.request, traceparent } as FramedOp);
     }
     return frame;
   }
@@ -272,8 +277,11 @@ export class NodeLink {
     this.unaryUntil = now + UNARY_FOR_MS;
     for (const pending of [...this.inFlight.values(), ...this.waiting]) {
       this.settle(pending, () => {
-        const { op, signal, deadline, resolve, reject } = pending;
-        this.sendAlone(op, { deadlineMs: Math.max(1, deadline - now), signal }).then(resolve as never, reject);
+        const { op, signal, deadline, traceparent, resolve, reject } = pending;
+        this.sendAlone(op, { deadlineMs: Math.max(1, deadline - now), signal, traceparent }).then(
+          resolve as never,
+          reject,
+        );
       });
     }
   }

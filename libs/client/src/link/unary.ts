@@ -3,8 +3,8 @@ import { callUnary } from '@cadastre/contracts';
 import type { SendLimits } from './node-link.js';
 
 /** One request in a call of its own: for nodes that do not serve the stream. */
-export const callKv = (peer: Peer, op: KvOp, { deadlineMs, signal }: SendLimits): Promise<unknown> => {
-  const limits = signal ? { deadlineMs, signal } : { deadlineMs };
+export const callKv = (peer: Peer, op: KvOp, { deadlineMs, signal, traceparent }: SendLimits): Promise<unknown> => {
+  const limits = signal ? { deadlineMs, signal, traceparent } : { deadlineMs, traceparent };
   const { kv } = peer;
   switch (op.kind) {
     case 'get':

@@ -1,5 +1,5 @@
 import { CadastreError, invalid } from '@cadastre/core';
-import type { Clock, MonotonicMs } from '@cadastre/runtime';
+import type { Clock, MonotonicMs, Span } from '@cadastre/runtime';
 import type * as Wire from '../generated/index.js';
 import { endWithError, type DuplexCall } from '../server.js';
 import { encodeError } from '../status.js';
@@ -25,6 +25,10 @@ export interface KvCaller {
   getDeadline(): Date | number;
   /** The caller has cancelled the request, or is gone. */
   once(event: 'cancelled', listener: () => void): unknown;
+  /** W3C Trace Context of who asks; empty or undefined when nothing is recorded. */
+  readonly traceparent?: string;
+  /** Of this request, where it is recorded: set by whoever answers it. */
+  span?: Span | undefined;
 }
 
 export type KvReply = Wire.GetReply | Wire.WriteReply | Wire.ScanReply;
@@ -40,6 +44,7 @@ export interface FrameServerOptions {
 }
 
 class FramedCaller implements KvCaller {
+  span: Span | undefined = undefined;
   private gone = false;
   private listeners: (() => void)[] | undefined;
 
@@ -48,6 +53,7 @@ class FramedCaller implements KvCaller {
     private readonly deadlineMs: number,
     readonly beganAt: MonotonicMs,
     readonly dueAt: MonotonicMs,
+    readonly traceparent: string,
   ) {}
 
   getDeadline(): number {
@@ -162,7 +168,7 @@ class FrameStream {
     const { clock } = this.options;
     const timeoutMs = op.timeoutMs === 0 ? PIPELINE_LIMITS.defaultTimeoutMs : op.timeoutMs;
     const now = clock.monotonicMs();
-    const caller = new FramedCaller(this, clock.wallMs() + timeoutMs, now, now + timeoutMs);
+    const caller = new FramedCaller(this, clock.wallMs() + timeoutMs, now, now + timeoutMs, op.traceparent);
     try {
       const reply = this.options.serve(op, caller);
       if (reply instanceof Promise) return this.wait(op, caller, reply);

@@ -40,7 +40,9 @@ const requests = {
 };
 const head = { id: count, timeoutMs: count32 };
 const op: fc.Arbitrary<FramedOp> = fc.oneof(
-  ...Object.entries(requests).map(([kind, request]) => fc.record({ ...head, kind: fc.constant(kind), request })),
+  ...Object.entries(requests).map(([kind, request]) =>
+    fc.record({ ...head, traceparent: text, kind: fc.constant(kind), request }),
+  ),
   fc.record({ ...head, kind: fc.constant('cancel') }),
 ) as never;
 const replies = {
@@ -62,8 +64,8 @@ const reply: fc.Arbitrary<FramedReply> = fc.oneof(
 
 const asWire = (each: FramedOp) =>
   each.kind === 'cancel'
-    ? { id: each.id, timeoutMs: each.timeoutMs, cancel: true }
-    : { id: each.id, timeoutMs: each.timeoutMs, [each.kind]: each.request };
+    ? { id: each.id, timeoutMs: each.timeoutMs, traceparent: '', cancel: true }
+    : { id: each.id, timeoutMs: each.timeoutMs, traceparent: each.traceparent, [each.kind]: each.request };
 
 /** Buffers that are views of another one, as plain ones; what is absent, left out. */
 const plain = (value: unknown): unknown =>
@@ -112,7 +114,7 @@ describe('frames of the pipeline', () => {
   // Plan: the fields of every message of a frame, by the proto, are those that the generators above bring: none can be forgotten here.
   it.each([
     ['RequestFrame', ['requests']],
-    ['FramedRequest', ['id', 'timeoutMs', ...Object.keys(requests), 'cancel']],
+    ['FramedRequest', ['id', 'timeoutMs', ...Object.keys(requests), 'cancel', 'traceparent']],
     ['Target', ['keyspace', 'partition', 'epoch', 'forward', 'hops', 'byKey']],
     ['GetRequest', ['target', 'key', 'follower', 'maxStalenessMs']],
     ['PutRequest', ['target', 'requestId', 'key', 'value']],

@@ -42,16 +42,18 @@ type SentReply<T> = Sendable<May<T, 'epoch' | 'appliedSeq' | 'stalenessMs'>>;
 export type KvOp = { [K in KvKind]: { readonly kind: K; readonly request: SentRequest<KvRequests[K]> } }[KvKind];
 export type ReceivedOp = { [K in KvKind]: { readonly kind: K; readonly request: KvRequests[K] } }[KvKind];
 
-export type FramedOp = { readonly id: number; readonly timeoutMs: number } & (
-  | KvOp
-  | { readonly kind: 'cancel'; readonly request?: undefined }
-);
+export type FramedOp = {
+  readonly id: number;
+  readonly timeoutMs: number;
+  readonly traceparent?: string | undefined;
+} & (KvOp | { readonly kind: 'cancel'; readonly request?: undefined });
 export type ReceivedRequest = {
   [K in KvKind]: {
     readonly id: number;
     readonly timeoutMs: number;
     readonly kind: K;
     readonly request: KvRequests[K];
+    readonly traceparent: string;
   };
 }[KvKind];
 /** `unknown`: an operation of a newer version, or none at all. */
@@ -104,6 +106,7 @@ export const encodeReplyFrame = (replies: readonly FramedReply[]): Buffer => {
 };
 
 const writeOp = (op: FramedOp): void => {
+  if (op.traceparent !== undefined) writer.text(9, op.traceparent);
   if (op.kind === 'cancel') writer.bool(OP_FIELD.cancel, true);
   else {
     const mark = writer.used;
@@ -231,6 +234,7 @@ export class FrameReader {
     const { reader } = this;
     let id = 0;
     let timeoutMs = 0;
+    let traceparent = '';
     let kind: ReceivedFrameOp['kind'] = 'unknown';
     let request: ReceivedOp['request'] | undefined;
     while (!reader.done) {
@@ -265,12 +269,15 @@ export class FrameReader {
         case (OP_FIELD.cancel << 3) | 0:
           kind = reader.bool() ? 'cancel' : 'unknown';
           break;
+        case (9 << 3) | 2:
+          traceparent = reader.text();
+          break;
         default:
           reader.skip(tag);
       }
     }
     if (kind === 'cancel' || kind === 'unknown') return { id, timeoutMs, kind };
-    return { id, timeoutMs, kind, request } as ReceivedRequest;
+    return { id, timeoutMs, kind, request, traceparent } as ReceivedRequest;
   }
 
   private getRequest(): Wire.GetRequest__Output {

@@ -1,4 +1,4 @@
-import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Clock } from '@cadastre/runtime';
 import { streaming, unary } from '../server.js';
 import type { KvCaller, KvReply, KvWitness } from './frame-server.js';
@@ -21,9 +21,7 @@ export const kvSurface = (clock: Clock, serve: KvServe, witness?: KvWitness): Kv
   const frames = new FrameServer({ clock, serve, ...(witness && { witness }) });
   const serveAlone = witness ? witnessed(clock, serve, witness) : serve;
   const alone = (kind: KvKind) =>
-    unary((request: ReceivedOp['request'], call) =>
-      serveAlone({ kind, request } as ReceivedOp, call as unknown as KvCaller),
-    );
+    unary((request: ReceivedOp['request'], call) => serveAlone({ kind, request } as ReceivedOp, aloneCaller(call)));
   const handlers = {
     get: alone('get'),
     put: alone('put'),
@@ -33,6 +31,14 @@ export const kvSurface = (clock: Clock, serve: KvServe, witness?: KvWitness): Kv
     pipeline: streaming((call) => frames.handle(call as never)),
   };
   return { handlers: handlers as unknown as UntypedServiceImplementation, frames };
+};
+
+/** Of a call of its own: its context comes as metadata, as that of any gRPC client. */
+const aloneCaller = (call: ServerUnaryCall<unknown, unknown>): KvCaller => {
+  const caller = call as unknown as { -readonly [K in keyof KvCaller]: KvCaller[K] };
+  const [traceparent] = call.metadata?.get('traceparent') ?? [];
+  if (traceparent !== undefined) caller.traceparent = traceparent.toString();
+  return caller;
 };
 
 const witnessed =
