@@ -80,6 +80,90 @@ describe.each([...OVERLAYS])('k8s: %s', (overlay) => {
   });
 });
 
+const configOf = (manifests: readonly Manifest[], name: string): Record<string, string> =>
+  manifests.find((m) => m.kind === 'ConfigMap' && new RegExp(`^${name}-[a-z0-9]+$`).test(m.metadata.name))!.data!;
+
+interface Asked {
+  readonly driver?: string;
+  readonly volumeAttributes?: Record<string, string>;
+}
+
+/** What each pod asks the issuers for, and where it finds it. */
+const certificatesOf = (manifests: readonly Manifest[]) =>
+  workloadsOf(manifests).flatMap((w) => {
+    const { volumes = [], containers } = w.spec!.template!.spec;
+    return volumes.flatMap(({ name, ...source }) => {
+      const { driver, volumeAttributes = {} } = (source['csi'] ?? {}) as Asked;
+      const asked = Object.fromEntries(
+        Object.entries(volumeAttributes).map(([key, value]) => [key.replace('csi.cert-manager.io/', ''), value]),
+      );
+      const at = containers[0]!.volumeMounts?.find((m) => m.name === name)?.mountPath;
+      return driver === 'csi.cert-manager.io' ? [{ workload: w.metadata.name, at, asked }] : [];
+    });
+  });
+
+describe('k8s: TLS', () => {
+  const PREFIXES = { 'control-plane': 'CADASTRE_CP', agents: 'CADASTRE_AGENT', router: 'CADASTRE_ROUTER' } as const;
+
+  // Plan: every program has its files from a volume that asks for its very identity, etcd is asked by https alone, nothing says --insecure.
+  it.each(['base', 'production', 'external-etcd'] as const)('is everywhere in %s', (overlay) => {
+    const manifests = of(overlay);
+    const certificates = certificatesOf(manifests);
+    for (const [name, prefix] of Object.entries(PREFIXES)) {
+      const config = configOf(manifests, `cadastre-${name}`);
+      const own = certificates.find((c) => c.workload === `cadastre-${name}` && c.asked['uri-sans'])!;
+      expect(['CERT', 'KEY', 'CA'].map((file) => config[`${prefix}_TLS_${file}`])).toEqual(
+        ['tls.crt', 'tls.key', 'ca.crt'].map((file) => `${own.at}/${file}`),
+      );
+      const role = name === 'agents' ? 'agent' : name;
+      expect(own.asked).toMatchObject({
+        'issuer-name': 'cadastre',
+        'uri-sans': `spiffe://cadastre/${role}/\${POD_NAME}`,
+      });
+    }
+    expect(JSON.stringify(manifests)).not.toMatch(/INSECURE|http:\/\/(cadastre-)?etcd/);
+    const identified = certificates.filter((c) => c.asked['uri-sans']);
+    expect(identified.every((c) => c.asked['issuer-name'] === 'cadastre')).toBe(true);
+    const forEtcd = certificates.filter((c) => !c.asked['uri-sans']);
+    expect(forEtcd.every((c) => c.asked['issuer-name'] === 'cadastre-etcd')).toBe(true);
+    expect(forEtcd).toHaveLength(overlay === 'external-etcd' ? 0 : 2);
+  });
+
+  // Plan: the overlay for one's own machine says --insecure aloud, and asks for no certificate.
+  it('is not in dev', () => {
+    expect(certificatesOf(of('dev'))).toEqual([]);
+    for (const [name, prefix] of Object.entries(PREFIXES))
+      expect(configOf(of('dev'), `cadastre-${name}`)).toMatchObject({
+        [`${prefix}_INSECURE`]: 'true',
+        [`${prefix}_TLS_CERT`]: '',
+      });
+    expect(configOf(of('dev'), 'cadastre-etcd')).toMatchObject({ CADASTRE_ETCD_SCHEME: 'http', ETCD_CERT_FILE: '' });
+  });
+
+  // Plan: the component with authorities of one's own, in a folder as docs/operations.md describes it; its issuers are those that pods ask.
+  it('has issuers for those who have none', () => {
+    const folder = join(root, '.cadastre', 'k8s-check', 'own-ca');
+    mkdirSync(folder, { recursive: true });
+    const lines = ['resources: [../../../k8s/overlays/production]', 'components: [../../../k8s/components/own-ca]'];
+    writeFileSync(join(folder, 'kustomization.yaml'), [...lines, 'namespace: cadastre', ''].join('\n'));
+    const manifests = buildFolder('.cadastre/k8s-check/own-ca');
+    const named = (kind: string) => manifests.filter((m) => m.kind === kind).map((m) => m.metadata.name);
+    expect(new Set(certificatesOf(manifests).map((c) => c.asked['issuer-name']))).toEqual(
+      new Set(named('Issuer').filter((name) => name !== 'cadastre-self-signed')),
+    );
+    const issued = manifests.filter(
+      (m) => m.apiVersion === 'cert-manager.io/v1' && m.kind === 'Certificate',
+    ) as unknown as {
+      spec: { uris?: string[]; issuerRef: { name: string } };
+    }[];
+    for (const { spec } of issued) expect(named('Issuer')).toContain(spec.issuerRef.name);
+    expect(issued.flatMap(({ spec }) => spec.uris ?? [])).toEqual([
+      'spiffe://cadastre/client/example',
+      'spiffe://cadastre/operator/team',
+    ]);
+  });
+});
+
 describe('k8s: production', () => {
   // Plan: what runs more than once is kept apart: never two on one machine, and over zones, each by a selector that finds its own pods.
   it.each(['control-plane', 'router', 'etcd', 'agents'])('keeps the pods of %s apart', (name) => {

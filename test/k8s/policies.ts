@@ -4,7 +4,7 @@ import { matches, workloadsOf } from './kustomize.js';
 /** Each rule names what breaks it. */
 type Rule = (manifests: readonly Manifest[]) => string[];
 
-const ALLOWED_VOLUMES = ['configMap', 'emptyDir', 'projected', 'secret', 'persistentVolumeClaim'];
+const ALLOWED_VOLUMES = ['configMap', 'emptyDir', 'projected', 'secret', 'persistentVolumeClaim', 'csi'];
 const podOf = (workload: Manifest): PodSpec => workload.spec!.template!.spec;
 const all = (pod: PodSpec): Container[] => [...(pod.initContainers ?? []), ...pod.containers];
 

@@ -159,6 +159,7 @@ export class CadastreClient {
   }
 
   async close(): Promise<void> {
+    this.options.credentials?.stop();
     this.follower.stop();
     this.links.close();
     await this.cache?.flush();
@@ -167,6 +168,7 @@ export class CadastreClient {
   private async begin(): Promise<void> {
     const { requestTimeoutMs, controlPlanes, cacheFile, logger } = this.options;
     const cached = cacheFile === undefined ? undefined : await readCache(cacheFile, logger);
+    this.options.credentials?.start();
     this.follower.start();
     const waitMs = cached ? CACHE_AFTER_MS : requestTimeoutMs;
     const answered = await this.within(waitMs, undefined, (signal) => this.follower.reached('told', signal));

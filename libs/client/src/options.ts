@@ -1,6 +1,6 @@
 import { invalid, printable } from '@cadastre/core';
-import type { Transport } from '@cadastre/contracts';
-import { grpcTransport } from '@cadastre/contracts';
+import type { TlsFiles, Transport } from '@cadastre/contracts';
+import { CredentialSource, grpcTransport, tlsTransport } from '@cadastre/contracts';
 import type { Clock, Logger, NewId, OpenTelemetryApi, Random, Tracer } from '@cadastre/runtime';
 import type { LinkLimits } from './link/node-link.js';
 import { LINK_LIMITS } from './link/node-link.js';
@@ -20,7 +20,9 @@ export interface ClientOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly newId?: NewId;
-  /** Default gRPC. */
+  /** PEM files: what this program shows (role client), and whose certificates it believes; read anew when they change. Without: plaintext. */
+  readonly tls?: TlsFiles;
+  /** Default gRPC, with `tls` where that is given. */
   readonly transport?: Transport;
   /** Total time of one request with all its retries; the default, 20 s, outlasts the failover of a leader that is dead (a second or so) or silent (some 6 s). */
   readonly requestTimeoutMs?: number;
@@ -39,8 +41,10 @@ export interface ClientOptions {
 }
 
 export interface CompiledOptions extends Required<
-  Omit<ClientOptions, 'cacheFile' | 'meter' | 'tracing' | 'tracer' | 'limits'>
+  Omit<ClientOptions, 'cacheFile' | 'meter' | 'tracing' | 'tracer' | 'limits' | 'tls'>
 > {
+  /** Followed while the client lives. */
+  readonly credentials: CredentialSource | undefined;
   readonly cacheFile: string | undefined;
   readonly meter: MeterLike | undefined;
   readonly tracer: Tracer | undefined;
@@ -54,7 +58,6 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
     clock = systemClock,
     random = systemRandom,
     newId = randomId,
-    transport = grpcTransport,
     requestTimeoutMs = 20_000,
     attemptTimeoutMs = 2_000,
     meter,
@@ -64,9 +67,14 @@ export const compileOptions = (raw: ClientOptions): CompiledOptions => {
   } = raw;
   checkMs('requestTimeoutMs', requestTimeoutMs);
   checkMs('attemptTimeoutMs', attemptTimeoutMs);
+  if (raw.tls && raw.transport)
+    throw invalid('tls', 'goes with the transport that is given', 'give tls or transport, not both');
   const controlPlanes = checkAddresses(raw.controlPlanes);
   nodes.forEach((address, i) => checkAddress(`nodes[${i}]`, address));
+  const credentials = raw.tls && new CredentialSource(raw.tls, { clock, logger });
+  const transport = raw.transport ?? (credentials ? tlsTransport(credentials, clock) : grpcTransport);
   return {
+    credentials,
     controlPlanes,
     nodes,
     cacheFile,

@@ -73,6 +73,7 @@ const optionsOf = ({ ca, own }: Credentials): ConnectionOptions => ({
   secureContext: createSecureContext({ ca, ...(own && { cert: own.cert, key: own.key }), minVersion: 'TLSv1.2' }),
   ALPNProtocols: ['h2'],
   rejectUnauthorized: false,
+  checkServerIdentity: () => undefined,
 });
 
 const ownExpired = ({ own, files }: Credentials, nowMs: number): string | undefined =>
@@ -81,9 +82,10 @@ const ownExpired = ({ own, files }: Credentials, nowMs: number): string | undefi
 const wrongWith = (socket: TLSSocket, host: string, own: PeerIdentity | undefined): string | undefined => {
   const cert = socket.getPeerCertificate();
   if (!socket.authorized) return unverified(cert, String(socket.authorizationError));
-  const misnamed = checkServerIdentity(host, cert);
-  if (misnamed) return `${misnamed.message}`;
   const identity = identityOfSan(cert.subjectaltname);
+  // A control plane has no name of its own on Kubernetes, and nothing is trusted more than one: wherever it is, it may be.
+  const misnamed = identity?.role === 'control-plane' ? undefined : checkServerIdentity(host, cert);
+  if (misnamed) return misnamed.message;
   if (own && identity?.cluster !== own.cluster)
     return `${identity ? identityUri(identity) : 'its SAN'} is not of cluster ${own.cluster}`;
   if (!identity || !SERVERS.includes(identity.role)) return 'it is not one of an agent, a control plane or a router';

@@ -104,6 +104,8 @@ describe('TLS between processes', () => {
     const client = sourceOf({ role: 'agent', name: 'n2' });
     const address = await serve(sourceOf(agent));
     expect(await ping(peerTo(address, client))).toMatchObject({ node: 'n1' });
+    const anywhere = await serve(sourceOf({ role: 'control-plane', name: 'cp1', hosts: ['elsewhere.example'] }));
+    expect(await ping(peerTo(anywhere, client))).toMatchObject({ node: 'n1' });
 
     const long = Date.now() - 2 * DAY_MS;
     const cases: [SourceWish, RegExp][] = [
@@ -112,7 +114,7 @@ describe('TLS between processes', () => {
         /that of spiffe:\/\/spec\/agent\/n1 expired at \d{4}-\d\d-\d\dT.*Z \(at 127\.0\.0\.1:\d+\)/,
       ],
       [{ ...agent, of: new SpecAuthority(folder) }, /not of an authority in --tls-ca/],
-      [{ ...agent, hosts: ['elsewhere.example'] }, /127\.0\.0\.1/],
+      [{ ...agent, hosts: ['elsewhere.example'] }, /IP: 127\.0\.0\.1 is not in the cert's list/],
       [{ ...agent, cluster: 'other' }, /spiffe:\/\/other\/agent\/n1 is not of cluster spec/],
       [{ role: 'client', name: 'n1' }, /not one of an agent, a control plane or a router/],
     ];
