@@ -65,7 +65,11 @@ const main = async (): Promise<void> => {
   }
   const metrics = await openMetrics({
     listen: config.metricsListen,
-    facts: { component: 'control-plane', certificates: { own: credentials, etcd: etcdCredentials } },
+    facts: {
+      component: 'control-plane',
+      droppedLogLines: () => logger.dropped,
+      certificates: { own: credentials, etcd: etcdCredentials },
+    },
     table: CONTROL_PLANE_METRICS,
     readings: plane.readings,
     logger,

@@ -31,7 +31,7 @@ try {
   const router = await startRouter({ ...config, ...(tracing && { tracer: tracing.tracer }), transport, logger });
   const metrics = await openMetrics({
     listen: config.metricsListen,
-    facts: { component: 'router', certificates: { own: credentials } },
+    facts: { component: 'router', certificates: { own: credentials }, droppedLogLines: () => logger.dropped },
     table: ROUTER_METRICS,
     readings: router.readings,
     logger,

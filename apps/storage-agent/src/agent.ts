@@ -56,6 +56,7 @@ import { keyOf } from './partition-key.js';
 import type { ReplicaSurroundings } from './replica.driver.js';
 import { ReplicaSet } from './replica-set.driver.js';
 import { Reporter } from './reporter.driver.js';
+import { requestLog } from './request-log.js';
 import { Session } from './session.driver.js';
 import { sendSnapshot } from './snapshot-source.js';
 import { PauseWatchdog } from './pause-watchdog.driver.js';
@@ -180,7 +181,11 @@ class StorageAgent implements Agent {
     const serve: KvServe = (op, caller) => forwarder.serve(op, caller);
     const { tracer } = config;
     const traced = tracer ? tracedServe(serve, tracer, { name: 'agent', roots: false }) : serve;
-    this.kv = kvSurface(clock, traced, this.meters.kv.note);
+    const log = requestLog(logger);
+    this.kv = kvSurface(clock, traced, (op, tookMs, error, traceId) => {
+      this.meters.kv.note(op, tookMs, error);
+      log(op, tookMs, error, traceId);
+    });
     this.watch = new MapWatch({
       watcher: this.id,
       controlPlane: this.controlPlane,

@@ -41,7 +41,12 @@ try {
   const agent = await startAgent({ ...config, ...traced, transport, logger, onFatal: giveUp });
   const metrics = await openMetrics({
     listen: config.metricsListen,
-    facts: { component: 'storage-agent', dataDir: config.dataDir, certificates: { own: credentials } },
+    facts: {
+      component: 'storage-agent',
+      dataDir: config.dataDir,
+      certificates: { own: credentials },
+      droppedLogLines: () => logger.dropped,
+    },
     table: AGENT_METRICS,
     readings: agent.readings,
     logger,

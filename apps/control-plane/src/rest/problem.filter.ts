@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@cadastre/runtime';
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import { Catch } from '@nestjs/common';
@@ -16,9 +16,11 @@ export class ProblemFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
-    const response = host.switchToHttp().getResponse<ServerResponse>();
+    const http = host.switchToHttp();
+    const response = http.getResponse<ServerResponse>();
+    const { method, url } = http.getRequest<IncomingMessage>();
     if (problemOf(thrown).code === 'INTERNAL')
-      this.logger.error('a request failed by a fault of ours', { error: thrown });
+      this.logger.error('a request failed by a fault of ours', { method, path: url?.split('?')[0], error: thrown });
     if (response.headersSent) response.destroy();
     else sendProblem(response, thrown);
   }

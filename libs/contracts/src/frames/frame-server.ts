@@ -34,7 +34,7 @@ export interface KvCaller {
 export type KvReply = Wire.GetReply | Wire.WriteReply | Wire.ScanReply;
 
 /** Told of a request once, when it was answered or refused; `error` is what was thrown. For figures: it must not throw, and be cheap. */
-export type KvWitness = (op: ReceivedOp, tookMs: number, error: unknown) => void;
+export type KvWitness = (op: ReceivedOp, tookMs: number, error: unknown, traceId: string | undefined) => void;
 
 export interface FrameServerOptions {
   readonly clock: Clock;
@@ -180,8 +180,8 @@ class FrameStream {
     }
   }
 
-  private tell(op: ReceivedRequest, { beganAt }: FramedCaller, error: unknown): void {
-    this.options.witness?.(op, this.options.clock.monotonicMs() - beganAt, error);
+  private tell(op: ReceivedRequest, { beganAt, span }: FramedCaller, error: unknown): void {
+    this.options.witness?.(op, this.options.clock.monotonicMs() - beganAt, error, span?.context.traceId);
   }
 
   private wait(op: ReceivedRequest, caller: FramedCaller, reply: Promise<KvReply>): void {

@@ -47,10 +47,10 @@ const witnessed =
     const beganAt = clock.monotonicMs();
     try {
       const reply = await serve(op, caller);
-      witness(op, clock.monotonicMs() - beganAt, undefined);
+      witness(op, clock.monotonicMs() - beganAt, undefined, caller.span?.context.traceId);
       return reply;
     } catch (error) {
-      witness(op, clock.monotonicMs() - beganAt, error);
+      witness(op, clock.monotonicMs() - beganAt, error, caller.span?.context.traceId);
       throw error;
     }
   };
