@@ -385,11 +385,11 @@ export class World {
 
   /** What agents tell of their replicas in their logs. */
   private onLog(host: string, event: string, fields: Record<string, unknown>): void {
-    const { keyspace, partition, epoch } = fields as { keyspace: string; partition: number; epoch: number };
+    const { keyspace, partition, epoch, committed: seq } = fields as unknown as ServingFields;
     const node = this.nodes.get(host);
     if (event === 'serving' && node) this.recorder.onServing(host, keyspace, partition, epoch);
     if (event === 'serving' && node)
-      this.recorder.add({ type: 'sealed', node: host, incarnation: node.incarnation, keyspace, partition, epoch });
+      this.recorder.add({ type: 'sealed', node: host, incarnation: node.incarnation, keyspace, partition, epoch, seq });
   }
 
   private newProcess(host: string): SimProcess {
@@ -408,6 +408,13 @@ export class World {
     process.onPort = (kind, to, task) => (this.onPort ? this.onPort(process, kind, to, task) : task());
     return process;
   }
+}
+
+interface ServingFields {
+  readonly keyspace: string;
+  readonly partition: number;
+  readonly epoch: number;
+  readonly committed: number;
 }
 
 const SILENT: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -169,7 +169,8 @@ export class ReplicaDriver {
       const pauseMs = Math.round((now - (this.leadAskedAt ?? now)) * 100) / 100;
       this.leadAskedAt = undefined;
       this.around.meters.leadPauseSeconds.observe(pauseMs / 1000);
-      this.around.logger.info('serving', { event: 'serving', ...this.id, epoch: record?.epoch, pauseMs });
+      const committed = this.machine.appliedSeq;
+      this.around.logger.info('serving', { event: 'serving', ...this.id, epoch: record?.epoch, committed, pauseMs });
     } else if (phase !== 'sealing') this.leadAskedAt = undefined;
     for (const wake of [...this.waiters]) wake();
   }

@@ -46,6 +46,7 @@ interface Heard {
   readonly keyspace: string;
   readonly partition: number;
   readonly epoch: number;
+  readonly committed: number;
   readonly generation: Generation;
 }
 
@@ -310,14 +311,14 @@ export class World {
   private hear(node: string, line: string): void {
     const match = /"event":"(serving|purged|quarantined|content-differs|applied)"/.exec(line);
     if (!match) return;
-    const { keyspace, partition, epoch, generation } = JSON.parse(line) as Heard;
+    const { keyspace, partition, epoch, committed, generation } = JSON.parse(line) as Heard;
     if (match[1] === 'applied') {
       this.acting.set(node, generation);
       this.recorder.record({ type: 'applied', observer: node, lifetime: '', keyspace, generation });
       return;
     }
     const subject = { node, incarnation: '', keyspace, partition };
-    if (match[1] === 'serving') this.recorder.record({ type: 'sealed', ...subject, epoch });
+    if (match[1] === 'serving') this.recorder.record({ type: 'sealed', ...subject, epoch, seq: committed });
     else if (match[1] === 'content-differs')
       this.surprises.push(`${node}: content of ${keyspace}/${partition} differs from its leader's`);
     else this.recorder.record({ type: match[1] as 'purged' | 'quarantined', ...subject });

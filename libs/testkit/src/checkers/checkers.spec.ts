@@ -235,16 +235,34 @@ describe('checkers of replicas and clients', () => {
     [
       'an acknowledgement after a newer seal',
       [
-        { type: 'sealed', at: 1, ...replica, node: 'n2', epoch: 4 },
-        { type: 'acknowledged', at: 2, ...replica, epoch: 3, seq: 1, requestId: 'c:1' },
+        { type: 'sealed', at: 1, ...replica, node: 'n2', epoch: 4, seq: 6 },
+        { type: 'acknowledged', at: 2, ...replica, epoch: 3, seq: 7, requestId: 'c:1' },
+      ],
+      ['INV-3'],
+    ],
+    [
+      'late word of an entry that the newer leader sealed',
+      [
+        { type: 'sealed', at: 1, ...replica, node: 'n2', epoch: 4, seq: 6 },
+        { type: 'sealed', at: 2, ...replica, node: 'n2', epoch: 5, seq: 9 },
+        { type: 'acknowledged', at: 3, ...replica, epoch: 3, seq: 6, requestId: 'c:1' },
+      ],
+      [],
+    ],
+    [
+      'an acknowledgement of what only a later seal covers',
+      [
+        { type: 'sealed', at: 1, ...replica, node: 'n2', epoch: 4, seq: 6 },
+        { type: 'sealed', at: 2, ...replica, node: 'n2', epoch: 5, seq: 9 },
+        { type: 'acknowledged', at: 3, ...replica, epoch: 3, seq: 8, requestId: 'c:1' },
       ],
       ['INV-3'],
     ],
     [
       'two that seal one epoch',
       [
-        { type: 'sealed', at: 1, ...replica, epoch: 4 },
-        { type: 'sealed', at: 2, ...replica, node: 'n2', epoch: 4 },
+        { type: 'sealed', at: 1, ...replica, epoch: 4, seq: 1 },
+        { type: 'sealed', at: 2, ...replica, node: 'n2', epoch: 4, seq: 1 },
       ],
       ['INV-3'],
     ],

@@ -111,6 +111,8 @@ export interface PromisedEvent extends OfReplica {
 export interface SealedEvent extends OfReplica {
   readonly type: 'sealed';
   readonly epoch: number;
+  /** Its log up to here is committed: all that leaders before it can have acknowledged. */
+  readonly seq: number;
 }
 
 /** As leader, towards a client. */

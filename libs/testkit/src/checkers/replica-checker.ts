@@ -2,9 +2,15 @@ import type { HistoryEvent } from './history.js';
 import type { StreamChecker, Violation } from './violation.js';
 import { NONE } from './violation.js';
 
+interface Seal {
+  readonly epoch: number;
+  readonly node: string;
+  readonly seq: number;
+}
+
 interface Fence {
-  sealedEpoch: number;
-  sealedBy: string;
+  /** In the order of their epochs. */
+  readonly seals: Seal[];
   /** Who acknowledged in an epoch. */
   readonly acknowledgedBy: Map<number, string>;
 }
@@ -43,13 +49,10 @@ export class ReplicaChecker implements StreamChecker {
     if (event.type === 'effect') return this.effect(copy, event.requestId, event.seq, violation);
     const fence = this.fenceOf(key);
     if (event.type === 'sealed') {
-      if (event.epoch === fence.sealedEpoch && fence.sealedBy !== event.node) {
-        return violation('INV-3', `sealed epoch ${event.epoch}, as ${fence.sealedBy} did`);
-      }
-      if (event.epoch > fence.sealedEpoch) {
-        fence.sealedEpoch = event.epoch;
-        fence.sealedBy = event.node;
-      }
+      const last = fence.seals.at(-1);
+      if (last?.epoch === event.epoch && last.node !== event.node)
+        return violation('INV-3', `sealed epoch ${event.epoch}, as ${last.node} did`);
+      if (event.epoch > (last?.epoch ?? 0)) fence.seals.push(event);
       return NONE;
     }
     return this.acknowledged(fence, event.node, event.epoch, event.seq, violation);
@@ -65,14 +68,15 @@ export class ReplicaChecker implements StreamChecker {
     const other = fence.acknowledgedBy.get(epoch) ?? node;
     fence.acknowledgedBy.set(epoch, node);
     if (other !== node) return violation('INV-3', `acknowledged in epoch ${epoch}, as ${other} did`);
-    // A leader that goes on under a newer epoch still answers for what it wrote before.
-    if (epoch < fence.sealedEpoch && fence.sealedBy !== node) {
-      return violation(
-        'INV-3',
-        `acknowledged ${seq} in epoch ${epoch} after ${fence.sealedBy} had sealed ${fence.sealedEpoch}`,
-      );
-    }
-    return NONE;
+    // A leader that goes on under a newer epoch still answers for what it wrote before. One that was deposed may learn late that an entry
+    // was held by all of its set: whoever sealed after it is one of them and has that entry; what it has not can never have been held by all.
+    const seal = fence.seals.find((each) => each.epoch > epoch);
+    return seal && seal.node !== node && seq > seal.seq
+      ? violation(
+          'INV-3',
+          `acknowledged ${seq} in epoch ${epoch} after ${seal.node} had sealed ${seal.epoch} at ${seal.seq}`,
+        )
+      : NONE;
   }
 
   private effect(
@@ -101,7 +105,7 @@ export class ReplicaChecker implements StreamChecker {
 
   private fenceOf(key: string): Fence {
     let fence = this.fences.get(key);
-    if (!fence) this.fences.set(key, (fence = { sealedEpoch: 0, sealedBy: '', acknowledgedBy: new Map() }));
+    if (!fence) this.fences.set(key, (fence = { seals: [], acknowledgedBy: new Map() }));
     return fence;
   }
 }
