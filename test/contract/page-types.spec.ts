@@ -26,6 +26,7 @@ const fits: {
   readonly Plan: Fits<typeof rest.Plan, page.Plan>;
   readonly Status: Fits<typeof rest.Status, page.Status>;
   readonly World: Fits<typeof rest.StateEvent, page.World>;
+  readonly Heat: Fits<typeof rest.Heat, page.Heat>;
   readonly Settings: Fits<typeof rest.Settings, page.Settings>;
   readonly Why: Fits<typeof rest.Why, page.Why>;
   readonly Located: Fits<typeof rest.Located, page.Located>;
@@ -40,6 +41,7 @@ const fits: {
   Plan: true,
   Status: true,
   World: true,
+  Heat: true,
   Settings: true,
   Why: true,
   Located: true,

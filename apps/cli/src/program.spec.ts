@@ -68,6 +68,8 @@ describe('cadastre', () => {
       0,
     ],
     ['report show p-1', 'report', { plan: 'p-1' }, 'sha256 feed', 0],
+    ['report show p-1', 'report', {}, 'while it ran              5,000  0.42 ms   12 ms', 0],
+    ['report show p-1', 'report', {}, 'the minute after   not measured        -       -', 0],
     ['audit list --limit 5 --subject plan/', 'listAudit', { limit: 5, subject: 'plan/' }, 'audit list --before 7', 0],
     [
       'keyspace heat orders --by p99 --minutes 60 --limit 3',

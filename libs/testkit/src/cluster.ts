@@ -262,6 +262,29 @@ export class TestCluster {
     );
   }
 
+  report(plan: string): Promise<Wire.Report__Output> {
+    return this.operator((p) =>
+      callUnary<Wire.GetReportRequest, Wire.Report__Output>(
+        p.operator,
+        p.operator.GetReport,
+        { plan },
+        { deadlineMs: DEADLINE_MS },
+      ),
+    );
+  }
+
+  /** Of reads, in the last ten minutes. */
+  heat(keyspace: string): Promise<Wire.Heat__Output> {
+    return this.operator((p) =>
+      callUnary<Wire.GetHeatRequest, Wire.Heat__Output>(
+        p.operator,
+        p.operator.GetHeat,
+        { keyspace, metric: 'reads' },
+        { deadlineMs: DEADLINE_MS },
+      ),
+    );
+  }
+
   actOnPlan(id: string, action: string, digest = ''): Promise<Wire.Plan__Output> {
     return this.operator((p) =>
       callUnary<Wire.ActOnPlanRequest, Wire.Plan__Output>(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Wire } from '@cadastre/contracts';
-import { bytes, duration, facts, table } from '../format.js';
+import { bytes, count, duration, facts, table } from '../format.js';
 import { approvalText } from './approval-text.js';
 import type { Session } from './context.js';
 import { act } from './context.js';
@@ -41,5 +41,27 @@ const reportText = (r: Wire.Report__Output): string => {
     { title: 'WHO', value: (e) => e.actor },
     { title: 'WHAT', value: (e) => e.what },
   ]);
-  return `${head}\n${timeline}\n${movesTable(plan.moves)}`;
+  return `${head}\n${latencyText(plan.latency)}${timeline}\n${movesTable(plan.moves)}`;
+};
+
+const milliseconds = (micros: number): string => `${Number((micros / 1_000).toPrecision(3))} ms`;
+
+/** What clients felt of the run, in its partitions. */
+const latencyText = (latency: Wire.RunLatency__Output | null | undefined): string => {
+  if (!latency) return '';
+  const rows = [
+    ['the minute before', latency.before] as const,
+    ['while it ran', latency.during] as const,
+    ['the minute after', latency.after] as const,
+  ];
+  const shown = (value: (figure: Wire.LatencyFigure__Output) => string) => {
+    return ([, figure]: (typeof rows)[number]) => (figure && figure.answers > 0 ? value(figure) : '-');
+  };
+  const figures = table(rows, [
+    { title: 'LATENCY', value: ([name]) => name },
+    { title: 'ANSWERS', align: 'right', value: ([, figure]) => (figure ? count(figure.answers) : 'not measured') },
+    { title: 'P50', align: 'right', value: shown((f) => milliseconds(f.p50Us)) },
+    { title: 'P99', align: 'right', value: shown((f) => milliseconds(f.p99Us)) },
+  ]);
+  return `${figures}\n`;
 };

@@ -42,6 +42,11 @@ const WATCHERS: Wire.ListWatchersReply = {
 
 const SETTINGS: Wire.Settings = { repair: 'propose', repairGraceMs: 600_000 };
 
+const LATENCY: Wire.RunLatency = {
+  before: { answers: 1_000, p50Us: 400, p99Us: 1_200 },
+  during: { answers: 5_000, p50Us: 420, p99Us: 12_000 },
+};
+
 /** Test-only: a control plane and a storage agent in one process, with just enough behind them for the command line. */
 export class FakeOperator {
   readonly keyspaces = new Map<string, Wire.KeyspaceSpec__Output>();
@@ -123,7 +128,7 @@ export class FakeOperator {
       UndoPlan: this.on('undo', () => ({ plan: { ...this.plan, id: 'p-undo', undoOf: this.plan.id } })),
       CancelAll: this.on('cancelAll', () => ({ plans: [this.plan] })),
       GetReport: this.on('report', () => ({
-        plan: this.plan,
+        plan: { ...this.plan, latency: LATENCY },
         final: true,
         sha256: 'feed',
         outcome: 'completed: all done',

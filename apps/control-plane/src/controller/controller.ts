@@ -3,6 +3,7 @@ import { CadastreError } from '@cadastre/core';
 import { type Clock, type Logger, type NewId, type Random, delay, randomId } from '@cadastre/runtime';
 import type { Mandate, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
 import { controllerCodec, Election, keys, settingsOf } from '@cadastre/store';
+import { AfterRun } from './after-run.driver.js';
 import { Executor } from './executor.js';
 import type { ClusterLoad } from '../load/cluster-load.js';
 import { EtcdLeader } from './etcd-leader.driver.js';
@@ -66,6 +67,7 @@ interface Reign {
 export class Controller implements ControllerPort {
   private readonly election: Election;
   private readonly executor: Executor;
+  private readonly afterRun: AfterRun;
   private readonly policyApproval: PolicyApproval;
   private readonly purges: PurgeBook;
   private readonly inSyncChanges: InSyncChanges;
@@ -76,7 +78,8 @@ export class Controller implements ControllerPort {
   private loop: Promise<void> | undefined;
 
   constructor(private readonly options: ControllerOptions) {
-    const { store, clock, random, logger, identity, observed, register } = options;
+    const { store, clock, random, logger, identity, observed, load, register } = options;
+    const { runs } = load;
     this.election = new Election({
       store,
       clock,
@@ -91,9 +94,11 @@ export class Controller implements ControllerPort {
     this.purges = new PurgeBook(observed, clock);
     this.inSyncChanges = new InSyncChanges(options);
     this.policyApproval = new PolicyApproval({ register, clock, logger });
+    this.afterRun = new AfterRun({ register, runs, clock });
     this.executor = new Executor({
       register,
       observed,
+      runs,
       clock,
       logger,
       targetGraceMs: options.targetGraceMs ?? 60_000,
@@ -245,6 +250,7 @@ export class Controller implements ControllerPort {
         await this.policyApproval.round(mandate.fence);
       }
       await this.executor.round(mandate.fence, frozen);
+      await this.afterRun.round(mandate.fence);
       await pruner.round(mandate.fence);
       if (!frozen) await leaderReturn.round(mandate.fence, failover.lastAt, suspicions.doubted());
     } catch (error) {

@@ -37,6 +37,7 @@ import {
   requirePlan,
   settingsOf,
 } from '@cadastre/store';
+import type { RunLatencies } from '../load/run-latencies.js';
 import { leaversOf } from '../operations/approve.js';
 import type { MayStill } from '../operations/ports.js';
 import type { Observed } from './observed.js';
@@ -45,6 +46,7 @@ import { isConnected, nodeState, plannerNodes } from './world.js';
 export interface ExecutorOptions {
   readonly register: Register;
   readonly observed: Observed;
+  readonly runs: RunLatencies;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly targetGraceMs: number;
@@ -165,7 +167,7 @@ export class Executor {
         ...head,
         ...counts,
         ...(verb === 'start' && { startedMs: event.atMs }),
-        ...(isFinal(next) && { endedMs: event.atMs }),
+        ...(isFinal(next) && this.ending(id, event.atMs)),
         state: next,
         events: [...head.events, event],
         note: why || head.note,
@@ -177,6 +179,12 @@ export class Executor {
       };
     }, fence);
     this.options.logger.info('plan', { plan: id, verb, ...(why && { because: why }) });
+  }
+
+  /** What is known of a run only now. */
+  private ending(id: string, endedMs: number) {
+    const latency = this.options.runs.latencyOf(id);
+    return { endedMs, ...(latency && { latency }) };
   }
 
   private async advance(plan: PlanView, fence: Compare, frozen: boolean): Promise<void> {

@@ -16,7 +16,8 @@ class Ear {
   readonly observed = new Observed();
   readonly load = new ClusterLoad({ clock: this.clock });
   readonly keyspaces = new Map<string, { record: { id: string }; map: ReturnType<typeof mapOf> }>();
-  readonly state = { keyspaces: this.keyspaces } as unknown as RegisterState;
+  readonly plans = new Map<string, unknown>();
+  readonly state = { keyspaces: this.keyspaces, plans: this.plans } as unknown as RegisterState;
 
   constructor(partitions = 4) {
     this.make('k', partitions);
@@ -37,6 +38,12 @@ class Ear {
     this.load.take(report, this.observed, this.state);
     this.observed.take(report, this.clock.monotonicMs());
     return this;
+  }
+
+  run(state: string, partitions: readonly number[], endedMs = 0): void {
+    const head = { id: 'p', state, startedMs: state === 'approved' ? 0 : BEGAN + 120_000, endedMs };
+    const moves = partitions.map((partition) => ({ keyspace: 'k', partition }));
+    this.plans.set('p', { head, body: { moves } });
   }
 
   heat(query: Partial<HeatQuery> = {}) {
@@ -226,5 +233,59 @@ describe('the load of partitions over time', () => {
     expect(fieldOf({ buckets: 257 })).toBe('buckets');
     expect(fieldOf({ hottest: 101 })).toBe('hottest');
     expect(fieldOf({ timeBins: 2, buckets: 1, hottest: 1, firstPartition: 3, partitions: 1 })).toBeUndefined();
+  });
+});
+
+describe('the latency of a run', () => {
+  it('is that of the partitions it touches: before, while it runs, and the minute after', () => {
+    // Plan: two minutes of 1 ms, of which the last whole one and what has begun count; a run of partition 0 with 8 ms; a minute of 2 ms after it, then 64 ms. Partition 1 is none of its business.
+    const ear = new Ear();
+    const counts = Array.from({ length: 40 }, () => 0);
+    const hear = (s: number, ms: number) => {
+      if (s > 0) counts[latencyBucketOf(ms)]! += 100;
+      const load = { reads: s * 10, writes: 0, latencyFirst: 0, latencyCounts: [...counts] };
+      ear.at(s).hear('n1', [{ load }, { partition: 1, load: loadOf(s * 10, 0, 500) }]);
+    };
+    ear.run('approved', [0]);
+    for (let s = 0; s <= 120; s += 10) hear(s, 1);
+    expect(ear.load.runs.latencyOf('p')).toBeUndefined();
+    ear.run('executing', [0]);
+    for (let s = 130; s <= 180; s += 10) hear(s, 8);
+    const running = ear.load.runs.latencyOf('p');
+    expect(running).toMatchObject({ before: { answers: 700 }, during: { answers: 600 }, stepMs: 1_000 });
+    expect(running?.points).toHaveLength(6);
+    expect(ear.load.runs.afterOf('p')).toBeUndefined();
+    ear.run('completed', [0], BEGAN + 180_000);
+    for (let s = 190; s <= 240; s += 10) hear(s, 2);
+    for (let s = 250; s <= 300; s += 10) hear(s, 64);
+    const { before, during } = ear.load.runs.latencyOf('p')!;
+    const after = ear.load.runs.afterOf('p')!;
+    expect(during.answers).toBe(600);
+    expect(after.answers).toBe(600);
+    for (const [figure, ms] of [
+      [before, 1],
+      [during, 8],
+      [after, 2],
+    ] as const) {
+      expect(figure.p99Us / 1_000).toBeLessThanOrEqual(ms * 1.001);
+      expect(figure.p50Us / 1_000).toBeGreaterThan(ms * 0.7);
+    }
+    for (const s of [600, 610]) ear.at(s).hear('n1', []);
+    expect(ear.load.runs.latencyOf('p')).toBeUndefined();
+  });
+
+  it('has at most 120 points, however long the run', () => {
+    // Plan: six hours with an answer every minute: steps get longer, no answer is lost.
+    const ear = new Ear();
+    ear.at(0).hear('n1', [{ load: loadOf(0) }]);
+    ear.at(120).hear('n1', [{ load: loadOf(0) }]);
+    ear.run('executing', [0]);
+    for (let s = 180; s <= 120 + 6 * 3_600; s += 60) ear.at(s).hear('n1', [{ load: loadOf(s) }]);
+    const { points, during, stepMs } = ear.load.runs.latencyOf('p')!;
+    expect(points.length).toBeLessThanOrEqual(120);
+    expect(points.length).toBeGreaterThan(50);
+    expect(stepMs).toBe(256_000);
+    expect(points.reduce((sum, { figure }) => sum + figure.answers, 0)).toBe(during.answers);
+    expect(during.answers).toBe(120 + 6 * 3_600);
   });
 });

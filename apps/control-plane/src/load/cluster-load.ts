@@ -5,17 +5,13 @@ import type { Observed } from '../controller/observed.js';
 import type { AgentReport, ReplicaLoad } from '../controller/reports.js';
 import { KeyspaceLoad } from './keyspace-load.js';
 import type { LatencyDelta } from './load-ring.js';
+import { RunLatencies } from './run-latencies.js';
 
 /** 2.2 kB each: a keyspace of 16,384 partitions takes 36 MB, all keyspaces together at most twice that. */
 export const SERIES_MAX = 32_768;
 export const KEYSPACE_SERIES_MAX = 16_384;
 /** For a keyspace that finds no room: something is seen of it, coarsely. */
 const KEYSPACE_SERIES_MIN = 16;
-
-/** Told of each increase as it comes in. */
-export interface LatencyListener {
-  onLatency(keyspace: string, partition: number, latency: LatencyDelta, atMs: number): void;
-}
 
 /**
  * The load of each partition over time, from what the agents report; each replica of the control plane keeps its own, in memory alone:
@@ -26,7 +22,9 @@ export class ClusterLoad {
   private series = 0;
   readonly sinceMs: number;
 
-  constructor(private readonly options: { readonly clock: Clock; readonly listener?: LatencyListener }) {
+  readonly runs = new RunLatencies();
+
+  constructor(private readonly options: { readonly clock: Clock }) {
     this.sinceMs = Math.round(options.clock.wallMs());
   }
 
@@ -40,6 +38,7 @@ export class ClusterLoad {
     if (fromMs >= toMs) return;
     this.keep(state);
     for (const known of this.keyspaces.values()) known.advance(toMs);
+    this.runs.sync(state, toMs, (...of) => this.addRecentLatencies(...of));
     for (const { keyspace, partition, phase, bytes, load } of report.replicas) {
       const known = this.of(keyspace, state);
       if (!known || partition >= known.partitions) continue;
@@ -47,7 +46,7 @@ export class ClusterLoad {
       if (!load) continue;
       const delta = since(load, observed.replica(report.node, keyspace, partition)?.load);
       known.add(partition, fromMs, toMs, delta);
-      if (delta.latency) this.options.listener?.onLatency(keyspace, partition, delta.latency, toMs);
+      if (delta.latency) this.runs.onLatency(keyspace, partition, delta.latency, toMs);
     }
   }
 
@@ -60,9 +59,10 @@ export class ClusterLoad {
     return known;
   }
 
-  addRecentLatencies(keyspace: string, partition: number, into: Float64Array): void {
+  private addRecentLatencies(keyspace: string, partitions: Iterable<number>, into: Float64Array): void {
     const known = this.keyspaces.get(keyspace);
-    if (known && partition < known.partitions) known.addRecentLatencies(partition, into);
+    const series = new Set(known && Array.from(partitions, (partition) => known.seriesOf(partition)));
+    for (const of of series) known!.addRecentLatencies(of, into);
   }
 
   /** Bytes that the histories take. */

@@ -70,8 +70,7 @@ export class KeyspaceLoad {
   }
 
   /** Latencies of the last one to two minutes. */
-  addRecentLatencies(partition: number, into: Float64Array): void {
-    const series = this.seriesOf(partition);
+  addRecentLatencies(series: number, into: Float64Array): void {
     const open = this.coarse.latenciesOf(series);
     for (let i = 0; i < LATENCY_BUCKETS; i += 1)
       into[i] = into[i]! + open[i]! + this.lastMinute[series * LATENCY_BUCKETS + i]!;

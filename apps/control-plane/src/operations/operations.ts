@@ -327,10 +327,14 @@ export class Operations implements OperationsPort {
   }
 
   private viewOf(plan: PlanView, detail: boolean): Wire.Plan {
-    const { observed, clock } = this.options;
+    const { observed, load, clock } = this.options;
     const { state, progress } = this;
     if (detail) progress.keep(new Set(state.plans.keys()));
-    return planView(plan, { state, observed, progress, wallMs: this.wallMs(), now: clock.monotonicMs() }, detail);
+    return planView(
+      plan,
+      { state, observed, progress, runs: load.runs, wallMs: this.wallMs(), now: clock.monotonicMs() },
+      detail,
+    );
   }
 
   /** Moves of all plans that run, and how each gets on. */

@@ -4,10 +4,12 @@ import { DEFAULT_APPROVAL_POLICY } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import { compare, keys, MemoryDatabase, movePart, op, planHeadPart, requirePlan, sessionPart } from '@cadastre/store';
+import { AfterRun } from '../controller/after-run.driver.js';
 import { Executor } from '../controller/executor.js';
 import { Observed } from '../controller/observed.js';
 import { PolicyApproval } from '../controller/policy-approval.driver.js';
 import { ClusterLoad } from '../load/cluster-load.js';
+import { RunLatencies } from '../load/run-latencies.js';
 import type { RegisterKit } from '../testing/register-kit.js';
 import { fillRegister, NODES, openRegister } from '../testing/register-kit.js';
 import { Operations } from './operations.js';
@@ -80,8 +82,7 @@ describe('operators', () => {
   const approve = (plan: Wire.Plan, act: { actor: string; reason?: string }, over: object = {}) =>
     operations.actOnPlan({ id: plan.id!, action: 'approve', digest: plan.digest!, ...act, ...over });
   const refusal = (code: string, field?: string) => expect.objectContaining({ code, ...(field && { field }) });
-  /** All moves are done, as if they had run. */
-  const finish = async (id: string): Promise<void> => {
+  const finishMoves = async (id: string): Promise<void> => {
     const { moves } = operations.getPlan(id);
     for (const { index = 0 } of moves ?? []) {
       const move = {
@@ -96,6 +97,10 @@ describe('operators', () => {
       };
       await kit.register.commit((state) => ({ ...movePart(state, move), result: 0 }));
     }
+  };
+  /** All moves are done, as if they had run. */
+  const finish = async (id: string): Promise<void> => {
+    await finishMoves(id);
     await kit.register.commit((state) => {
       const { head } = requirePlan(state, id);
       return { ...planHeadPart(state, { ...head, state: 'completed', startedMs: 1_000, endedMs: 3_000 }), result: 0 };
@@ -238,7 +243,16 @@ describe('operators', () => {
       gone.add('eve');
       const { register } = kit;
       const mayStill: MayStill = (actor) => !gone.has(actor);
-      const around = { register, observed, clock: lateClock, logger: silentLogger, targetGraceMs: 1_000, mayStill };
+      const runs = new RunLatencies();
+      const around = {
+        register,
+        observed,
+        runs,
+        clock: lateClock,
+        logger: silentLogger,
+        targetGraceMs: 1_000,
+        mayStill,
+      };
       await new Executor(around).round(fenceOf(kit), false);
       expect(operations.getPlan(plan.id!)).toMatchObject({
         state: 'superseded',
@@ -357,6 +371,7 @@ describe('operators', () => {
       const executor = new Executor({
         register: kit.register,
         observed,
+        runs: new RunLatencies(),
         clock: systemClock,
         logger: silentLogger,
         targetGraceMs: 1_000,
@@ -368,12 +383,57 @@ describe('operators', () => {
       expect(operations.getPlan(plan.id!)).toMatchObject({ state: 'executing', startedMs: expect.any(Number) });
     });
 
+    // Plan: a run is measured, ends, and the minute after it passes: what was felt before and while it ran is in the final report, what was
+    // felt after is written once, beside it: its hash stays, also at another replica, which measured nothing.
+    it('keep what clients felt of a run', async () => {
+      const clock = lateClock;
+      const { register } = kit;
+      const runs = new RunLatencies();
+      const executor = new Executor({ register, observed, runs, clock, logger: silentLogger, targetGraceMs: 1_000 });
+      const afterRun = new AfterRun({ register, runs, clock });
+      const plan = await propose();
+      const hear = (answers: number) => {
+        runs.sync(register.state, clock.wallMs(), (_keyspace, _partitions, into) => (into[10] = 50));
+        const { keyspace = '', partition = 0 } = plan.moves![0]!;
+        runs.onLatency(keyspace, partition, { first: 12, counts: [answers] }, clock.wallMs());
+      };
+      await approve(plan, BOB);
+      await executor.round(fenceOf(kit), true);
+      hear(1);
+      expect(runs.latencyOf(plan.id!)).toBeUndefined();
+      await executor.round(fenceOf(kit), false);
+      hear(30);
+      await finishMoves(plan.id!);
+      await executor.round(fenceOf(kit), false);
+      const report = operations.report(plan.id!);
+      expect(report).toMatchObject({
+        final: true,
+        plan: { state: 'completed', latency: { before: { answers: 50 }, during: { answers: 30 }, after: null } },
+      });
+      hear(20);
+      await afterRun.round(fenceOf(kit));
+      expect(operations.report(plan.id!)).toEqual(report);
+      lateMs = 61_000;
+      await afterRun.round(fenceOf(kit));
+      const other = await replicaOn(database, clock);
+      kits.push(other.kit);
+      for (const each of [operations, other.operations])
+        expect(each.report(plan.id!)).toMatchObject({
+          sha256: report.sha256,
+          plan: { latency: { during: { answers: 30 }, after: { answers: 20 } } },
+        });
+      const { revision } = await kit.store.range(keys.cluster, { keysOnly: true });
+      await afterRun.round(fenceOf(kit));
+      expect((await kit.store.range(keys.cluster, { keysOnly: true })).revision).toBe(revision);
+    });
+
     // Plan: a run past the rules has a copy under way when its time is over: it is cancelled with the reason, the copy goes, all copies stay.
     it.each(['executing', 'paused'])('end a run past the rules with its time, %s', async (running) => {
       const { register } = kit;
       const executor = new Executor({
         register,
         observed,
+        runs: new RunLatencies(),
         clock: lateClock,
         logger: silentLogger,
         targetGraceMs: 1_000,

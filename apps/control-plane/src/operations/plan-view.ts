@@ -2,10 +2,11 @@ import type { WindowState } from '@cadastre/core';
 import { allowedActions, fitOf, isFinal, isGlassBroken, requirementOf, windowAt } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import type { MonotonicMs } from '@cadastre/runtime';
-import type { PlanView, RegisterState } from '@cadastre/store';
+import type { PlanHead, PlanView, RegisterState } from '@cadastre/store';
 import { approvalPolicyOf } from '@cadastre/store';
 import type { Observed } from '../controller/observed.js';
 import { askedBy, changesSince, riskNow } from './approve.js';
+import type { RunLatencies } from '../load/run-latencies.js';
 import { frozenBecause } from './freeze.js';
 import type { MoveNow, Progress } from './progress.js';
 import { etaOf, planCondition } from './progress.js';
@@ -15,6 +16,7 @@ export interface PlanLooks {
   readonly state: RegisterState;
   readonly observed: Observed;
   readonly progress: Progress;
+  readonly runs: RunLatencies;
   readonly wallMs: number;
   readonly now: MonotonicMs;
 }
@@ -64,7 +66,17 @@ export const planView = (plan: PlanView, looks: PlanLooks, detail: boolean): Wir
     staleBecause: detail && isOpen ? [...changesSince(state, plan)] : [],
     startedMs: head.startedMs ?? 0,
     endedMs: head.endedMs ?? 0,
+    ...(detail && latencyView(head, looks.runs)),
   };
+};
+
+/** What was written down as it ended, or what this replica knows of a run that goes on. */
+const latencyView = (head: PlanHead, runs: RunLatencies): { readonly latency: Wire.RunLatency } | undefined => {
+  const known = head.latency ?? (isFinal(head.state) ? undefined : runs.latencyOf(head.id));
+  if (!known) return undefined;
+  const { before, during, stepMs, points } = known;
+  const after = head.latencyAfter ?? runs.afterOf(head.id) ?? null;
+  return { latency: { before, during, after, stepMs, points: [...points] } };
 };
 
 /** What a person may ask for in this state; what it may do itself, its role decides. */

@@ -5,7 +5,7 @@ import type { PlanEvent, PlanView } from '@cadastre/store';
 
 /**
  * What was planned, decided and done. Everything in it lies in records that nothing writes once the run has ended, so it never changes
- * then; its hash covers all of it.
+ * then; its hash covers all of it. Measured later, and so beside the hash: the latency of the minute after.
  */
 export const reportOf = (plan: PlanView, view: Wire.Plan, wallMs: number): Wire.Report => {
   const { head, body } = plan;
@@ -13,9 +13,10 @@ export const reportOf = (plan: PlanView, view: Wire.Plan, wallMs: number): Wire.
   const startedMs = head.startedMs ?? 0;
   const endMs = final ? (head.endedMs ?? 0) : wallMs;
   // What depends on who asks, or on the cluster as it is now, has no place in a report.
-  const lasting: Wire.Plan = { ...view, rehearsal: null, allowedActions: [], refusedActions: [], window: null };
+  const { latency, ...standing } = view;
+  const lasting: Wire.Plan = { ...standing, rehearsal: null, allowedActions: [], refusedActions: [], window: null };
   const report = {
-    plan: final ? { ...lasting, progress: null } : lasting,
+    plan: { ...(final ? { ...lasting, progress: null } : lasting), ...(latency && { latency: untilItsEnd(latency) }) },
     final,
     plannedMs: body.cost.estimateMs,
     actualMs: startedMs > 0 ? Math.max(0, endMs - startedMs) : 0,
@@ -24,8 +25,12 @@ export const reportOf = (plan: PlanView, view: Wire.Plan, wallMs: number): Wire.
     pausedMs: pausedMs(head.events, endMs),
     outcome: outcomeOf(view),
   };
-  return { ...report, sha256: final ? sha256Hex(JSON.stringify(report)) : '' };
+  const sha256 = final ? sha256Hex(JSON.stringify(report)) : '';
+  return { ...report, plan: { ...report.plan, ...(latency && { latency }) }, sha256 };
 };
+
+/** What the minute after a run was like is not known when its report becomes final. */
+const untilItsEnd = ({ after: _, ...latency }: Wire.RunLatency): Wire.RunLatency => latency;
 
 const pausedMs = (events: readonly PlanEvent[], endMs: number): number => {
   let total = 0;

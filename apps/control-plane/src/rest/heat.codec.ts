@@ -1,5 +1,5 @@
 import type { Wire } from '@cadastre/contracts';
-import type { HeatJson } from './schemas.js';
+import type { HeatJson, PlanJson } from './schemas.js';
 
 const known = (value: number | string | undefined): number | null => {
   const read = Number(value ?? -1);
@@ -29,4 +29,22 @@ export const heatJson = (wire: Wire.Heat): HeatJson => ({
   sinceMs: Number(wire.sinceMs ?? 0),
   mean: Number(wire.mean ?? 0),
   measuredTogether: wire.measuredTogether ?? 1,
+});
+
+type RunLatencyJson = NonNullable<PlanJson['latency']>;
+
+const ms = (micros: Wire.LatencyFigure['p50Us']): number => Number(micros ?? 0) / 1_000;
+
+const figureJson = (wire: Wire.LatencyFigure | null | undefined): RunLatencyJson['before'] => ({
+  answers: Number(wire?.answers ?? 0),
+  p50Ms: ms(wire?.p50Us),
+  p99Ms: ms(wire?.p99Us),
+});
+
+export const runLatencyJson = (wire: Wire.RunLatency): RunLatencyJson => ({
+  before: figureJson(wire.before),
+  during: figureJson(wire.during),
+  after: wire.after ? figureJson(wire.after) : null,
+  stepMs: Number(wire.stepMs ?? 0),
+  points: (wire.points ?? []).map(({ atMs, figure }) => ({ atMs: Number(atMs ?? 0), figure: figureJson(figure) })),
 });

@@ -302,6 +302,25 @@ export const BreakGlass = z
   .strictObject({ actor: z.string(), reason: z.string(), atMs: moment, expiresMs: moment })
   .meta({ id: 'BreakGlass', description: 'Approved past the rules by an administrator; begins before it expires.' });
 
+export const LatencyFigure = z
+  .strictObject({ answers: count, p50Ms: z.number().min(0), p99Ms: z.number().min(0) })
+  .meta({ id: 'LatencyFigure' });
+
+export const RunLatency = z
+  .strictObject({
+    before: LatencyFigure.meta({ description: 'Of the one to two minutes before it began.' }),
+    during: LatencyFigure,
+    after: LatencyFigure.nullable().meta({ description: 'Of the minute after it ended; null until then.' }),
+    stepMs: count,
+    points: z
+      .array(z.strictObject({ atMs: moment, figure: LatencyFigure }))
+      .meta({ description: 'While it ran, at most 120, of steps in which something was answered.' }),
+  })
+  .meta({
+    id: 'RunLatency',
+    description: 'How long nodes took to answer clients about the partitions of a run; p50 and p99 to within 19 %.',
+  });
+
 export const Plan = z
   .strictObject({
     id,
@@ -345,6 +364,9 @@ export const Plan = z
       .meta({ description: 'Of a proposal read by its id: what has changed since it was made.' }),
     startedMs: moment,
     endedMs: moment,
+    latency: RunLatency.nullable().meta({
+      description: 'Of a plan read by its id; null before it begins, and where nobody measured.',
+    }),
   })
   .meta({ id: 'Plan' });
 
@@ -592,7 +614,7 @@ export const Report = z
   .strictObject({
     plan: Plan,
     final: z.boolean().meta({ description: 'The run has ended: this never changes any more.' }),
-    sha256: z.string(),
+    sha256: z.string().meta({ description: 'Of all the rest, but for the latency after the run.' }),
     plannedMs: count,
     actualMs: count,
     plannedBytes: count,

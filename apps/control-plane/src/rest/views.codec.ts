@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { schemeJson, schemeOf } from './scheme.codec.js';
 import type * as schemas from './schemas.js';
 import { approvalJson, freezeJson, windowJson } from './operator.codec.js';
+import { runLatencyJson } from './heat.codec.js';
 import { policyOf, rehearsalJson, scoreJson } from './planning.codec.js';
 import type { KeyspaceJson, NodeJson, PartitionPageJson, PlanJson, StatusJson } from './schemas.js';
 
@@ -162,6 +163,7 @@ export const planJson = (wire: Wire.Plan): PlanJson => ({
   note: text(wire.note),
   rehearsal: wire.rehearsal ? rehearsalJson(wire.rehearsal) : null,
   ...approvalJson(wire),
+  latency: wire.latency ? runLatencyJson(wire.latency) : null,
 });
 
 export const reportJson = (wire: Wire.Report): z.output<typeof schemas.Report> => ({

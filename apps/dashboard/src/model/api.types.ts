@@ -194,6 +194,7 @@ export interface Plan {
   readonly breakGlass?: { readonly actor: string; readonly reason: string; readonly atMs: number } | null;
   readonly window?: PlanWindow | null;
   readonly progress?: PlanProgress | null;
+  readonly latency?: RunLatency | null;
   readonly refusedActions?: readonly { readonly action: string; readonly because: string }[];
   readonly undoOf?: string;
   readonly staleBecause?: readonly string[];
@@ -225,6 +226,21 @@ export interface Convergence {
   readonly converged: number;
   readonly lagReports: number;
   readonly lagP99Ms: number;
+}
+
+export interface LatencyFigure {
+  readonly answers: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Of the partitions of a run, as the nodes that answer measure it. */
+export interface RunLatency {
+  readonly before: LatencyFigure;
+  readonly during: LatencyFigure;
+  readonly after: LatencyFigure | null;
+  readonly stepMs: number;
+  readonly points: readonly { readonly atMs: number; readonly figure: LatencyFigure }[];
 }
 
 export type Metric = 'reads' | 'writes' | 'bytes' | 'p99';

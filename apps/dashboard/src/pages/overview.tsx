@@ -41,16 +41,18 @@ export const Health = ({ status }: { readonly status: Status | undefined }) => (
   </section>
 );
 
-/** The keyspace that lags most, and over all of them who has the newest map. */
+/** Of the keyspace that lags most, and of the one that most are behind in: a watcher may watch them all. */
 const lagText = (convergence: readonly Convergence[]): string => {
-  const watchers = convergence.reduce((sum, c) => sum + c.watchers, 0);
-  if (watchers === 0) return 'nobody watches';
-  const converged = convergence.reduce((sum, c) => sum + c.converged, 0);
-  const told = convergence.filter((c) => c.lagReports > 0);
-  const worst = Math.max(...told.map((c) => c.lagP99Ms));
-  const lag = told.length === 0 ? 'not told yet' : worst < 1_000 ? `${worst} ms` : formatDuration(worst);
-  const behind = watchers - converged;
-  return `${lag}, ${behind === 0 ? 'all have the newest map' : `${formatCount(behind)} of ${formatCount(watchers)} behind`}`;
+  const watched = convergence.filter((c) => c.watchers > 0);
+  if (watched.length === 0) return 'nobody watches';
+  const told = watched.filter((c) => c.lagReports > 0);
+  const lag = Math.max(...told.map((c) => c.lagP99Ms));
+  const text = told.length === 0 ? 'not told yet' : lag < 1_000 ? `${lag} ms` : formatDuration(lag);
+  const [most] = watched.toSorted((a, b) => b.watchers - b.converged - (a.watchers - a.converged));
+  const behind = most!.watchers - most!.converged;
+  return behind === 0
+    ? `${text}, all have the newest map`
+    : `${text}, ${formatCount(behind)} of ${formatCount(most!.watchers)} behind`;
 };
 
 interface Decision {

@@ -6,6 +6,7 @@ import { link, route } from '../model/route.js';
 import { may, now, session, world } from '../model/store.js';
 import { ActPanel } from '../plan/act-panel.js';
 import { Changes } from '../plan/changes.js';
+import { LatencyChart } from '../plan/latency-chart.js';
 import { Moves } from '../plan/moves.js';
 import { RateChart } from '../plan/rate-chart.js';
 import { ReportView } from '../plan/report.js';
@@ -89,6 +90,7 @@ const PlanView = ({ plan }: { readonly plan: Plan }) => {
       {started && <ActPanel plan={plan} />}
       {started && open && <Throttle />}
       {started && <RateChart plan={plan.id} />}
+      {started && <LatencyChart latency={plan.latency} />}
       {started && open && <Moves plan={plan} />}
       {started && !open && <ReportView plan={plan} />}
       <Summary plan={plan} nodes={nodes} />

@@ -98,6 +98,30 @@ export interface PlanHead {
   readonly endedMs?: number;
   /** When it was approved. */
   readonly risk?: PlanRisk;
+  /** What clients felt of the run; written as it ends. */
+  readonly latency?: RunLatency;
+  /** Of the minute after it; written then, once. */
+  readonly latencyAfter?: LatencyFigure;
+}
+
+/** Of answers about the partitions of a run. */
+export interface LatencyFigure {
+  readonly answers: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+export interface RunLatency {
+  readonly before: LatencyFigure;
+  readonly during: LatencyFigure;
+  readonly stepMs: number;
+  /** At most 120. */
+  readonly points: readonly LatencyPoint[];
+}
+
+export interface LatencyPoint {
+  readonly atMs: number;
+  readonly figure: LatencyFigure;
 }
 
 export interface PlanApproval {
@@ -276,6 +300,15 @@ export const nodeCodec: RecordCodec<NodeRecord> = {
 
 export const sessionCodec: RecordCodec<SessionRecord> = wire.session;
 
+const NO_FIGURE: LatencyFigure = { answers: 0, p50Us: 0, p99Us: 0 };
+
+const latencyOf = ({ before, during, stepMs, points }: Wire.RunLatency__Output): RunLatency => ({
+  before: before ?? NO_FIGURE,
+  during: during ?? NO_FIGURE,
+  stepMs,
+  points: points.map(({ atMs, figure }) => ({ atMs, figure: figure ?? NO_FIGURE })),
+});
+
 export const planHeadCodec: RecordCodec<PlanHead> = {
   encode: (r) =>
     wire.planHead.encode({
@@ -284,10 +317,19 @@ export const planHeadCodec: RecordCodec<PlanHead> = {
       approvals: (r.approvals ?? []).map((a) => ({ ...a })),
       breakGlass: r.breakGlass ?? null,
       risk: r.risk ?? null,
+      latency: r.latency ? { ...r.latency, points: [...r.latency.points] } : null,
+      latencyAfter: r.latencyAfter ?? null,
     }),
   decode: (bytes) => {
-    const { breakGlass, risk, ...w } = wire.planHead.decode(bytes);
-    return { ...w, state: w.state as PlanState, ...(breakGlass && { breakGlass }), ...(risk && { risk }) };
+    const { breakGlass, risk, latency, latencyAfter, ...w } = wire.planHead.decode(bytes);
+    return {
+      ...w,
+      state: w.state as PlanState,
+      ...(breakGlass && { breakGlass }),
+      ...(risk && { risk }),
+      ...(latency && { latency: latencyOf(latency) }),
+      ...(latencyAfter && { latencyAfter }),
+    };
   },
 };
 
