@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parseGrant } from '@cadastre/core';
-import { bearerMetadata, fromServiceError, Peer } from '@cadastre/contracts';
+import { bearerMetadata, fromServiceError, operatorService, Peer } from '@cadastre/contracts';
 import { systemClock } from '@cadastre/runtime';
 import { FakeOperations } from '../browser/fake-operations.js';
 import type { GuardedServer } from './guarded-server.js';
@@ -126,5 +126,47 @@ describe('a stream', () => {
     change('mark-2');
     await stream.shows('mark-2');
     expect(operations.plan!.note).toBe('mark-2');
+  });
+});
+
+describe('each call of operators by gRPC', () => {
+  type Outcome = Promise<string>;
+  const codeOf = (error: unknown): string => fromServiceError(error as Parameters<typeof fromServiceError>[0]).code;
+  /** @returns the code of the refusal, or "answered" */
+  const codeWith = (peer: Peer, method: string, token: string): Outcome =>
+    new Promise((resolve) => {
+      const { path, responseStream, requestSerialize, responseDeserialize } = Reflect.get(operatorService, method);
+      const client = peer.operator as unknown as {
+        makeUnaryRequest(...given: unknown[]): void;
+        makeServerStreamRequest(...given: unknown[]): {
+          on(event: string, seen: (what: unknown) => void): void;
+          cancel(): void;
+        };
+      };
+      const given = [path, requestSerialize, responseDeserialize, {}, bearerMetadata(token)];
+      const onEnd = (error: unknown): void => resolve(error ? codeOf(error) : 'answered');
+      if (!responseStream) return client.makeUnaryRequest(...given, { deadline: Date.now() + 10_000 }, onEnd);
+      const call = client.makeServerStreamRequest(...given);
+      call.on('error', onEnd);
+      return call.on('data', () => (resolve('answered'), call.cancel()));
+    });
+
+  // Plan: every method that the service has, by somebody unknown and by somebody signed in without a role: none gets as far as the verb.
+  it.each<[string, string, () => Promise<string>]>([
+    ['UNAUTHENTICATED', 'an unknown token', () => Promise.resolve('x'.repeat(40))],
+    [
+      'PERMISSION_DENIED',
+      'a token without a role',
+      () => provider.token({ iss: provider.issuer, aud: 'cadastre', sub: 'ci-2', roles: ['somebody'] }),
+    ],
+  ])('is %s with %s', async (code, _what, prove) => {
+    const token = await prove();
+    const peer = new Peer(server.grpc);
+    closing.push(() => peer.close());
+    const methods = Object.keys(operatorService);
+    expect(methods).toContain('ActOnPlan');
+    const codes = await Promise.all(methods.map(async (method) => [method, await codeWith(peer, method, token)]));
+    expect(codes).toEqual(methods.map((method) => [method, code]));
+    expect(operations.acts).toEqual([]);
   });
 });
