@@ -6,11 +6,14 @@ import type { ClientOptions } from '@cadastre/client';
 import { CadastreClient } from '@cadastre/client';
 import type { KeyspaceSpec } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
-import { callUnary, encodeSpec, Peer, type Wire } from '@cadastre/contracts';
+import type { CredentialFiles, Peer, Transport } from '@cadastre/contracts';
+import { callUnary, CredentialSource, encodeSpec, grpcTransport, tlsTransport, type Wire } from '@cadastre/contracts';
+import { silentLogger, systemClock } from '@cadastre/runtime';
 import type { EtcdCluster } from './etcd.js';
 import { startEtcd } from './etcd.js';
 import type { Ended } from './process.js';
 import { runToEnd, ServerProcess } from './process.js';
+import { TestAuthority } from './test-authority.js';
 import { until } from './until.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
@@ -23,7 +26,30 @@ export interface ClusterOptions {
   readonly racksPerZone?: number;
   readonly controlPlaneArgs?: readonly string[];
   readonly agentArgs?: readonly string[];
+  /** All by mutual TLS, etcd too; tests act as an operator. */
+  readonly tls?: boolean;
 }
+
+interface Security {
+  readonly dir: string;
+  readonly own: TestAuthority;
+  /** For the register alone. */
+  readonly etcd: TestAuthority;
+}
+
+const newSecurity = (): Security => {
+  const dir = mkdtempSync(join(tmpdir(), 'cadastre-tls-'));
+  return { dir, own: new TestAuthority(join(dir, 'own')), etcd: new TestAuthority(join(dir, 'etcd')) };
+};
+
+const tlsArgs = ({ cert, key, ca }: CredentialFiles, flag = '--tls'): string[] => [
+  ...[`${flag}-cert`, cert],
+  ...[`${flag}-key`, key],
+  ...[`${flag}-ca`, ca],
+];
+
+const transportOf = (files: CredentialFiles): Transport =>
+  tlsTransport(new CredentialSource(files, { clock: systemClock, logger: silentLogger }).start(), systemClock);
 
 const DEADLINE_MS = 10_000;
 
@@ -37,13 +63,20 @@ export class TestCluster {
   private readonly clients: CadastreClient[] = [];
   private readonly addresses = new Map<string, string>();
 
+  private readonly transport: Transport;
+
   private constructor(
     readonly etcd: EtcdCluster,
     private readonly options: ClusterOptions,
-  ) {}
+    private readonly security: Security | undefined,
+  ) {
+    this.transport = security ? transportOf(security.own.files('operator', 'test')) : grpcTransport;
+  }
 
   static async start(options: ClusterOptions = {}): Promise<TestCluster> {
-    const cluster = new TestCluster(await startEtcd(), options);
+    const security = options.tls ? newSecurity() : undefined;
+    const etcd = await startEtcd(security ? { tls: security.etcd.files('etcd', 'm0') } : {});
+    const cluster = new TestCluster(etcd, options, security);
     try {
       for (let i = 1; i <= (options.controlPlanes ?? 2); i += 1) await cluster.startControlPlane(`cp${i}`);
       await Promise.all(Array.from({ length: options.agents ?? 6 }, (_, i) => cluster.startAgent(i + 1)));
@@ -59,7 +92,7 @@ export class TestCluster {
   }
 
   async startControlPlane(id: string): Promise<ServerProcess> {
-    const endpoints = this.etcd.endpoints.map((e) => `http://${e}`).join(',');
+    const endpoints = this.etcd.endpoints.map((e) => `${this.security ? 'https' : 'http'}://${e}`).join(',');
     const grpc = this.addresses.get(id) ?? '127.0.0.1:0';
     const args = [
       '--id',
@@ -70,7 +103,8 @@ export class TestCluster {
       '127.0.0.1:0',
       '--etcd',
       endpoints,
-      '--insecure',
+      ...this.securityOf('control-plane', id),
+      ...this.etcdSecurity(),
       ...(this.options.controlPlaneArgs ?? []),
     ];
     const server = await ServerProcess.start({ name: id, script: script('control-plane'), args });
@@ -97,7 +131,7 @@ export class TestCluster {
   async startRouter(id: string, ...more: string[]): Promise<ServerProcess> {
     const listen = this.addresses.get(id) ?? '127.0.0.1:0';
     const args = ['--id', id, '--listen', listen, '--control-plane', this.controlPlaneAddresses().join(',')];
-    args.push('--insecure', ...more);
+    args.push(...this.securityOf('router', id), ...more);
     const server = await ServerProcess.start({ name: id, script: script('router'), args });
     this.routers.set(id, server);
     this.addresses.set(id, server.listening['address']!);
@@ -113,7 +147,22 @@ export class TestCluster {
   /** The command line with --json, against the control planes of this cluster unless `args` bring their own server. */
   cli(...args: string[]): Promise<Ended> {
     const server = args.includes('--server') ? [] : ['--server', this.controlPlaneAddresses().join(',')];
-    return runToEnd(join(REPOSITORY, 'apps', 'cli', 'bin', 'cadastre.mjs'), ['--json', ...server, ...args]);
+    const own = this.security ? tlsArgs(this.security.own.files('operator', 'test')) : [];
+    return runToEnd(join(REPOSITORY, 'apps', 'cli', 'bin', 'cadastre.mjs'), ['--json', ...server, ...own, ...args]);
+  }
+
+  private securityOf(role: 'agent' | 'control-plane' | 'router', name: string): string[] {
+    return this.security ? tlsArgs(this.security.own.files(role, name)) : ['--insecure'];
+  }
+
+  private etcdSecurity(): string[] {
+    return this.security ? tlsArgs(this.security.etcd.files('etcd', 'client'), '--etcd-tls') : [];
+  }
+
+  /** Every process finds another certificate in its place, and takes it within ten seconds. */
+  renewCertificates(): void {
+    this.security?.own.renewAll();
+    this.security?.etcd.renewAll();
   }
 
   private agentArgs(i: number, { data, listen }: { data: string; listen: string }): string[] {
@@ -131,7 +180,7 @@ export class TestCluster {
       listen,
       '--control-plane',
       controlPlane,
-      '--insecure',
+      ...this.securityOf('agent', `n${i}`),
       ...place,
       ...agentArgs,
     ];
@@ -146,7 +195,7 @@ export class TestCluster {
   get url(): string {
     const server = [...this.controlPlanes.values()].find((c) => c.running);
     if (!server) throw new Error('no control plane is running');
-    return `http://${server.listening['http']}`;
+    return `${this.security ? 'https' : 'http'}://${server.listening['http']}`;
   }
 
   controlPlaneAddresses(): string[] {
@@ -154,7 +203,11 @@ export class TestCluster {
   }
 
   async client(options: Partial<ClientOptions> = {}): Promise<CadastreClient> {
-    const client = await CadastreClient.connect({ controlPlanes: this.controlPlaneAddresses(), ...options });
+    const client = await CadastreClient.connect({
+      controlPlanes: this.controlPlaneAddresses(),
+      ...(this.security && { tls: this.security.own.files('client', 'test') }),
+      ...options,
+    });
     this.clients.push(client);
     return client;
   }
@@ -314,12 +367,13 @@ export class TestCluster {
     await Promise.all([...this.controlPlanes.values()].map((c) => c.end('SIGKILL')));
     await this.etcd.stop();
     rmSync(this.dir, { recursive: true, force: true });
+    if (this.security) rmSync(this.security.dir, { recursive: true, force: true });
   }
 
   /** One connection each, closed with the cluster. */
   peer(address: string): Peer {
     let peer = this.peers.get(address);
-    if (!peer) this.peers.set(address, (peer = new Peer(address)));
+    if (!peer) this.peers.set(address, (peer = this.transport.peer(address)));
     return peer;
   }
 }

@@ -1,12 +1,21 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { request } from 'node:http';
+import { request as requestSecured } from 'node:https';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { CredentialFiles } from '@cadastre/contracts';
+
+const pemOf = ({ cert, key, ca }: CredentialFiles) => ({
+  cert: readFileSync(cert),
+  key: readFileSync(key),
+  ca: readFileSync(ca),
+});
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 const HEALTHY_WITHIN_MS = 20_000;
@@ -20,6 +29,8 @@ export interface StartEtcdOptions {
   /** Client port of the first member; free ports otherwise. */
   readonly port?: number;
   readonly extraArgs?: readonly string[];
+  /** Clients come by TLS and show a certificate of the same authority; members talk in plaintext. */
+  readonly tls?: CredentialFiles;
 }
 
 export interface EtcdMember {
@@ -65,6 +76,7 @@ export async function startEtcd(options: StartEtcdOptions = {}): Promise<EtcdClu
         ports[index] as number,
         ports[count + index] as number,
         options.extraArgs ?? [],
+        options.tls,
       ),
   );
   const cluster = processes.map((member) => `${member.name}=${member.peerUrl}`).join(',');
@@ -109,6 +121,7 @@ class Member implements EtcdMember {
     readonly port: number,
     private readonly peerPort: number,
     private readonly extraArgs: readonly string[],
+    private readonly tls: CredentialFiles | undefined,
   ) {}
 
   get endpoint(): string {
@@ -124,7 +137,7 @@ class Member implements EtcdMember {
   }
 
   async start(cluster: string): Promise<void> {
-    const client = `http://${this.endpoint}`;
+    const client = `${this.tls ? 'https' : 'http'}://${this.endpoint}`;
     const args = [
       ['--name', this.name, '--data-dir', join(this.dir, this.name), '--unsafe-no-fsync', '--log-level', 'warn'],
       ['--listen-client-urls', client, '--advertise-client-urls', client],
@@ -138,6 +151,10 @@ class Member implements EtcdMember {
         `cadastre-${cluster}-${this.dir}`,
       ],
     ].flat();
+    if (this.tls) {
+      const { cert, key, ca } = this.tls;
+      args.push('--cert-file', cert, '--key-file', key, '--trusted-ca-file', ca, '--client-cert-auth');
+    }
     // A test that ends without `stop` takes its etcd along.
     const child = spawn(this.binary, [...args, ...this.extraArgs], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -176,20 +193,22 @@ class Member implements EtcdMember {
     const giveUpAt = performance.now() + HEALTHY_WITHIN_MS;
     while (performance.now() < giveUpAt) {
       if (child.exitCode !== null) break;
-      if (await isHealthy(this.port)) return;
+      if (await isHealthy(this.port, this.tls)) return;
       await new Promise((resolve) => setTimeout(resolve, 30));
     }
     throw new Error(`etcd ${this.name} did not become healthy:\n${this.log()}`);
   }
 }
 
-const isHealthy = (port: number): Promise<boolean> =>
+const isHealthy = (port: number, tls: CredentialFiles | undefined): Promise<boolean> =>
   new Promise((resolve) => {
-    const probe = request({ host: '127.0.0.1', port, path: '/health', timeout: 1_000 }, (response) => {
+    const options = { host: '127.0.0.1', port, path: '/health', timeout: 1_000 };
+    const onResponse = (response: IncomingMessage) => {
       let body = '';
       response.on('data', (chunk: Buffer) => (body += chunk.toString()));
       response.on('end', () => resolve(/"health":\s*"true"/.test(body)));
-    });
+    };
+    const probe = tls ? requestSecured({ ...options, ...pemOf(tls) }, onResponse) : request(options, onResponse);
     probe.on('timeout', () => probe.destroy());
     probe.on('error', () => resolve(false));
     probe.end();

@@ -6,3 +6,4 @@ export * from './process.js';
 export * from './workload.js';
 export * from './sim/index.js';
 export * from './until.js';
+export * from './test-authority.js';

@@ -42,7 +42,8 @@ const unreachable = (endpoints: readonly string[], cause: CadastreError): Cadast
     return cause;
   return new CadastreError('UNAVAILABLE', `etcd does not answer at ${endpoints.join(', ')}: ${cause.message}`, {
     field: '--etcd',
-    remedy: 'start etcd, or correct --etcd; etcdctl endpoint health shows whether it is well',
+    remedy:
+      'start etcd, or correct --etcd (with https also --etcd-tls-ca and its fellows); etcdctl endpoint health shows whether it is well',
     cause,
   });
 };
