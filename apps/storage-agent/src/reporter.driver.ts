@@ -63,7 +63,7 @@ export class Reporter {
     this.lookedAt = now;
     const applied = this.options.applied();
     const replicas = this.reports();
-    const state = JSON.stringify([applied, replicas.map((r) => [r.keyspace, r.partition, r.phase])]);
+    const state = JSON.stringify([applied, replicas.map((r) => [r.keyspace, r.partition, r.phase, r.epoch])]);
     if (state === this.toldState && now - this.sentAt < Math.max(FIGURES_EVERY_MS, 4 * periodMs)) return;
     this.toldState = state;
     this.sentAt = now;

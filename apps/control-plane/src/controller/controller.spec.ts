@@ -157,11 +157,12 @@ class ObedientAgents {
     }
     for (const key of held) {
       const [keyspace, partition] = key.split('/');
+      const record = state.keyspaces.get(keyspace!)?.map.record(Number(partition));
       replicas.push({
         keyspace: keyspace!,
         partition: Number(partition),
-        epoch: 1,
-        phase: 'following',
+        epoch: record?.epoch ?? 1,
+        phase: record && leaderOf(record) === node ? 'serving' : 'following',
         lastSeq: 0,
         appliedSeq: 0,
         records: 10,

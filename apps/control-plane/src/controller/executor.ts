@@ -20,6 +20,7 @@ import {
   isFinal,
   isGlassBroken,
   isInFlight,
+  leaderOf,
   transition,
   votersOf,
   windowAt,
@@ -54,6 +55,8 @@ export interface ExecutorOptions {
   readonly limits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
 }
 
+/** A node that is up and does not report holds no change of leader up for longer than this. */
+const SETTLE_MAX_MS = 3_000;
 /** Of one move: a copy that is begun again and again keeps its latest. */
 const PHASES_KEPT = 32;
 const RUNNING: ReadonlySet<PlanState> = new Set(['executing', 'paused', 'cancelling']);
@@ -65,11 +68,14 @@ const RUNNING: ReadonlySet<PlanState> = new Set(['executing', 'paused', 'cancell
 export class Executor {
   /** Since when this controller has seen a node down; a new controller begins to count anew. */
   private readonly downSince = new Map<string, MonotonicMs>();
+  /** Since when the record of a partition has not been taken in by all whom it concerns, by `keyspace/partition`. */
+  private readonly unsettled = new Map<string, { readonly epoch: number; readonly since: MonotonicMs }>();
 
   constructor(private readonly options: ExecutorOptions) {}
 
   reset(): void {
     this.downSince.clear();
+    this.unsettled.clear();
   }
 
   /** @param frozen no new move begins; those in flight go on to a safe point */
@@ -262,6 +268,7 @@ export class Executor {
     const observed = {
       nodeState: (node: string) => nodeState(state, node),
       ...(learner && { learner }),
+      settled: this.isSettled(state, move.keyspace, record),
       purged: this.isPurged(state, move, inSyncOf(record).length < replicationFactor),
       agentsApplied: this.agentsApplied(state, move, before),
     };
@@ -287,6 +294,23 @@ export class Executor {
     if (!this.options.observed.has(move.from)) return false;
     const left = this.options.observed.replica(move.from, move.keyspace, move.partition);
     return left === undefined || (left.phase === 'quarantined' && settingsOf(state).quarantineMs > 0);
+  }
+
+  private isSettled(state: RegisterState, keyspace: string, record: PartitionRecord): boolean {
+    const place = `${keyspace}/${record.partition}`;
+    const leader = leaderOf(record);
+    const settled = inSyncOf(record).every((node) => {
+      if (!isConnected(state, node)) return true;
+      const seen = this.options.observed.replica(node, keyspace, record.partition);
+      return seen !== undefined && seen.epoch >= record.epoch && (node !== leader || seen.phase === 'serving');
+    });
+    if (settled) this.unsettled.delete(place);
+    if (settled) return true;
+    const now = this.options.clock.monotonicMs();
+    const before = this.unsettled.get(place);
+    if (before?.epoch === record.epoch) return now - before.since > SETTLE_MAX_MS;
+    this.unsettled.set(place, { epoch: record.epoch, since: now });
+    return false;
   }
 
   private agentsApplied(state: RegisterState, move: PlanMove, before: MoveRecord | undefined): boolean {

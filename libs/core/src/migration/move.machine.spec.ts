@@ -32,6 +32,7 @@ const move = (over: Partial<PlanMove> = {}): PlanMove => ({
 });
 const seen = (over: Partial<ObservedMove> = {}, down: Record<string, PlannerNodeState> = {}): ObservedMove => ({
   nodeState: (n) => down[n] ?? 'up',
+  settled: true,
   purged: false,
   agentsApplied: false,
   ...over,
@@ -98,6 +99,18 @@ describe('one move', () => {
       'wait cleaning-up',
     ],
     ['hands leadership over before the source goes', ask(joined), 'change-leader d handing-over'],
+    ['waits with the hand-over for the epoch before', ask(joined, {}, seen({ settled: false })), 'wait handing-over'],
+    ['waits with the cutover until the new leader serves', ask(handed, {}, seen({ settled: false })), 'wait handing-over'],
+    [
+      'does not wait for a new leader whose source is gone',
+      ask(handed, {}, seen({ settled: false }, { a: 'down' })),
+      'remove-replica a cutover',
+    ],
+    [
+      'waits with a transfer for the epoch before',
+      ask(start, { kind: 'leader', to: 'b', leaderAfter: 'b' }, seen({ settled: false })),
+      'wait pending',
+    ],
     [
       'hands it to another than the target where the plan says so',
       ask(joined, { leaderAfter: 'b' }),

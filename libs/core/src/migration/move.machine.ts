@@ -17,6 +17,12 @@ export interface ReplicaReportView {
 export interface ObservedMove {
   readonly nodeState: (node: string) => PlannerNodeState;
   readonly learner?: ReplicaReportView;
+  /**
+   * What is known of the record at hand: each in-sync copy on a node that is up has promised its epoch, and its leader serves. A change of
+   * leader on top of one that is still being taken in, and a source that leaves while its successor still seals, only make the pause of
+   * writes longer.
+   */
+  readonly settled: boolean;
   /** The source holds no copy any more, or is down. */
   readonly purged: boolean;
   /** Every agent that holds the partition, and the source when it is up, has applied the generation of the cutover. */
@@ -64,7 +70,11 @@ const wait = (phase: MovePhase, why: string): MoveDecision => ({ do: 'wait', pha
 const fail = (why: string): MoveDecision => ({ do: 'fail', phase: { name: 'failed', why }, why });
 const done: MoveDecision = { do: 'done', phase: { name: 'done' } };
 const cancelled = (why: string): MoveDecision => ({ do: 'done', phase: { name: 'cancelled', why } });
-const handOver = (to: string): MoveDecision => ({ do: 'change-leader', to, phase: { name: 'handing-over', to } });
+/** @param before where the move stands until it may */
+const handOver = ({ observed }: Situation, to: string, before: MovePhase = { name: 'handing-over', to }): MoveDecision =>
+  observed.settled
+    ? { do: 'change-leader', to, phase: { name: 'handing-over', to } }
+    : wait(before, 'not every copy in sync has said that it stands at the newest epoch');
 const cut = (node: string): MoveDecision => ({ do: 'remove-replica', node, phase: { name: 'cutover', node } });
 
 /**
@@ -96,7 +106,8 @@ export const decideMove = (
   return move.kind === 'remove' ? decideRemoval(situation) : decideCopy(situation);
 };
 
-const decideTransfer = ({ move, observed, control, target, leader, targetLost }: Situation): MoveDecision => {
+const decideTransfer = (situation: Situation): MoveDecision => {
+  const { move, observed, control, target, leader, targetLost } = situation;
   if (leader === move.to) return done;
   if (control.cancelling) return cancelled('leadership had not been handed over');
   if (leader !== move.from) return fail(`${leader ?? 'nobody'} leads now, not ${move.from}`);
@@ -104,7 +115,7 @@ const decideTransfer = ({ move, observed, control, target, leader, targetLost }:
   if (targetLost) return fail(`${move.to} is down`);
   if (control.paused) return wait({ name: 'pending' }, 'the plan is paused');
   if (observed.nodeState(move.to) === 'down') return wait({ name: 'pending' }, `${move.to} is down`);
-  return handOver(move.to);
+  return handOver(situation, move.to, { name: 'pending' });
 };
 
 /** A copy too many leaves: nothing is built, and leadership goes first, where the leaver leads or the plan wants another leader. */
@@ -115,10 +126,10 @@ const decideRemoval = (s: Situation): MoveDecision => {
   if (control.paused) return wait({ name: 'pending' }, 'the plan is paused');
   const heir = heirOf(s, move.leaderAfter);
   const isWanted = leader !== undefined && leader !== move.leaderAfter && heir === move.leaderAfter;
-  if (leader !== move.from && !isWanted) return cutIfSafe(s, move.from);
+  if (leader !== move.from && !isWanted) return cutOver(s);
   return heir === undefined
     ? wait({ name: 'handing-over', to: move.leaderAfter }, 'no other in-sync copy is on a node that is up')
-    : handOver(heir);
+    : handOver(s, heir);
 };
 
 const decideCopy = (s: Situation): MoveDecision => {
@@ -175,11 +186,19 @@ const decideHandOver = (s: Situation): MoveDecision => {
     return wait({ name: 'handing-over', to: move.leaderAfter }, 'nobody leads the partition; failover is choosing');
   const heir = heirOf(s, move.leaderAfter);
   if (heir !== undefined && leader !== heir && (heir === move.leaderAfter || leader === move.from))
-    return handOver(heir);
+    return handOver(s, heir);
   if (leader === move.from)
     return wait({ name: 'handing-over', to: move.leaderAfter }, 'no other in-sync copy is on a node that is up');
   if (move.kind === 'add') return decideCleanUp(s);
-  return cutIfSafe(s, move.from);
+  return cutOver(s);
+};
+
+/** The new leader seals with the source's help while the source is there. */
+const cutOver = (s: Situation): MoveDecision => {
+  const { move, observed, leader } = s;
+  return observed.settled || observed.nodeState(move.from) === 'down'
+    ? cutIfSafe(s, move.from)
+    : wait({ name: 'handing-over', to: move.leaderAfter }, `${leader ?? 'nobody'} does not serve yet`);
 };
 
 /** The one that was planned if it can lead, otherwise any other that stays, the target first. */
@@ -204,7 +223,7 @@ const decideReturn = (s: Situation, why: 'cancelled' | 'lost'): MoveDecision => 
   if (s.leader !== s.move.to) return cutIfSafe(s, s.move.to);
   const heir = heirOf(s, s.move.from, s.move.to);
   return heir !== undefined
-    ? handOver(heir)
+    ? handOver(s, heir)
     : wait(
         { name: 'handing-over', to: s.move.from },
         `${s.move.to} leads and no other in-sync copy is on a node that is up`,
