@@ -15,6 +15,9 @@ export interface Target {
   readonly epoch: number;
 }
 
+/** A write is taken while the leader seals, where that is safe, and answered afterwards; a read waits until it serves. */
+export type Access = 'read' | 'write';
+
 export interface GateOptions {
   readonly node: string;
   readonly clock: Clock;
@@ -70,15 +73,15 @@ export class Gate {
   }
 
   /** As `admit`, where nothing has to be waited for; otherwise nothing. */
-  admitNow(target: Target): Admitted | undefined {
-    const ready = this.check(target);
+  admitNow(target: Target, access: Access): Admitted | undefined {
+    const ready = this.check(target, access);
     return ready === 'newer' || ready === 'preparing' ? undefined : ready;
   }
 
   /** @throws CadastreError NOT_FOUND, INVALID_ARGUMENT, NOT_OWNER (with the record), UNAVAILABLE, RESOURCE_EXHAUSTED */
-  async admit(target: Target, remainingMs: number): Promise<Admitted> {
-    const ready = this.check(target);
-    return ready === 'newer' || ready === 'preparing' ? this.hold(() => this.wait(target, remainingMs)) : ready;
+  async admit(target: Target, access: Access, remainingMs: number): Promise<Admitted> {
+    const ready = this.check(target, access);
+    return ready === 'newer' || ready === 'preparing' ? this.hold(() => this.wait(target, access, remainingMs)) : ready;
   }
 
   /** The copy here, whoever leads. @throws CadastreError NOT_FOUND, INVALID_ARGUMENT, NOT_OWNER when there is none */
@@ -115,7 +118,7 @@ export class Gate {
     );
   }
 
-  private check(target: Target): Admitted | 'newer' | 'preparing' {
+  private check(target: Target, access: Access): Admitted | 'newer' | 'preparing' {
     if (this.stopping)
       throw new CadastreError('UNAVAILABLE', `${this.options.node} is stopping`, {
         remedy: 'retry; the map will name another leader',
@@ -127,7 +130,10 @@ export class Gate {
     if (leaderOf(record) !== this.options.node) throw this.notOwner(target, map);
     // A lower epoch of the caller is no reason to refuse: this node is the sealed leader of the newest epoch it knows of, and every
     // write is committed under that one. The caller's map only lacks a change that did not touch the leader.
-    return replica?.machine.phase === 'serving' ? { replica, map } : 'preparing';
+    if (!replica) return 'preparing';
+    const { machine } = replica;
+    const ready = access === 'write' ? machine.takesWrites : machine.phase === 'serving';
+    return ready ? { replica, map } : 'preparing';
   }
 
   private mapFor({ keyspace, partition }: Target): KeyspaceMap {
@@ -151,12 +157,12 @@ export class Gate {
     return newerOf(this.options.replica(keyOf(target))?.machine.record, map, target.partition);
   }
 
-  private async wait(target: Target, remainingMs: number): Promise<Admitted> {
+  private async wait(target: Target, access: Access, remainingMs: number): Promise<Admitted> {
     const { clock } = this.options;
     const began = clock.monotonicMs();
     const end = began + Math.min(remainingMs, LONGEST_WAIT_MS);
     for (;;) {
-      const verdict = this.check(target);
+      const verdict = this.check(target, access);
       if (verdict !== 'newer' && verdict !== 'preparing') return verdict;
       const until = verdict === 'newer' ? Math.min(end, began + NEWER_MAP_WAIT_MS) : end;
       const left = until - clock.monotonicMs();

@@ -4,7 +4,7 @@ import type { KvCaller, KvReply, ReceivedOp, Wire } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
 import type { Clock } from '@cadastre/runtime';
 import { decodeOp } from './entries.codec.js';
-import type { Admitted, Gate, Target } from './gate.js';
+import type { Access, Admitted, Gate, Target } from './gate.js';
 import type { LoadBook } from './load-book.js';
 import type { Freshness, Reads } from './reads.js';
 import type { ReplicaDriver } from './replica.driver.js';
@@ -87,7 +87,7 @@ export class KvService {
     checkKey(request.key);
     const follower = this.follower(request, target);
     if (follower) return { ...this.read(follower, request, target), ...follower.freshness };
-    const ready = this.options.gate.admitNow(target);
+    const ready = this.options.gate.admitNow(target, 'read');
     if (ready && this.options.reads.mayRead(ready.replica)) return this.read(ready, request, target);
     return this.admitRead(target, caller).then((admitted) => this.read(admitted, request, target));
   }
@@ -111,7 +111,7 @@ export class KvService {
 
   /** Admitted to answer a linearizable read now. */
   private async admitRead(target: Target, call: KvCaller): Promise<Admitted> {
-    const admitted = await this.admit(target, call);
+    const admitted = await this.admit(target, 'read', call);
     const { gate, reads } = this.options;
     if (!reads.mayRead(admitted.replica))
       await gate.hold(() => whileWanted(call, reads.confirm(admitted.replica, target)));
@@ -192,8 +192,8 @@ export class KvService {
       ops.forEach((op, i) => checkPlace(map, op.key, target, `${path(i)}key`));
       return this.commit(replica, map, target, requestId, ops, call);
     };
-    const ready = this.options.gate.admitNow(target);
-    return ready ? begin(ready) : this.admit(target, call).then(begin);
+    const ready = this.options.gate.admitNow(target, 'write');
+    return ready ? begin(ready) : this.admit(target, 'write', call).then(begin);
   }
 
   /** A caller that has gone away no longer counts among those who wait; what it asked for may still take effect. */
@@ -252,9 +252,9 @@ export class KvService {
     );
   }
 
-  private admit(target: Target, call: KvCaller): Promise<Admitted> {
+  private admit(target: Target, access: Access, call: KvCaller): Promise<Admitted> {
     const deadline = call.getDeadline();
     const remainingMs = (deadline instanceof Date ? deadline.getTime() : deadline) - this.options.clock.wallMs();
-    return this.options.gate.admit(target, remainingMs);
+    return this.options.gate.admit(target, access, remainingMs);
   }
 }

@@ -100,7 +100,11 @@ describe('one move', () => {
     ],
     ['hands leadership over before the source goes', ask(joined), 'change-leader d handing-over'],
     ['waits with the hand-over for the epoch before', ask(joined, {}, seen({ settled: false })), 'wait handing-over'],
-    ['waits with the cutover until the new leader serves', ask(handed, {}, seen({ settled: false })), 'wait handing-over'],
+    [
+      'waits with the cutover until the new leader serves',
+      ask(handed, {}, seen({ settled: false })),
+      'wait handing-over',
+    ],
     [
       'does not wait for a new leader whose source is gone',
       ask(handed, {}, seen({ settled: false }, { a: 'down' })),

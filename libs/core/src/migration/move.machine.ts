@@ -71,7 +71,11 @@ const fail = (why: string): MoveDecision => ({ do: 'fail', phase: { name: 'faile
 const done: MoveDecision = { do: 'done', phase: { name: 'done' } };
 const cancelled = (why: string): MoveDecision => ({ do: 'done', phase: { name: 'cancelled', why } });
 /** @param before where the move stands until it may */
-const handOver = ({ observed }: Situation, to: string, before: MovePhase = { name: 'handing-over', to }): MoveDecision =>
+const handOver = (
+  { observed }: Situation,
+  to: string,
+  before: MovePhase = { name: 'handing-over', to },
+): MoveDecision =>
   observed.settled
     ? { do: 'change-leader', to, phase: { name: 'handing-over', to } }
     : wait(before, 'not every copy in sync has said that it stands at the newest epoch');

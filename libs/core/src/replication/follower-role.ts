@@ -6,6 +6,9 @@ import type { ReplicaEvent } from './replication-types.js';
 type EntriesEvent = Extract<ReplicaEvent, { type: 'entries' }>;
 
 /**
+ * It asks to follow as soon as it knows whom, while the promise of the epoch is still on its way to the disk, and says nothing of its log
+ * that would count before the promise is there: the answer, and the leader's first entries, come meanwhile.
+ *
  * Following one leader through the epochs of its tenure from `base` on (see LeaderRole); a learner is a follower that is not in sync.
  * Whoever of the two learns of the next epoch first, the stream goes on: the leader of both is the same.
  */
@@ -16,6 +19,7 @@ export class FollowerRole {
   private attached = false;
   private askedAt = Number.NEGATIVE_INFINITY;
   private ackSent = -1;
+  private asked = false;
   private inSync: boolean;
   /** Entries that wait for the comparison of the mark they came with. */
   private compared: EntriesEvent | undefined;
@@ -102,10 +106,20 @@ export class FollowerRole {
     return this.acknowledge();
   }
 
+  /** Nothing counts before the promise is on the disk, where it lies before all that came under it. */
   acknowledge(): void {
-    if (!this.attached || this.core.durableSeq <= this.ackSent) return;
+    if (!this.attached || !this.isPromised || this.core.durableSeq <= this.ackSent) return;
     this.ackSent = this.core.durableSeq;
     this.core.act({ type: 'send-ack', to: this.leader, epoch: this.epoch, durableSeq: this.ackSent });
+  }
+
+  private get isPromised(): boolean {
+    return this.core.durablyPromised >= this.base;
+  }
+
+  promised(now: number): void {
+    if (this.attached) this.acknowledge();
+    else if (this.core.state === 'active' && !this.asked) this.ask(now);
   }
 
   truncate(seq: number, now: number): void {
@@ -162,8 +176,11 @@ export class FollowerRole {
   private ask(now: number): void {
     this.attached = false;
     if (this.trouble || this.core.truncating) return;
-    this.askedAt = now;
     const { log, appliedSeq } = this.core;
+    // On the wire a durable seq of 0 is not said only where there is a log.
+    if (!this.isPromised && log.lastSeq === 0) return;
+    this.askedAt = now;
+    this.asked = true;
     this.core.act({
       type: 'send-follow',
       to: this.leader,
@@ -171,7 +188,7 @@ export class FollowerRole {
       lastSeq: log.lastSeq,
       lastEpoch: log.lastEpoch,
       appliedSeq,
-      durableSeq: this.core.durableSeq,
+      durableSeq: this.isPromised ? this.core.durableSeq : 0,
     });
   }
 }

@@ -100,6 +100,8 @@ export class LeaderRole {
     now: number,
     /** Leaders before may serve reads by the leases that this node granted them, so until then nothing is served here. */
     private leases: readonly GrantedLease[] = [],
+    /** No entry of `base` can be in anybody's log: see `takesWrites`. */
+    private readonly fresh = false,
   ) {
     this.base = record.epoch;
     this.commitSeq = core.appliedSeq;
@@ -112,6 +114,24 @@ export class LeaderRole {
 
   get epoch(): number {
     return this.record.epoch;
+  }
+
+  /**
+   * While it seals, too, so that a hand-over costs one trip to the disks and not two: what is appended now is committed with the seal or
+   * after it. Not where an earlier life may have given entries of this epoch to others that are not in the log here: their places would be
+   * taken a second time. For the same reason nothing is sent before the promise is on the disk.
+   */
+  get takesWrites(): boolean {
+    return !this.fenced && (this.phase === 'serving' || this.fresh);
+  }
+
+  private get isPromised(): boolean {
+    return this.core.durablyPromised >= this.base;
+  }
+
+  promised(now: number): void {
+    this.advance(now);
+    for (const peer of this.peers.values()) this.offer(peer);
   }
 
   get fenced(): boolean {
@@ -179,7 +199,7 @@ export class LeaderRole {
   }
 
   write({ token, requestId, ops }: Extract<ReplicaEvent, { type: 'write' }>, now: number): void {
-    if (this.phase !== 'serving' || this.fenced) return this.core.reply(token, { kind: 'not-leader' });
+    if (!this.takesWrites) return this.core.reply(token, { kind: 'not-leader' });
     const known = this.core.recent.find(requestId);
     const tooFew = this.tooFew();
     if (tooFew) return this.core.reply(token, known ? { ...tooFew, appended: true } : tooFew);
@@ -307,7 +327,7 @@ export class LeaderRole {
 
   pull(node: string): Pull | undefined {
     const peer = this.peers.get(node);
-    if (!peer?.attached || this.fenced) return undefined;
+    if (!peer?.attached || this.fenced || !this.isPromised) return undefined;
     if (peer.nextSeq < this.core.log.firstSeq) return undefined;
     const toSeq = Math.max(peer.nextSeq - 1, this.limitOf(peer));
     if (toSeq < peer.nextSeq && peer.sentCommit >= this.commitSeq) return undefined;
@@ -529,7 +549,7 @@ export class LeaderRole {
     let floor = this.core.durableSeq;
     for (const peer of this.peers.values()) if (isRequired(peer)) floor = Math.min(floor, peer.acked);
     if (this.phase === 'sealing') {
-      if (floor < this.sealSeq || this.leases.some(({ until }) => now < until)) return;
+      if (!this.isPromised || floor < this.sealSeq || this.leases.some(({ until }) => now < until)) return;
       this.leases = [];
       this.phase = 'serving';
     } else if (floor <= this.commitSeq) return;

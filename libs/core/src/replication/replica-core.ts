@@ -27,6 +27,8 @@ export class ReplicaCore {
   /** Entries that were cut off are still on disk: after a crash they would be back. */
   truncating = false;
   asked: AskedFor | undefined;
+  /** The newest epoch that is promised on the disk. */
+  durablyPromised: number;
   private actions: ReplicaAction[] = [];
   private entryBytes = 256;
   /** Where the log ended at some moments, oldest first. */
@@ -39,6 +41,7 @@ export class ReplicaCore {
     this.node = start.node;
     this.state = start.state;
     this.asked = start.asked;
+    this.durablyPromised = start.promisedEpoch;
     const epochs: number[] = [];
     let seq = start.firstSeq;
     for (const { epoch, requestId } of start.log) {

@@ -30,8 +30,6 @@ export class ReplicaMachine {
   private minInSync = 1;
   /** Nothing of an older epoch is taken; in memory at once, on disk with the next group. */
   private promised: number;
-  private durablyPromised: number;
-  private promising: number | undefined;
   /** Writes appended as leader and not answered yet. */
   private waiting = new Map<number, CallToken[]>();
   /** Followers that learned of an epoch before this node did. */
@@ -46,7 +44,6 @@ export class ReplicaMachine {
   constructor(start: ReplicaStart, options: Partial<ReplicationOptions> = {}) {
     this.core = new ReplicaCore(start, { ...REPLICATION_DEFAULTS, ...options });
     this.promised = start.promisedEpoch;
-    this.durablyPromised = start.promisedEpoch;
     if (start.grantedUntil !== undefined) this.leases = [{ holder: undefined, until: start.grantedUntil, before: 0 }];
   }
 
@@ -56,7 +53,7 @@ export class ReplicaMachine {
 
   /** As it is on the disk. */
   get promisedEpoch(): number {
-    return this.durablyPromised;
+    return this.core.durablyPromised;
   }
 
   get appliedSeq(): number {
@@ -70,12 +67,17 @@ export class ReplicaMachine {
   get phase(): ReplicaPhase {
     if (this.role?.kind === 'leader') return this.role.fenced ? 'sealing' : this.role.phase;
     if (this.core.state !== 'active') return this.role ? 'filling' : 'idle';
-    return this.role ? 'following' : this.promising !== undefined && this.leads() ? 'sealing' : 'idle';
+    return this.role ? 'following' : 'idle';
   }
 
   /** Follows this node now, or undefined. */
   get leaderFollowed(): string | undefined {
     return this.role?.kind === 'follower' ? this.role.leader : undefined;
+  }
+
+  /** Leads, or is about to with nothing in the way: what is written now is answered once it is sealed. */
+  get takesWrites(): boolean {
+    return this.role?.kind === 'leader' && this.role.takesWrites;
   }
 
   /** Waits for something that only a tick can find out. */
@@ -233,11 +235,7 @@ export class ReplicaMachine {
   private onFilled(seq: number, epoch: number, now: number): void {
     this.core.filled(seq, epoch);
     if (!this.known) return;
-    if (this.promised < this.known.epoch) {
-      this.role = undefined; // it may not follow before the promise is durable
-      return this.promiseEpoch(this.known.epoch);
-    }
-    if (this.role?.kind === 'follower') return this.role.filled(now);
+    if (this.promised >= this.known.epoch && this.role?.kind === 'follower') return this.role.filled(now);
     this.enter(now);
   }
 
@@ -253,7 +251,6 @@ export class ReplicaMachine {
     this.leaveRole();
     if (record.epoch < this.promised) return; // an old map; the newer record is on its way
     this.relead = led;
-    if (record.epoch > this.promised && this.core.state === 'active') return this.promiseEpoch(record.epoch);
     this.enter(now);
   }
 
@@ -330,21 +327,26 @@ export class ReplicaMachine {
     return this.known !== undefined && leaderOf(this.known) === this.core.node;
   }
 
-  private promiseEpoch(epoch: number): void {
-    this.promising = epoch;
-    this.core.act({ type: 'promise', epoch });
+  private onPromised(epoch: number, now: number): void {
+    this.core.durablyPromised = Math.max(this.core.durablyPromised, epoch);
+    this.role?.promised(now);
   }
 
-  private onPromised(epoch: number, now: number): void {
-    this.promised = Math.max(this.promised, epoch);
-    this.durablyPromised = Math.max(this.durablyPromised, epoch);
-    if (epoch !== this.promising) return;
-    this.promising = undefined;
-    if (this.known?.epoch === epoch) this.enter(now);
+  /**
+   * From here on nothing of an older epoch is taken. The role begins at once; what it may say before the promise is on the disk is its own
+   * business.
+   * @returns whether this epoch was not promised before, in this life or an earlier one
+   */
+  private promise(epoch: number): boolean {
+    if (this.core.state !== 'active' || epoch <= this.promised) return false;
+    this.promised = epoch;
+    this.core.act({ type: 'promise', epoch });
+    return true;
   }
 
   private enter(now: number): void {
     const record = this.known!;
+    const fresh = this.promise(record.epoch);
     const self = replicaOn(record, this.core.node);
     const leader = leaderOf(record);
     if (!self || leader === undefined) return;
@@ -360,6 +362,7 @@ export class ReplicaMachine {
       this.waiting,
       now,
       record.epoch > 1 ? this.leases : [],
+      fresh,
     );
     this.role = role;
     // After a missed record followers may believe that they are attached, because they saw each of them.

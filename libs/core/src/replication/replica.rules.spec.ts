@@ -58,11 +58,53 @@ describe('a leader', () => {
     const bench = new Bench('a');
     bench.record(record);
     expect(bench.machine.phase).toBe('sealing');
-    expect(repliesOf(bench.feed(write))).toEqual(['not-leader']);
     bench.follow('b', 1);
     expect(bench.machine.phase).toBe('sealing');
     bench.ack('b', 1, 0);
     expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('takes writes while it seals, sends them once its promise is durable, and answers them once it serves', () => {
+    // Plan: the record alone, a write, a follower; then each of the three things that are waited for, one after the other.
+    const bench = new Bench('a');
+    bench.feed({ type: 'record', record, minInSync: 1 });
+    expect(typesOf(bench.feed(write))).toEqual(['append']);
+    expect(typesOf(bench.follow('b', 1))).toEqual([]);
+    expect(bench.machine.pull('b')).toBeUndefined();
+    expect(typesOf(bench.feed({ type: 'promised', epoch: 1 }))).toEqual(['stream']);
+    expect(bench.machine.pull('b')).toMatchObject({ fromSeq: 1, toSeq: 1 });
+    expect(typesOf(bench.feed({ type: 'durable', seq: 1, cut: 0 }))).toEqual([]);
+    expect(bench.machine.phase).toBe('sealing');
+    expect(repliesOf(bench.ack('b', 1, 1))).toEqual(['done']);
+    expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('takes no write while it seals where an earlier life may have given its place in the log away', () => {
+    // Plan: a process that finds its own promise of the epoch on the disk; it serves once the follower has shown its log, not before.
+    const machine = new ReplicaMachine({
+      node: 'a',
+      state: 'active',
+      promisedEpoch: 1,
+      firstSeq: 1,
+      lastSeq: 0,
+      lastEpoch: 0,
+      appliedSeq: 0,
+      log: [],
+    });
+    machine.onEvent({ type: 'record', record, minInSync: 1 }, 0);
+    expect(machine.takesWrites).toBe(false);
+    expect(repliesOf(machine.onEvent(write, 0))).toEqual(['not-leader']);
+    const follow = {
+      type: 'follow',
+      from: 'b',
+      epoch: 1,
+      lastSeq: 0,
+      lastEpoch: 0,
+      appliedSeq: 0,
+      durableSeq: 0,
+    } as const;
+    machine.onEvent(follow, 0);
+    expect(machine.takesWrites).toBe(true);
   });
 
   it('acknowledges only what is durable here and at every in-sync replica', () => {
@@ -635,6 +677,41 @@ describe('a follower', () => {
     expect(typesOf(bench.feed({ type: 'link', to: 'a', up: true }))).toEqual([]);
     expect(typesOf(bench.feed({ type: 'truncated', cut: 0 }))).toEqual([]);
     expect(typesOf(bench.feed({ type: 'truncated', cut: 1 }))).toEqual(['send-follow']);
+  });
+
+  it('asks at once whom it comes to follow, and says nothing that counts before its promise is durable', () => {
+    // Plan: the next leader; its first entry comes and is durable before the promise, which a slow disk holds back.
+    const three = newRecord(0, ['a', 'b', 'c']);
+    const bench = new Bench('c');
+    bench.record(three);
+    bench.feed({
+      type: 'entries',
+      from: 'a',
+      epoch: 1,
+      entries: [{ epoch: 1, seq: 1, requestId: '', ops: [] }],
+      commitSeq: 0,
+    });
+    bench.feed({ type: 'durable', seq: 1, cut: 0 });
+    const asked = bench.feed({ type: 'record', record: changeLeader(three, 'b'), minInSync: 1 });
+    expect(asked.filter((a) => a.type === 'promise' || a.type === 'send-follow')).toMatchObject([
+      { type: 'promise', epoch: 2 },
+      { type: 'send-follow', to: 'b', epoch: 2, lastSeq: 1, durableSeq: 0 },
+    ]);
+    const entry = { epoch: 2, seq: 2, requestId: '', ops: [] };
+    expect(typesOf(bench.feed({ type: 'entries', from: 'b', epoch: 2, entries: [entry], commitSeq: 0 }))).toEqual([
+      'append',
+    ]);
+    expect(typesOf(bench.feed({ type: 'durable', seq: 2, cut: 0 }))).toEqual([]);
+    expect(bench.feed({ type: 'promised', epoch: 2 })).toEqual([
+      { type: 'send-ack', to: 'b', epoch: 2, durableSeq: 2 },
+    ]);
+  });
+
+  it('asks with an empty log once its promise is durable', () => {
+    // Plan: a durable seq of 0 would be taken for the word of a follower that has promised.
+    const bench = new Bench('b');
+    expect(typesOf(bench.feed({ type: 'record', record, minInSync: 1 }))).toEqual(['promise']);
+    expect(typesOf(bench.feed({ type: 'promised', epoch: 1 }))).toEqual(['send-follow']);
   });
 
   it('asks again when entries are missing between', () => {

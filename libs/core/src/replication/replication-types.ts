@@ -170,6 +170,7 @@ export type ReplicaAction =
       readonly lastSeq: number;
       readonly lastEpoch: number;
       readonly appliedSeq: number;
+      /** 0 = nothing that would count. */
       readonly durableSeq: number;
     }
   | { readonly type: 'send-ack'; readonly to: string; readonly epoch: number; readonly durableSeq: number }
