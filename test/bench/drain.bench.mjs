@@ -1,6 +1,8 @@
 // A rolling drain under load: one agent after the other is drained by an approved plan and taken back, while callers read and write keys
-// whose value they know. Counts what failed, what was wrong, and the requests that met a node that does not lead the partition any more;
-// each of those has to be healed by one more hop. The baseline is the same load before anything moves.
+// whose value they know. Counts what failed, what was wrong, and the requests that met a wrong owner: a node that did not lead the partition
+// when the request came (`metWrongOwner`; each has to be healed by one more hop). Beside them, and not among them, those that met their owner
+// and were caught there by the change of leader: it held them, and sent them on once another led (`handedOver`). The baseline is the same
+// load before anything moves.
 //   --agents 6 --partitions 24 --workers 48 --quiet-seconds 5
 import { TestCluster, Workload } from '@cadastre/testkit';
 import { argument, print, round } from './support/figures.mjs';
@@ -67,6 +69,7 @@ async function measure(client, seed, during) {
     failed: report.failures.length,
     wrong: wrong.length,
     metWrongOwner,
+    handedOver: after.handedOver - before.handedOver,
     wrongOwnerShare: round((metWrongOwner / requests) * 1e6) / 1e6,
     healedInOneHop: after.wrongOwnerHops - before.wrongOwnerHops,
     retries: after.retries - before.retries,

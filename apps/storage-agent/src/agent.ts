@@ -25,7 +25,7 @@ import {
   tracedServe,
   transferService,
 } from '@cadastre/contracts';
-import type { StorageEngine } from '@cadastre/engine';
+import type { PartitionId, StorageEngine } from '@cadastre/engine';
 import { LmdbEngine } from '@cadastre/engine';
 import type { Cancellable, Clock, Logger, Random, Readings } from '@cadastre/runtime';
 import { randomId, silentLogger, systemClock, systemRandom } from '@cadastre/runtime';
@@ -355,12 +355,21 @@ class StorageAgent implements Agent {
       stream: (replica, node) => this.followers.offer(replica, node),
       changeInSync: (replica, action) => this.inSyncChanges.ask(replica.id, action),
       minInSync: (keyspace) => this.watch.get(keyspace)?.spec.minInSync ?? 1,
+      ceased: (replica) => this.tellWhoLeads(replica.id),
       pending: (replica, pending) => this.replicas.pending(replica, pending),
       fill: (replica, from, anew) => this.fills.start(replica, from, anew),
       stopFill: (replica) => this.fills.stop(replica),
       onFatal: (error) => this.fatal(error),
       meters: this.meters,
     };
+  }
+
+  /** Who asks here learns it before the next request goes astray. */
+  private tellWhoLeads({ keyspace, partition }: PartitionId): void {
+    const map = this.watch.get(keyspace);
+    if (!map || partition >= map.partitions) return;
+    const target = { keyspace, partition, epoch: map.epochOf(partition) };
+    this.kv.frames.tell(keyspace, partition, this.gate.notOwner(target, map));
   }
 
   /** The address that any of the maps gives for a node. */

@@ -66,6 +66,7 @@ describe('Fills', () => {
       stream: () => undefined,
       changeInSync: () => Promise.resolve({ outcome: 'unknown' }),
       minInSync: () => 1,
+      ceased: () => undefined,
       pending: () => undefined,
       fill: () => undefined,
       stopFill: () => undefined,

@@ -26,6 +26,12 @@ export interface GateOptions {
   replica(key: PartitionKey): ReplicaDriver | undefined;
 }
 
+/** Of what was asked before another came to lead: see OwnerInfo. */
+export interface Fate {
+  readonly mayHaveHappened?: true | undefined;
+  readonly held?: true;
+}
+
 export interface Admitted {
   readonly replica: ReplicaDriver;
   readonly map: KeyspaceMap;
@@ -92,8 +98,7 @@ export class Gate {
     return { replica, map };
   }
 
-  /** @param mayHaveHappened what was asked is in a log already, and may take effect under the next leader */
-  notOwner(target: Target, map: KeyspaceMap, mayHaveHappened?: true): CadastreError {
+  notOwner(target: Target, map: KeyspaceMap, { mayHaveHappened, held }: Fate = {}): CadastreError {
     const record = this.recordOf(target, map);
     const leader = leaderOf(record);
     const leaderAddress = leader === undefined ? undefined : map.node(leader)?.address;
@@ -103,6 +108,7 @@ export class Gate {
       generation: map.generation,
       ...(leaderAddress !== undefined && { leaderAddress }),
       ...(mayHaveHappened && { mayHaveHappened }),
+      ...(held && { held }),
     };
     return new CadastreError(
       'NOT_OWNER',

@@ -113,8 +113,9 @@ export class KvService {
   private async admitRead(target: Target, call: KvCaller): Promise<Admitted> {
     const admitted = await this.admit(target, 'read', call);
     const { gate, reads } = this.options;
-    if (!reads.mayRead(admitted.replica))
-      await gate.hold(() => whileWanted(call, reads.confirm(admitted.replica, target)));
+    if (reads.mayRead(admitted.replica)) return admitted;
+    const leads = await gate.hold(() => whileWanted(call, reads.confirm(admitted.replica, target)));
+    if (!leads) throw gate.notOwner(target, admitted.map, { held: true });
     return admitted;
   }
 
@@ -232,7 +233,8 @@ export class KvService {
   }
 
   private failure(outcome: Exclude<WriteOutcome, { kind: 'done' }>, target: Target, map: KeyspaceMap): CadastreError {
-    if (outcome.kind === 'not-leader') return this.options.gate.notOwner(target, map, outcome.appended);
+    if (outcome.kind === 'not-leader')
+      return this.options.gate.notOwner(target, map, { mayHaveHappened: outcome.appended, held: true });
     const place = `${target.keyspace}/${target.partition}`;
     if (outcome.appended)
       return new CadastreError('UNKNOWN_OUTCOME', `${place}: the write is in the leader's log and not acknowledged`, {

@@ -31,10 +31,14 @@ export class Reads {
     return machine.mayRead(this.options.clock.monotonicMs(), this.options.leases());
   }
 
-  /** Without leases the in-sync set is asked: a mark in the log that all of them have shows that none leads under a newer epoch. */
-  async confirm(replica: ReplicaDriver, target: Target): Promise<void> {
+  /**
+   * Without leases the in-sync set is asked: a mark in the log that all of them have shows that none leads under a newer epoch.
+   * @returns false when another leads by now. @throws CadastreError UNAVAILABLE
+   */
+  async confirm(replica: ReplicaDriver, target: Target): Promise<boolean> {
     const outcome = await replica.confirm();
-    if (outcome.kind === 'done' || (outcome.kind === 'too-few' && outcome.appended)) return;
+    if (outcome.kind === 'done' || (outcome.kind === 'too-few' && outcome.appended)) return true;
+    if (outcome.kind === 'not-leader' && replica.leader !== this.options.node) return false;
     throw new CadastreError(
       'UNAVAILABLE',
       `${target.keyspace}/${target.partition}: ${this.options.node} could not confirm that it leads; nothing was changed`,

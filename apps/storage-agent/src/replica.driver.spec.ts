@@ -43,6 +43,7 @@ describe('ReplicaDriver', () => {
         return new Promise((resolve) => (answerNow = resolve));
       },
       minInSync: () => minInSync,
+      ceased: () => undefined,
       pending: () => undefined,
       fill: () => undefined,
       stopFill: () => undefined,

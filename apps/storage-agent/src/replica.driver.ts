@@ -54,6 +54,8 @@ export interface ReplicaSurroundings {
   stream(replica: ReplicaDriver, node: string): void;
   changeInSync(replica: ReplicaDriver, action: ChangeAction): Promise<ChangeAnswer>;
   minInSync(keyspace: string): number;
+  /** This node has just ceased to lead it. */
+  ceased(replica: ReplicaDriver): void;
   /** Whether it has something that ticks are needed for. */
   pending(replica: ReplicaDriver, pending: boolean): void;
   fill(replica: ReplicaDriver, from: string, anew: boolean): void;
@@ -151,12 +153,14 @@ export class ReplicaDriver {
   private work(): void {
     const before = this.machine.phase;
     const epoch = this.machine.record?.epoch;
+    const { leader } = this;
     for (let event = this.queue.shift(); event; event = this.queue.shift()) {
       if (event.type === 'filled') this.appliedSeq = 0;
       for (const action of this.machine.onEvent(event, this.around.clock.monotonicMs())) this.perform(action);
       if (this.queue.length === 0) this.flushAppends();
     }
     this.around.pending(this, this.machine.pending && !this.closed);
+    if (leader === this.around.node && this.leader !== leader) this.around.ceased(this);
     if (before !== this.machine.phase || epoch !== this.machine.record?.epoch) this.changed();
   }
 

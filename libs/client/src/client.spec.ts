@@ -79,6 +79,7 @@ describe('CadastreClient', () => {
       requests: 23,
       retries: 0,
       notOwner: 0,
+      handedOver: 0,
       wrongOwnerHops: 0,
       failures: 0,
       channels: 3,
@@ -103,6 +104,37 @@ describe('CadastreClient', () => {
     expect(client.stats()).toMatchObject({ notOwner: 1, wrongOwnerHops: 1, retries: 0 });
     expect(target.seen.map((s) => s.target.epoch)).toEqual([2, 2]);
     expect(old.seen[0]!.requestId).toBe(target.seen[0]!.requestId);
+  });
+
+  it('takes the word of a node that ceases to lead, and asks the next one first', async () => {
+    // Plan: a write to the old leader; it says unasked who leads now; the next write meets no wrong owner.
+    const client = await connect();
+    const partition = client.map('orders')!.partitionOf(Buffer.from('a'));
+    const old = agents[partition % 3]!;
+    const target = agents[(partition + 1) % 3]!;
+    await client.keyspace('orders').put('a', '1');
+    old.tell(ledBy(partition, 2, target.id), [target.entry]);
+    await until('the client has heard it', () => client.map('orders')!.epochOf(partition) === 2);
+    await client.keyspace('orders').put('a', '2');
+    expect([old.seen.length, target.seen.length]).toEqual([1, 1]);
+    expect(client.stats()).toMatchObject({ notOwner: 0, wrongOwnerHops: 0, retries: 0 });
+  });
+
+  it('tells a request that a change of leader caught at its owner from one that met a wrong owner', async () => {
+    // Plan: the leader holds the write until another leads; it goes there at once, and no wrong owner was met.
+    const client = await connect();
+    const partition = client.map('orders')!.partitionOf(Buffer.from('a'));
+    const old = agents[partition % 3]!;
+    const target = agents[(partition + 1) % 3]!;
+    const { message, info } = notOwner('orders', ledBy(partition, 2, target.id), [target.entry]);
+    old.before = () => {
+      throw new CadastreError('NOT_OWNER', message, {
+        info: { ...(info as object), mayHaveHappened: true, held: true },
+      });
+    };
+    await client.keyspace('orders').put('a', '1');
+    expect(client.stats()).toMatchObject({ notOwner: 0, handedOver: 1, wrongOwnerHops: 0, retries: 0 });
+    expect(target.seen).toHaveLength(1);
   });
 
   it('heals towards a node that the map does not name yet', async () => {

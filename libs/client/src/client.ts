@@ -67,6 +67,7 @@ export class CadastreClient {
       clock,
       limits: options.limits,
       maps: () => this.follower.maps(),
+      onNews: (info) => void this.follower.heal(info),
       onOpen: (address) => this.telemetry.event({ kind: 'channel-opened', address }),
       onClose: (address) => this.telemetry.event({ kind: 'channel-closed', address }),
     });

@@ -38,8 +38,11 @@ export interface ClientCounters {
   requests: number;
   /** Attempts after the first, redirections not counted. */
   retries: number;
+  /** Requests that met a node which did not lead the partition when they came. */
   notOwner: number;
-  /** Attempts made at once at the leader that a NOT_OWNER named. */
+  /** Requests that met their owner, which held them until another led: a change of leader caught them under way. */
+  handedOver: number;
+  /** Attempts made at once at the leader that the NOT_OWNER of a wrong owner named. */
   wrongOwnerHops: number;
   failures: number;
 }
@@ -96,7 +99,14 @@ const BACKOFF = { initialMs: 10, maxMs: 500 };
 
 /** Brings a request to the leader of its partition, through moves and failures, until it is done or its time is over. */
 export class Router {
-  readonly counters: ClientCounters = { requests: 0, retries: 0, notOwner: 0, wrongOwnerHops: 0, failures: 0 };
+  readonly counters: ClientCounters = {
+    requests: 0,
+    retries: 0,
+    notOwner: 0,
+    handedOver: 0,
+    wrongOwnerHops: 0,
+    failures: 0,
+  };
   readonly operations: OperationCounters = { readOne: 0, readMany: 0, writeOne: 0, writeMany: 0 };
   readonly latency = new LatencyRecorder();
   private readonly budget = new RetryBudget();
@@ -253,13 +263,15 @@ export class Router {
   private async prepareNext(request: Request, progress: Progress, verdict: Next, epoch: number): Promise<void> {
     const { keyspace, partition } = request;
     if (verdict.kind === 'redirected') {
-      this.counters.notOwner += 1;
+      const { held } = verdict.info;
+      if (held) this.counters.handedOver += 1;
+      else this.counters.notOwner += 1;
       this.follower.heal(verdict.info);
       const news = this.mapOf(request).epochOf(partition) > epoch;
       this.telemetry.event({ kind: 'not-owner', keyspace, partition, epoch, healed: news });
       if (news && progress.hops < MAX_HOPS) {
         progress.hops += 1;
-        this.counters.wrongOwnerHops += 1;
+        if (!held) this.counters.wrongOwnerHops += 1;
         return;
       }
     }

@@ -13,6 +13,8 @@ export interface OwnerInfo {
   readonly leaderAddress?: string;
   /** The write came too late to be acknowledged and too early to be refused: it may take effect under the next leader. */
   readonly mayHaveHappened?: true;
+  /** The answering node led when the request came, and held it until another did. */
+  readonly held?: true;
 }
 
 /** What comes with NOT_ACTIVE. */
@@ -66,6 +68,7 @@ const infoFields = (info: unknown): Partial<ErrorDetail> => {
     ...(owner.generation && { generation: owner.generation }),
     ...(owner.leaderAddress !== undefined && { leaderAddress: owner.leaderAddress }),
     ...(owner.mayHaveHappened && { mayHaveHappened: true }),
+    ...(owner.held && { held: true }),
   };
 };
 
@@ -182,5 +185,6 @@ const infoOf = (d: ErrorDetail__Output): OwnerInfo | ActiveInfo | StaleInfo | un
     ...(d.generation && { generation: decodeGeneration(d.generation) }),
     leaderAddress: d.leaderAddress,
     ...(d.mayHaveHappened && { mayHaveHappened: true as const }),
+    ...(d.held && { held: true as const }),
   };
 };

@@ -149,6 +149,7 @@ function notOwnerVectors() {
   const before = map.record(2);
   return [
     { story: 'the leader has changed: heal and ask the new one', ...start, steps: [{ detail: detail(info(moved, addressOf(moved))), healed: true, ...after(moved, addressOf(moved)) }] },
+    { story: 'the owner held the request until another led: heal and ask that one, the write may have happened', ...start, steps: [{ detail: detail({ ...info(moved, addressOf(moved)), mayHaveHappened: true, held: true }), healed: true, ...after(moved, addressOf(moved)) }] },
     { story: 'twice in a row, each newer than the one before', ...start, steps: [{ detail: detail(info(moved)), healed: true, ...after(moved, addressOf(moved)) }, { detail: detail(info(again)), healed: true, ...after(again, addressOf(again)) }] },
     { story: 'an answer that is older than what is known changes nothing', ...start, steps: [{ detail: detail(info(again)), healed: true, ...after(again, addressOf(again)) }, { detail: detail(info(moved)), healed: false, ...after(again, addressOf(again)) }] },
     { story: 'the same epoch is no news', ...start, steps: [{ detail: detail(info(before)), healed: false, ...after(before, addressOf(before)) }] },

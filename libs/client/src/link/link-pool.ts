@@ -1,5 +1,5 @@
 import type { KeyspaceMap } from '@cadastre/core';
-import type { Transport } from '@cadastre/contracts';
+import type { OwnerInfo, Transport } from '@cadastre/contracts';
 import type { Cancellable, Clock } from '@cadastre/runtime';
 import type { LinkLimits } from './node-link.js';
 import { NodeLink } from './node-link.js';
@@ -11,6 +11,8 @@ export interface LinkPoolOptions {
   readonly clock: Clock;
   readonly limits?: LinkLimits;
   maps(): readonly KeyspaceMap[];
+  /** See LinkOptions. */
+  onNews?(info: OwnerInfo): void;
   onOpen?(address: string): void;
   onClose?(address: string): void;
 }
@@ -25,8 +27,12 @@ export class LinkPool {
   at(address: string): NodeLink {
     const held = this.links.get(address);
     if (held) return held;
-    const { transport, clock, limits } = this.options;
-    const link = new NodeLink(transport.peer(address), { clock, ...(limits && { limits }) });
+    const { transport, clock, limits, onNews } = this.options;
+    const link = new NodeLink(transport.peer(address), {
+      clock,
+      ...(limits && { limits }),
+      ...(onNews && { onNews: (info) => onNews(info) }),
+    });
     this.links.set(address, link);
     this.options.onOpen?.(address);
     return link;

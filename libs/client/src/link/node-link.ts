@@ -1,5 +1,5 @@
 import { CadastreError } from '@cadastre/core';
-import type { FramedOp, KvKind, KvOp, KvReplies, Peer, ReceivedReply } from '@cadastre/contracts';
+import type { FramedOp, KvKind, KvOp, KvReplies, OwnerInfo, Peer, ReceivedReply } from '@cadastre/contracts';
 import {
   answered,
   DeadlineSweep,
@@ -33,6 +33,8 @@ export const LINK_LIMITS: LinkLimits = {
 export interface LinkOptions {
   readonly clock: Clock;
   readonly limits?: LinkLimits;
+  /** The node has ceased to lead a partition that it was asked for: what it knows of it. */
+  onNews?(info: OwnerInfo): void;
 }
 
 export interface SendLimits {
@@ -235,7 +237,15 @@ export class NodeLink {
     if (this.waiting.size > 0) this.schedule();
   }
 
+  /** Of what cannot be read nothing is missed: the map's watch says it too, and a NOT_OWNER. */
+  private hear(reply: ReceivedReply): void {
+    if (reply.kind !== 'error') return;
+    const { code, info } = errorOf(reply.reply);
+    if (code === 'NOT_OWNER' && info) this.options.onNews?.(info as OwnerInfo);
+  }
+
   private take(reply: ReceivedReply): void {
+    if (reply.id === 0) return this.hear(reply);
     const pending = this.inFlight.get(reply.id);
     if (!pending) return; // given up here before
     this.settle(pending, () => {

@@ -105,6 +105,8 @@ export class FakeAgent {
   /** After the write took effect, before the answer. */
   after: BeforeHook = () => undefined;
   address = '';
+  /** To those who have asked it for the partition, in frames, of `orders`. */
+  tell: (record: PartitionRecord, nodes: readonly NodeEntry[]) => void = () => undefined;
   private server: GrpcServer | undefined;
 
   constructor(
@@ -114,7 +116,8 @@ export class FakeAgent {
 
   /** `pipeline: false` for a node of before there were frames. */
   async listen(port = 0, { pipeline = true } = {}): Promise<this> {
-    const { handlers } = kvSurface(systemClock, (op) => this.serve(op));
+    const { handlers, frames: streams } = kvSurface(systemClock, (op) => this.serve(op));
+    this.tell = (record, nodes) => streams.tell('orders', record.partition, notOwner('orders', record, nodes));
     const { pipeline: frames, ...unaries } = handlers;
     this.server = new GrpcServer().add(kvService, pipeline ? { ...unaries, pipeline: frames! } : unaries);
     this.address = `127.0.0.1:${await this.server.listen({ host: '127.0.0.1', port })}`;

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { PartitionRecord } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import { systemClock } from '@cadastre/runtime';
 import { Peer } from '../channels.js';
 import { GrpcServer } from '../server.js';
+import type { OwnerInfo } from '../status.js';
 import { decodeError, fromServiceError } from '../status.js';
 import { kvService } from '../proto.js';
 import type { KvReply } from './frame-server.js';
@@ -123,6 +125,35 @@ describe('a stream of frames', () => {
     expect(errors.get(3)).toMatchObject({ code: 'INTERNAL' });
     expect(replies.find((r) => r.id === 5)).toMatchObject({ kind: 'get', reply: { found: false } });
     call.cancel();
+  });
+
+  // Plan: two streams ask for two partitions; word of one goes to who asked for it, under an id that no request has, and not to the other.
+  it('tells those who asked for a partition that it is led elsewhere', async () => {
+    const [mine, other] = [open(), open()];
+    mine.call.write(encodeRequestFrame([get(1)]));
+    const elsewhere = { ...target, partition: 1 };
+    const ask = (id: number): Buffer =>
+      encodeRequestFrame([
+        { id, timeoutMs: 1_000, kind: 'get', request: { target: elsewhere, key: Buffer.from('k') } },
+      ]);
+    other.call.write(ask(1));
+    await until('both are answered', () => mine.replies.length === 1 && other.replies.length === 1);
+    const record: PartitionRecord = {
+      partition: 0,
+      epoch: 7,
+      replicas: [{ node: 'b', role: 'leader', state: 'available', inSync: true }],
+    };
+    const info: OwnerInfo = { keyspace: 'ks', record, leaderAddress: 'b:1' };
+    surface.frames.tell('ks', 0, new CadastreError('NOT_OWNER', 'led by b', { info }));
+    await until('it is told', () => mine.replies.length === 2);
+    const news = mine.replies[1]!;
+    expect(news).toMatchObject({ id: 0, kind: 'error' });
+    expect(news.kind === 'error' && decodeError(news.reply)).toMatchObject({ code: 'NOT_OWNER', info });
+    other.call.write(ask(2));
+    await until('the other is served', () => other.replies.length === 2);
+    expect(other.replies.map((r) => r.id)).toEqual([1, 2]);
+    mine.call.cancel();
+    other.call.cancel();
   });
 
   // Plan: a caller that reads no answers is not read on: of 20,000 requests for 10 KiB each only what fits the buffers is served.

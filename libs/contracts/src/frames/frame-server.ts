@@ -95,6 +95,12 @@ export class FrameServer {
     if (this.draining) stream.drain();
   }
 
+  /** To every stream that has asked for the partition: it is led elsewhere now, as `error` says. Answers no request. */
+  tell(keyspace: string, partition: number, error: CadastreError): void {
+    const news = encodeError(error);
+    for (const stream of this.streams) stream.tell(keyspace, partition, news);
+  }
+
   /** Takes nothing more; each stream ends when all that it took has been answered. */
   drain(): void {
     this.draining = true;
@@ -103,8 +109,34 @@ export class FrameServer {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** Beyond this all is forgotten and gathered anew: who is not told learns from NOT_OWNER. */
+const PARTITIONS_REMEMBERED = 16_384;
+const KEYSPACES_REMEMBERED = 64;
+
+/** What the requests of one stream are about: a caller may name far more partitions than there are, so it is bounded. */
+class Asked {
+  private readonly partitions = new Map<string, Set<number>>();
+  private keyspace = '';
+  private last: Set<number> = new Set();
+
+  add({ keyspace, partition }: Wire.Target__Output): void {
+    if (keyspace !== this.keyspace) {
+      this.keyspace = keyspace;
+      this.last = this.partitions.get(keyspace) ?? new Set();
+      if (this.partitions.size >= KEYSPACES_REMEMBERED) this.partitions.clear();
+      this.partitions.set(keyspace, this.last);
+    }
+    if (this.last.size >= PARTITIONS_REMEMBERED) this.last.clear();
+    this.last.add(partition);
+  }
+
+  has(keyspace: string, partition: number): boolean {
+    return this.partitions.get(keyspace)?.has(partition) ?? false;
+  }
+}
 
 class FrameStream {
+  private readonly asked = new Asked();
   private readonly reader = new FrameReader();
   private readonly callers = new Map<number, FramedCaller>();
   private replies: FramedReply[] = [];
@@ -140,6 +172,13 @@ class FrameStream {
     this.endWhenIdle();
   }
 
+  /** Not to a caller that does not read: it would only wait in memory. */
+  tell(keyspace: string, partition: number, news: Buffer): void {
+    if (this.ended || this.blocked || !this.asked.has(keyspace, partition)) return;
+    this.push({ id: 0, kind: 'error', reply: news }, news.length);
+    this.schedule();
+  }
+
   private receive(frame: Buffer): void {
     if (this.ended || this.lastFrame) return;
     try {
@@ -166,6 +205,7 @@ class FrameStream {
 
   private serve(op: ReceivedRequest): void {
     const { clock } = this.options;
+    if (op.request.target) this.asked.add(op.request.target);
     const timeoutMs = op.timeoutMs === 0 ? PIPELINE_LIMITS.defaultTimeoutMs : op.timeoutMs;
     const now = clock.monotonicMs();
     const caller = new FramedCaller(this, clock.wallMs() + timeoutMs, now, now + timeoutMs, op.traceparent);
@@ -173,14 +213,14 @@ class FrameStream {
       const reply = this.options.serve(op, caller);
       if (reply instanceof Promise) return this.wait(op, caller, reply);
       this.answer(op.id, op.kind, reply);
-      this.tell(op, caller, undefined);
+      this.witnessed(op, caller, undefined);
     } catch (error) {
       this.fail(op.id, error);
-      this.tell(op, caller, error);
+      this.witnessed(op, caller, error);
     }
   }
 
-  private tell(op: ReceivedRequest, { beganAt, span }: FramedCaller, error: unknown): void {
+  private witnessed(op: ReceivedRequest, { beganAt, span }: FramedCaller, error: unknown): void {
     this.options.witness?.(op, this.options.clock.monotonicMs() - beganAt, error, span?.context.traceId);
   }
 
@@ -191,11 +231,11 @@ class FrameStream {
     reply.then(
       (value) => {
         this.settle(id, caller, () => this.answer(id, kind, value));
-        this.tell(op, caller, undefined);
+        this.witnessed(op, caller, undefined);
       },
       (error: unknown) => {
         this.settle(id, caller, () => this.fail(id, error));
-        this.tell(op, caller, error);
+        this.witnessed(op, caller, error);
       },
     );
   }
