@@ -239,7 +239,13 @@ export const PLANTS = [
     seed: 48,
     finds: 'took effect at .* and again',
     about: 'a new leader serves before the in-sync set has promised its epoch and shown its log',
-    patches: [{ file: LEADER, from: 'if (floor < this.sealSeq || this.leases.some', to: 'if (this.leases.some' }],
+    patches: [
+      {
+        file: LEADER,
+        from: 'if (!this.isPromised || floor < this.sealSeq || this.leases.some',
+        to: 'if (this.leases.some',
+      },
+    ],
   },
   {
     name: 'lease-not-waited-for',

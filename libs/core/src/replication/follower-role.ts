@@ -6,8 +6,8 @@ import type { ReplicaEvent } from './replication-types.js';
 type EntriesEvent = Extract<ReplicaEvent, { type: 'entries' }>;
 
 /**
- * It asks to follow as soon as it knows whom, while the promise of the epoch is still on its way to the disk, and says nothing of its log
- * that would count before the promise is there: the answer, and the leader's first entries, come meanwhile.
+ * It asks to follow as soon as it knows whom, while the promise of the epoch, or a cut of its log, is still on its way to the disk, and
+ * says nothing of its log that would count before that is there: the answer, and the leader's first entries, come meanwhile.
  *
  * Following one leader through the epochs of its tenure from `base` on (see LeaderRole); a learner is a follower that is not in sync.
  * Whoever of the two learns of the next epoch first, the stream goes on: the leader of both is the same.
@@ -106,18 +106,23 @@ export class FollowerRole {
     return this.acknowledge();
   }
 
-  /** Nothing counts before the promise is on the disk, where it lies before all that came under it. */
   acknowledge(): void {
-    if (!this.attached || !this.isPromised || this.core.durableSeq <= this.ackSent) return;
+    if (!this.attached || !this.counts || this.core.durableSeq <= this.ackSent) return;
     this.ackSent = this.core.durableSeq;
     this.core.act({ type: 'send-ack', to: this.leader, epoch: this.epoch, durableSeq: this.ackSent });
   }
 
-  private get isPromised(): boolean {
-    return this.core.durablyPromised >= this.base;
+  /**
+   * What is on the disk says nothing before the promise is there too, nor while entries that were cut off may come back by a crash: a
+   * leader that was started anew under its epoch gives their places to other entries, and epoch and seq would not tell them apart. It
+   * serves only once the word of all counts who hold what it may have lost.
+   */
+  private get counts(): boolean {
+    return this.core.durablyPromised >= this.base && !this.core.truncating;
   }
 
-  promised(now: number): void {
+  /** A promise or a cut is on the disk. */
+  settled(now: number): void {
     if (this.attached) this.acknowledge();
     else if (this.core.state === 'active' && !this.asked) this.ask(now);
   }
@@ -128,10 +133,6 @@ export class FollowerRole {
       return this.cannotGoOn(`the leader's log ends at ${seq}, before what is applied here (${this.core.appliedSeq})`);
     this.core.truncate(seq);
     this.ask(now);
-  }
-
-  truncated(now: number): void {
-    if (!this.attached && this.core.state === 'active') this.ask(now);
   }
 
   needSnapshot(): void {
@@ -169,18 +170,14 @@ export class FollowerRole {
     this.ask(now);
   }
 
-  /**
-   * Not while entries that were cut off may come back by a crash: a leader that was started anew under its epoch gives their places to
-   * other entries, and epoch and seq would not tell them apart. It serves only once all have asked who hold what it may have lost.
-   */
   private ask(now: number): void {
     this.attached = false;
-    if (this.trouble || this.core.truncating) return;
+    if (this.trouble) return;
     const { log, appliedSeq } = this.core;
     // On the wire a durable seq of 0 is not said only where there is a log.
-    if (!this.isPromised && log.lastSeq === 0) return;
+    this.asked = this.counts || log.lastSeq > 0;
+    if (!this.asked) return;
     this.askedAt = now;
-    this.asked = true;
     this.core.act({
       type: 'send-follow',
       to: this.leader,
@@ -188,7 +185,7 @@ export class FollowerRole {
       lastSeq: log.lastSeq,
       lastEpoch: log.lastEpoch,
       appliedSeq,
-      durableSeq: this.isPromised ? this.core.durableSeq : 0,
+      durableSeq: this.counts ? this.core.durableSeq : 0,
     });
   }
 }

@@ -142,7 +142,7 @@ export class ReplicaMachine {
       case 'truncated':
         if (event.cut !== this.core.cut) return undefined;
         this.core.truncating = false;
-        return this.role?.kind === 'follower' ? this.role.truncated(now) : undefined;
+        return this.role?.kind === 'follower' ? this.role.settled(now) : undefined;
       case 'filled':
         return this.onFilled(event.seq, event.epoch, now);
       case 'follow':
@@ -329,7 +329,8 @@ export class ReplicaMachine {
 
   private onPromised(epoch: number, now: number): void {
     this.core.durablyPromised = Math.max(this.core.durablyPromised, epoch);
-    this.role?.promised(now);
+    if (this.role?.kind === 'leader') this.role.promised(now);
+    else this.role?.settled(now);
   }
 
   /**

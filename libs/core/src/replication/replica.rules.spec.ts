@@ -669,14 +669,29 @@ describe('a follower', () => {
     ]);
   });
 
-  it('asks again only once what was cut off is gone from its disk', () => {
-    // Plan: a cut, then what makes a follower ask (a link, time): it asks when the cut is durable, not before.
+  it('says nothing that counts before what was cut off is gone from its disk', () => {
+    // Plan: a cut; it asks at once and gets an entry in the place of the one that was cut off; its word on both waits for the cut.
     const bench = following();
     bench.feed(entries(3, [1, 2]));
-    expect(typesOf(bench.feed({ type: 'truncate', from: 'a', epoch: 3, seq: 1 }))).toEqual(['truncate']);
-    expect(typesOf(bench.feed({ type: 'link', to: 'a', up: true }))).toEqual([]);
+    bench.feed({ type: 'durable', seq: 2, cut: 0 });
+    expect(bench.feed({ type: 'truncate', from: 'a', epoch: 3, seq: 1 })).toMatchObject([
+      { type: 'truncate' },
+      { type: 'send-follow', lastSeq: 1, durableSeq: 0 },
+    ]);
+    expect(typesOf(bench.feed(entries(3, [2])))).toEqual(['append']);
+    expect(typesOf(bench.feed({ type: 'durable', seq: 2, cut: 1 }))).toEqual([]);
     expect(typesOf(bench.feed({ type: 'truncated', cut: 0 }))).toEqual([]);
-    expect(typesOf(bench.feed({ type: 'truncated', cut: 1 }))).toEqual(['send-follow']);
+    expect(bench.feed({ type: 'truncated', cut: 1 })).toMatchObject([{ type: 'send-ack', durableSeq: 2 }]);
+  });
+
+  it('asks with a log that is cut to nothing once the cut is on its disk', () => {
+    const bench = following();
+    bench.feed(entries(3, [1]));
+    expect(typesOf(bench.feed({ type: 'truncate', from: 'a', epoch: 3, seq: 0 }))).toEqual(['truncate']);
+    expect(typesOf(bench.feed({ type: 'tick' }))).toEqual([]);
+    expect(bench.feed({ type: 'truncated', cut: 1 })).toMatchObject([
+      { type: 'send-follow', lastSeq: 0, durableSeq: 0 },
+    ]);
   });
 
   it('asks at once whom it comes to follow, and says nothing that counts before its promise is durable', () => {
