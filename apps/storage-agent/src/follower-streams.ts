@@ -1,4 +1,5 @@
 import type { Wire, DuplexCall } from '@cadastre/contracts';
+import { decodeRecord } from '@cadastre/contracts';
 import { invalid } from '@cadastre/core';
 import type { ReplicaAction } from '@cadastre/core';
 import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
@@ -308,7 +309,19 @@ export class FollowerStreams {
         appliedSeq,
         ...((durableSeq > 0 || lastSeq === 0) && { durableSeq }),
       });
-    } else replica.dispatch({ type: message.released ? 'released' : 'unfollow', from, epoch: word.epoch });
+      return;
+    }
+    const { record } = message.released ?? message.unfollow ?? {};
+    if (record) this.learn(stream, replica, record);
+    replica.dispatch({ type: message.released ? 'released' : 'unfollow', from, epoch: word.epoch });
+  }
+
+  private learn(stream: FollowerStream, replica: ReplicaDriver, record: Wire.PartitionRecord__Output): void {
+    try {
+      replica.learn(decodeRecord(record));
+    } catch (error) {
+      this.broken(stream, error);
+    }
   }
 
   private takeAck(from: string, ack: Wire.Ack__Output): void {

@@ -1,5 +1,6 @@
 import type { ReplicaAction } from '@cadastre/core';
 import type { Peer, Wire } from '@cadastre/contracts';
+import { encodeRecord } from '@cadastre/contracts';
 import type { Cancellable, Clock, Logger, Random } from '@cadastre/runtime';
 import { Backoff } from '@cadastre/runtime';
 import { decodeEntry, decodeMark } from './entries.codec.js';
@@ -202,8 +203,8 @@ export class LeaderLinks {
     const head = { keyspace, partition, epoch: word.epoch };
     const link = this.byLeader.get(word.to);
     if (word.type === 'send-ack') link?.ack(replica.key, { ...head, durableSeq: word.durableSeq });
-    else if (word.type === 'send-unfollow') link?.send({ unfollow: head });
-    else if (word.type === 'send-released') link?.send({ released: head });
+    else if (word.type === 'send-unfollow') link?.send({ unfollow: { ...head, ...recordOf(replica, word.epoch) } });
+    else if (word.type === 'send-released') link?.send({ released: { ...head, ...recordOf(replica, word.epoch) } });
     else if (link)
       link.send({
         follow: {
@@ -267,3 +268,7 @@ export class LeaderLinks {
     this.byLeader.clear();
   }
 }
+
+/** A change of leader reaches those concerned over different ways at different times: who hears of it first tells the others. */
+const recordOf = ({ machine: { record } }: ReplicaDriver, epoch: number): Pick<Wire.Unfollow, 'record'> =>
+  record?.epoch === epoch ? { record: encodeRecord(record) } : {};

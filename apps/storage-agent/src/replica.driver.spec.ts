@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { addLearner, newRecord, shrinkInSync } from '@cadastre/core';
+import { addLearner, changeLeader, newRecord, shrinkInSync } from '@cadastre/core';
 import { MemoryEngine } from '@cadastre/engine';
 import { silentLogger, systemClock } from '@cadastre/runtime';
 import type { ChangeAnswer } from './in-sync-changes.js';
@@ -14,7 +14,52 @@ const until = async (test: () => boolean): Promise<void> => {
   expect(test()).toBe(true);
 };
 
+const surroundings = (engine: MemoryEngine): ReplicaSurroundings => ({
+  node: 'a',
+  engine,
+  clock: systemClock,
+  logger: silentLogger,
+  inSyncTimeoutMs: 1,
+  granted: new Map(),
+  grantedUntil: 0,
+  toLeader: () => undefined,
+  toFollower: () => undefined,
+  stream: () => undefined,
+  changeInSync: () => new Promise(() => undefined),
+  minInSync: () => minInSync,
+  ceased: () => undefined,
+  pending: () => undefined,
+  fill: () => undefined,
+  stopFill: () => undefined,
+  onFatal: (error) => {
+    throw error;
+  },
+  meters: new AgentMeters(),
+});
+
 describe('ReplicaDriver', () => {
+  // Plan: peers say who leads: of another partition, with two leaders, of the same epoch, then rightly; it takes the last one alone, and
+  // says once that it leads no more.
+  it('takes a newer record from a peer, if it is one', async () => {
+    const engine = new MemoryEngine();
+    await engine.open();
+    await engine.create(id);
+    const first = newRecord(0, ['a', 'b']);
+    const next = changeLeader(first, 'b');
+    const ceased = jest.fn();
+    const replica = new ReplicaDriver(id, { ...surroundings(engine), ceased }, 'active');
+    replica.dispatch({ type: 'record', record: first, minInSync });
+    replica.learn({ ...next, partition: 5 });
+    replica.learn({ ...next, replicas: next.replicas.map((r) => ({ ...r, role: 'leader' })) });
+    replica.learn({ ...next, epoch: first.epoch });
+    expect([replica.leader, ceased.mock.calls.length]).toEqual(['a', 0]);
+    replica.learn(next);
+    replica.learn(next);
+    expect([replica.leader, ceased.mock.calls.length]).toEqual(['b', 1]);
+    replica.close(undefined);
+    await engine.close();
+  });
+
   // Plan: the answer to an in-sync change comes later than a map that has a learner at the same epoch; the learner is not forgotten.
   it('takes from an answer only a record of a newer epoch', async () => {
     const engine = new MemoryEngine();
@@ -28,29 +73,13 @@ describe('ReplicaDriver', () => {
     let asked = false;
     let answerNow: (answer: ChangeAnswer) => void = () => undefined;
     const around: ReplicaSurroundings = {
-      node: 'a',
-      engine,
-      clock: systemClock,
-      logger: silentLogger,
-      inSyncTimeoutMs: 1,
-      granted: new Map(),
-      grantedUntil: 0,
-      toLeader: () => undefined,
+      ...surroundings(engine),
       toFollower,
       stream,
       changeInSync: () => {
         asked = true;
         return new Promise((resolve) => (answerNow = resolve));
       },
-      minInSync: () => minInSync,
-      ceased: () => undefined,
-      pending: () => undefined,
-      fill: () => undefined,
-      stopFill: () => undefined,
-      onFatal: (error) => {
-        throw error;
-      },
-      meters: new AgentMeters(),
     };
     const replica = new ReplicaDriver(id, around, 'active');
     replica.dispatch({ type: 'record', record: first, minInSync });

@@ -9,7 +9,7 @@ import type {
   WriteLatency,
   WriteOutcome,
 } from '@cadastre/core';
-import { CadastreError, leaderOf, ReplicaMachine } from '@cadastre/core';
+import { CadastreError, checkRecord, leaderOf, ReplicaMachine } from '@cadastre/core';
 import type { PartitionId, PartitionMeta, StorageEngine } from '@cadastre/engine';
 import type { Clock, Logger } from '@cadastre/runtime';
 import type { ChangeAnswer } from './in-sync-changes.js';
@@ -376,16 +376,20 @@ export class ReplicaDriver {
     this.dispatch({ type: 'compared', equal });
   }
 
+  /**
+   * The record as somebody has it from the map that may know it earlier: the controller's answer, a peer. At the same epoch the map may
+   * have told of a learner since, so only what is newer for certain is taken.
+   */
+  learn(record: PartitionRecord): void {
+    if (record.partition !== this.id.partition || checkRecord(record) !== undefined) return;
+    if (record.epoch <= (this.machine.record?.epoch ?? 0)) return;
+    const { granted } = this.around;
+    this.dispatch({ type: 'record', record, minInSync: this.around.minInSync(this.id.keyspace), granted });
+  }
+
   private async changeInSync(action: ChangeAction): Promise<void> {
     const { record, outcome } = await this.around.changeInSync(this, action);
-    // At the same epoch the map may have told of a learner since: only what is newer for certain is taken from an answer.
-    if (record && record.epoch > (this.machine.record?.epoch ?? 0))
-      this.dispatch({
-        type: 'record',
-        record,
-        minInSync: this.around.minInSync(this.id.keyspace),
-        granted: this.around.granted,
-      });
+    if (record) this.learn(record);
     this.dispatch({ type: 'change-answered', id: action.id, outcome });
   }
 
