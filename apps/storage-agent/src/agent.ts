@@ -153,7 +153,8 @@ class StorageAgent implements Agent {
     const onLink = (node: string, up: boolean) => this.broken.onLink(node, up);
     this.links = new LeaderLinks({ ...common, incarnation, peerOf, replica, replicas, onLink, granted: this.granted });
     const partners = () => this.links.nodes;
-    this.followers = new FollowerStreams({ clock, logger, replica, replicas, partners, onLink });
+    const waiting = () => this.replicas.waiting();
+    this.followers = new FollowerStreams({ clock, logger, replica, replicas, waiting, partners, onLink });
     this.rates = { out: new ByteRate(clock), in: new ByteRate(clock) };
     const connect = (node: string) => this.bulkPeerOf(node, transport);
     this.fills = new Fills({ ...common, connect, in: this.rates.in, onFatal: (error) => this.fatal(error) });

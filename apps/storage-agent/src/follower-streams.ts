@@ -164,6 +164,8 @@ export interface FollowerStreamsOptions {
   replica(key: PartitionKey): ReplicaDriver | undefined;
   /** All replicas here, for what concerns a node as a whole. */
   replicas(): Iterable<ReplicaDriver>;
+  /** Those of them that wait for something: see `ReplicaMachine.pending`. */
+  waiting(): Iterable<ReplicaDriver>;
   /** Nodes that partitions are shared with. */
   partners(): readonly string[];
   /** A node that follows is connected, or its stream ended. */
@@ -200,12 +202,12 @@ export class FollowerStreams {
     }
   }
 
-  /** While all streams have leases there is nothing to look for. */
+  /** While all streams have leases only those that wait for something can lack one: a leader that still seals vouches for nothing. */
   private unsure(node: string): Wire.UnsurePartition[] {
     const now = this.options.clock.monotonicMs();
-    if (this.options.partners().every((partner) => (this.leased.get(partner) ?? 0) > now)) return [];
+    const leased = this.options.partners().every((partner) => (this.leased.get(partner) ?? 0) > now);
     const unsure: Wire.UnsurePartition[] = [];
-    for (const { id, machine } of this.options.replicas())
+    for (const { id, machine } of leased ? this.options.waiting() : this.options.replicas())
       if (machine.serves(node) && !machine.mayRead(now, this.leased)) unsure.push(id);
     return unsure;
   }

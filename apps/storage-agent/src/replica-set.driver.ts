@@ -74,6 +74,11 @@ export class ReplicaSet {
     else this.due.delete(replica);
   }
 
+  /** Those that ticks are needed for. */
+  waiting(): Iterable<ReplicaDriver> {
+    return this.due;
+  }
+
   /** Only those that wait for something: ten thousand partitions at rest cost nothing. `heardAt`: see the machine's event. */
   tick(heardAt: ReadonlyMap<string, number>): void {
     const now = this.options.clock.monotonicMs();
