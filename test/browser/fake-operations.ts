@@ -286,6 +286,12 @@ export class FakeOperations implements OperationsPort {
     const checks = [{ ...decided, verdict: 'fail', text }];
     return { keyspace: of, partition, node: on, role: 'none', verdict: 'cannot', ...decided, because: text, checks };
   }
+  async recovery(): Promise<Wire.Recovery> {
+    return { state: 'none' };
+  }
+  async actOnRecovery(): Promise<Wire.Recovery> {
+    return { state: 'none' };
+  }
   async *backup(): AsyncGenerator<Wire.BackupFrame> {
     yield { trailer: { entries: 0 } };
   }

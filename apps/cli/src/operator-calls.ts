@@ -73,6 +73,9 @@ export class OperatorCalls {
   changeSettings = (request: Wire.ChangeSettingsRequest) =>
     this.change<Wire.ChangeSettingsRequest, Wire.Settings__Output>((p) => p.operator.ChangeSettings, request);
   watchers = () => this.read<Wire.ListWatchersRequest, Wire.ListWatchersReply__Output>((p) => p.map.ListWatchers, {});
+  getRecovery = () => this.read<Wire.GetRecoveryRequest, Wire.Recovery__Output>((p) => p.operator.GetRecovery, {});
+  actOnRecovery = (request: Wire.ActOnRecoveryRequest) =>
+    this.change<Wire.ActOnRecoveryRequest, Wire.Recovery__Output>((p) => p.operator.ActOnRecovery, request);
   status = () => this.read<Wire.StatusRequest, Wire.StatusReply__Output>((p) => p.operator.Status, {});
   getPolicy = (keyspace: string) =>
     this.read<Wire.GetPolicyRequest, Wire.PolicyReply__Output>((p) => p.operator.GetPolicy, { keyspace });

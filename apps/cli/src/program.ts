@@ -16,6 +16,8 @@ import { addNodeCommands } from './commands/node.js';
 import { addPlanCommands } from './commands/plan.js';
 import { addExplainCommand } from './commands/plan-why.js';
 import { addClusterPolicyCommand } from './commands/policy.js';
+import { addRecoveryCommands } from './commands/recovery.js';
+import { addRestoreCommand } from './commands/restore.js';
 import { addReportCommands } from './commands/report.js';
 import { addSchemeCommands } from './commands/scheme.js';
 import { addSettingsCommands, addUnfreezeCommand } from './commands/settings.js';
@@ -42,6 +44,8 @@ const REGISTER = [
   addReportCommands,
   addAuditCommands,
   addBackupCommands,
+  addRestoreCommand,
+  addRecoveryCommands,
   addExplainCommand,
   addAccessCommands,
   addCertCommands,

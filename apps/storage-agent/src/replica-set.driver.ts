@@ -49,6 +49,15 @@ export class ReplicaSet {
     return this.strays.values();
   }
 
+  /** What an answer of the controller told of a partition before the map did; after a restore nobody else may know. */
+  newerThanMap({ id, machine }: ReplicaDriver): PartitionRecord | undefined {
+    const map = this.options.mapOf(id.keyspace);
+    const { record } = machine;
+    return record && map && id.partition < map.partitions && record.epoch > map.epochOf(id.partition)
+      ? record
+      : undefined;
+  }
+
   startActing(keyspaces: Iterable<string>): void {
     if (this.acting) return;
     this.acting = true;

@@ -1,7 +1,7 @@
 import type { Generation, KeyspaceGeneration } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { Peer, Wire } from '@cadastre/contracts';
-import { callUnary, encodeKnown, requireGeneration } from '@cadastre/contracts';
+import { callUnary, encodeKnown, encodeRecord, requireGeneration } from '@cadastre/contracts';
 import type { PartitionId, StorageEngine } from '@cadastre/engine';
 import type { Cancellable, Clock, Logger } from '@cadastre/runtime';
 import type { TransferRates } from './byte-rate.js';
@@ -134,6 +134,7 @@ export class Reporter {
     const { engine, fills } = this.options;
     const meta = engine.meta(id);
     const fill = replica && fills.progress(replica);
+    const newer = replica && this.options.replicas.newerThanMap(replica);
     return {
       keyspace: id.keyspace,
       partition: id.partition,
@@ -146,6 +147,9 @@ export class Reporter {
       filledBytes: fill?.filledBytes ?? 0,
       fillTotalBytes: fill?.totalBytes ?? 0,
       digest: meta?.digest ?? '',
+      whole: meta !== undefined && meta.state !== 'filling',
+      lastEpoch: meta?.lastEpoch ?? 0,
+      record: newer ? encodeRecord(newer) : null,
     };
   }
 }

@@ -3,6 +3,7 @@ export * from './channels.js';
 export * from './codecs/approval.codec.js';
 export * from './codecs/map.codec.js';
 export * from './codecs/records.codec.js';
+export * from './codecs/segment.codec.js';
 export * from './health.js';
 export * from './ping.js';
 export * from './frames/deadline-sweep.js';

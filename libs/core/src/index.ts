@@ -57,4 +57,6 @@ export * from './migration/move-phase.js';
 export * from './migration/move.machine.js';
 export * from './migration/pace.machine.js';
 export * from './migration/plan.machine.js';
+export * from './recovery/recover-partition.js';
+export * from './recovery/recover.js';
 export * from './replication/index.js';

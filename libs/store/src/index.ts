@@ -21,3 +21,5 @@ export * from './backup/backup-frames.js';
 export * from './backup/check-backup.js';
 export * from './backup/take-backup.js';
 export * from './register/audit-chain.js';
+export * from './backup/restore-backup.js';
+export * from './backup/restored-entry.js';

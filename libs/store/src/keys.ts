@@ -16,6 +16,8 @@ import { CadastreError as Refusal } from '@cadastre/core';
  *   settings                               how much automation may do, how fast data may move
  *   freeze                                 automation has stopped, and why
  *   frozen-by-hand                         a person has stopped automation
+ *   recovery                               restored from a copy, and not yet what it is to go on with
+ *   restoring                              a restore that has not ended: nothing here may be believed
  *   approval-policy                        who has to approve what, and when plans may run
  *   owed/ID                                leaderships that a node lost by dying
  *   floors/NAME                            last generation of a keyspace that was dropped
@@ -53,6 +55,8 @@ export const keys = {
   freeze: `${ROOT}freeze`,
   manualFreeze: `${ROOT}frozen-by-hand`,
   approvalPolicy: `${ROOT}approval-policy`,
+  recovery: `${ROOT}recovery`,
+  restoring: `${ROOT}restoring`,
   owed: (node: string): string => `${ROOT}owed/${node}`,
   floor: (keyspace: string): string => `${ROOT}floors/${keyspace}`,
   controllers: `${ROOT}controllers`,
@@ -80,7 +84,7 @@ export type ParsedKey =
   | { readonly kind: 'controller' }
   | { readonly kind: 'other' };
 
-const SINGLE = ['cluster', 'settings', 'freeze', 'frozen-by-hand', 'approval-policy'] as const;
+const SINGLE = ['cluster', 'settings', 'freeze', 'frozen-by-hand', 'approval-policy', 'recovery', 'restoring'] as const;
 
 const NAMED = {
   keyspaces: 'keyspace',

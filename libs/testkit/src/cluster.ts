@@ -66,11 +66,21 @@ export class TestCluster {
   private readonly transport: Transport;
 
   private constructor(
-    readonly etcd: EtcdCluster,
+    private register: EtcdCluster,
     private readonly options: ClusterOptions,
     private readonly security: Security | undefined,
   ) {
     this.transport = security ? transportOf(security.own.files('operator', 'test')) : grpcTransport;
+  }
+
+  get etcd(): EtcdCluster {
+    return this.register;
+  }
+
+  /** Another etcd, new and empty, for control planes that are started from now on; the one before is gone. */
+  async replaceEtcd(): Promise<void> {
+    await this.register.stop();
+    this.register = await startEtcd();
   }
 
   static async start(options: ClusterOptions = {}): Promise<TestCluster> {

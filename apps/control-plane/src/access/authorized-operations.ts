@@ -1,7 +1,7 @@
 import type { ApprovalPolicy, ChainHead, KeyspaceSpec, ManualMove, Permission, Policy, Scope } from '@cadastre/core';
 import { CadastreError, invalid, permissionsOf, permits, printable } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import type { Act, ActOnPlan, AuditQuery, FreezeBy, OperationsPort } from '../operations/ports.js';
+import type { Act, ActOnPlan, ActOnRecovery, AuditQuery, FreezeBy, OperationsPort } from '../operations/ports.js';
 import type { HeatQuery } from '../load/heat.js';
 import { keyspacesOfProposal } from '../operations/requested-moves.js';
 import type { SettingsChange } from '../operations/settings.js';
@@ -181,6 +181,17 @@ export class AuthorizedOperations implements OperationsPort {
   /** Whoever has it has everything that the register knows, password hashes too. */
   backup(act: Act): AsyncIterable<Wire.BackupFrame> {
     return this.operations.backup(this.need('administer', 'cluster', act));
+  }
+
+  async recovery(): Promise<Wire.Recovery> {
+    this.look();
+    return this.operations.recovery();
+  }
+
+  async actOnRecovery(act: ActOnRecovery): Promise<Wire.Recovery> {
+    const { actor } = this.need('administer', 'cluster', act);
+    if (act.action === 'approve') requireFreshProof(this.principal, this.rules);
+    return this.operations.actOnRecovery({ ...act, actor });
   }
 
   status(): Wire.StatusReply {

@@ -170,6 +170,8 @@ class ObedientAgents {
         filledBytes: 0,
         fillTotalBytes: 0,
         digest: '',
+        whole: true,
+        lastEpoch: 1,
       });
     }
     const applied = [...state.keyspaces.values()].map(({ map }) => ({
@@ -782,7 +784,8 @@ describe('a keyspace made anew', () => {
     world = new World();
     const cp = await world.begin();
     await cp.operations.createKeyspace(spec, act);
-    const figures = { epoch: 1, lastSeq: 0, appliedSeq: 0, records: 0, bytes: 0, filledBytes: 0, fillTotalBytes: 0 };
+    const counts = { epoch: 1, lastSeq: 0, appliedSeq: 0, records: 0, bytes: 0, filledBytes: 0, fillTotalBytes: 0 };
+    const figures = { ...counts, whole: true, lastEpoch: 1 };
     const grants = (keyspace: string) => {
       const replicas = [{ keyspace, partition: 0, phase: 'quarantined', digest: '', ...figures }];
       return cp.controller.report({ node: 'n1', incarnation: 'i', applied: [], replicas });

@@ -1,8 +1,8 @@
 import type { DetectorOptions } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import { type Clock, type Logger, type NewId, type Random, delay, randomId } from '@cadastre/runtime';
-import type { Mandate, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
-import { controllerCodec, Election, keys, settingsOf } from '@cadastre/store';
+import type { Compare, Mandate, Register, RegisterChange, RegisterState, Store } from '@cadastre/store';
+import { controllerCodec, Election, isWaitingForRecovery, keys, settingsOf } from '@cadastre/store';
 import { AfterRun } from './after-run.driver.js';
 import { Executor } from './executor.js';
 import type { ClusterLoad } from '../load/cluster-load.js';
@@ -44,6 +44,8 @@ export interface ControllerOptions {
   /** Entries of the audit log, and ended plans, that stay in the register. */
   readonly auditKeep?: number;
   readonly plansKeep?: number;
+  /** After a restore; without it a restored register waits for ever. */
+  readonly recovery?: { round(fence: Compare): Promise<void> };
   readonly moveLimits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
 }
 
@@ -153,13 +155,21 @@ export class Controller implements ControllerPort {
     this.options.observed.take(report, this.options.clock.monotonicMs());
     if (!this.reign) return [];
     this.kick();
+    // What an old copy of the register does not name may be all that there is: a person says when that is over.
+    if (this.options.register.state.recovery) return [];
     return this.purges.grants(this.options.register.state, report);
   }
 
   async changeInSync(command: ChangeInSyncCommand): Promise<InSyncAnswer> {
+    if (isWaitingForRecovery(this.options.register.state)) throw notActive('the register waits for its recovery');
     const mandate = this.requireMandate();
     for (const node of command.remove) this.suspect(command.node, [{ node, why: command.reason }]);
     return this.inSyncChanges.ask(command, mandate);
+  }
+
+  /** @throws CadastreError NOT_ACTIVE with the address of the active one */
+  requireFence(): Compare {
+    return this.requireMandate().fence;
   }
 
   private requireMandate(): Mandate {
@@ -242,6 +252,10 @@ export class Controller implements ControllerPort {
     if (!reign) return;
     try {
       const { mandate, failover, leaderReturn, repair, pruner, suspicions } = reign;
+      if (isWaitingForRecovery(this.options.register.state)) {
+        await this.options.recovery?.round(mandate.fence);
+        return;
+      }
       await failover.round();
       // Failover goes on under a person's freeze: a dead leader would stop writes.
       const frozen = this.frozen !== undefined || this.options.register.state.manualFreeze !== undefined;
@@ -265,6 +279,9 @@ export class Controller implements ControllerPort {
     }
   }
 }
+
+const notActive = (why: string): CadastreError =>
+  new CadastreError('NOT_ACTIVE', why, { remedy: 'ask again later', info: { activeAddress: '' } });
 
 /** A second process under a node's id, or the node with wiped data: its word must not count as that node's (INV-5). */
 const refuseStranger = (state: RegisterState, { node, incarnation }: AgentReport): void => {

@@ -35,6 +35,11 @@ export class Observed {
     return this.nodes.get(node)?.replicas.values() ?? [];
   }
 
+  /** The last of each node. */
+  *reports(): Generator<AgentReport> {
+    for (const { report } of this.nodes.values()) yield report;
+  }
+
   /** When the node last reported here; undefined when it never has. */
   heardAt(node: string): MonotonicMs | undefined {
     return this.nodes.get(node)?.at;

@@ -1,4 +1,4 @@
-import type { Generation, KeyspaceGeneration } from '@cadastre/core';
+import type { Generation, KeyspaceGeneration, PartitionRecord } from '@cadastre/core';
 
 /** What one agent says of itself, at most a few seconds old. Soft state: a new active controller collects it anew. */
 export interface AgentReport {
@@ -22,6 +22,12 @@ export interface ReplicaReport {
   readonly digest: string;
   /** Undefined where nothing was asked of it, or an older agent does not say. */
   readonly load?: ReplicaLoad | undefined;
+  /** All of the partition is there. */
+  readonly whole: boolean;
+  /** Of the last entry of its log. */
+  readonly lastEpoch: number;
+  /** Newer than the node's map. */
+  readonly record?: PartitionRecord;
 }
 
 /** Answered since the agent started; never falls while it lives. */

@@ -2,7 +2,7 @@ import { CadastreError } from '@cadastre/core';
 import type { RpcServer, Transport } from '@cadastre/contracts';
 import { Health, listenHealth } from '@cadastre/contracts';
 import type { Clock, Logger, NewId, Random, Readings } from '@cadastre/runtime';
-import type { RegisterState, Store } from '@cadastre/store';
+import type { Compare, RegisterState, Store } from '@cadastre/store';
 import { clusterPart, keys, Register, RegisterMirror } from '@cadastre/store';
 import type { ControlPlaneConfig } from '../config.js';
 import { Identity } from '../access/identify.js';
@@ -18,6 +18,9 @@ import { controlPlaneReadings } from '../metrics/control-plane-readings.js';
 import { ClusterLoad } from '../load/cluster-load.js';
 import { IntentsDriver } from '../operations/intents.driver.js';
 import { Operations } from '../operations/operations.js';
+import { fetchMapBy } from '../recovery/fetch-map.js';
+import { RecoveryDriver } from '../recovery/recovery.driver.js';
+import { recoveryConcern } from '../recovery/withheld.js';
 import { PlanWatches } from '../operator/plan-watches.js';
 import { EventStream } from '../rest/event-stream.js';
 import type { Readiness } from '../rest/tokens.js';
@@ -116,6 +119,7 @@ export class Replica implements ControlPlane {
   private readonly hub: WatchHub;
   private readonly operations: Operations;
   private readonly intents: IntentsDriver;
+  private readonly recovery: RecoveryDriver;
   private readonly planWatches: PlanWatches;
   private readonly events: EventStream;
   private readonly sessions: SessionStreams;
@@ -143,7 +147,11 @@ export class Replica implements ControlPlane {
       newId,
       replica: config.id,
       etcdVersion: () => this.etcdVersion,
-      concerns: () => ports.care?.concerns ?? [],
+      concerns: () => [...recoveryConcern(this.state), ...(ports.care?.concerns ?? [])],
+      recovery: {
+        view: () => (this.requireFence(), this.recovery.view()),
+        act: async (act) => this.recovery.act(act, this.requireFence()),
+      },
       watchers: () => this.hub.size,
       convergence: () => this.hub.convergence(),
       frozen: () => this.controller?.frozen,
@@ -157,6 +165,15 @@ export class Replica implements ControlPlane {
       logger,
       isActive: () => this.active && this.controller?.frozen === undefined,
       quietMs: config.proposeAfterMs,
+    });
+    this.recovery = new RecoveryDriver({
+      store,
+      register: this.register,
+      observed: this.observed,
+      clock,
+      logger,
+      newId,
+      fetchMap: fetchMapBy(ports.transport, clock),
     });
     this.planWatches = new PlanWatches({ operations: this.operations, clock });
     this.events = new EventStream({ clock });
@@ -225,6 +242,7 @@ export class Replica implements ControlPlane {
       this.events.touch();
     });
     await this.loadMirror();
+    if (this.state.restoring) throw restoreUnfinished();
     await this.writerLease.start();
     await this.register.commit((state) =>
       state.cluster
@@ -301,6 +319,7 @@ export class Replica implements ControlPlane {
         httpAddress: config.advertiseHttp ?? this.httpAddress,
       },
       prober: new GrpcProber(ports.transport, clock),
+      recovery: this.recovery,
       meters: this.meters,
       mayStill: this.mayStill,
       electionTtlMs: config.electionTtlMs,
@@ -316,6 +335,11 @@ export class Replica implements ControlPlane {
     const { writeOut = () => undefined } = ports;
     this.auditSink = new AuditSink({ to: config.auditSink, clock, logger, writeOut, state: () => this.mirror.state });
     this.auditSink.start();
+  }
+
+  private requireFence(): Compare {
+    if (this.controller) return this.controller.requireFence();
+    throw new CadastreError('NOT_ACTIVE', 'this replica is starting', { remedy: 'ask again in a moment' });
   }
 
   private unreadyBecause(): string | undefined {
@@ -353,3 +377,9 @@ export class Replica implements ControlPlane {
     this.store.close();
   }
 }
+
+const restoreUnfinished = (): CadastreError =>
+  new CadastreError('FAILED_PRECONDITION', 'a restore into this etcd has not ended', {
+    field: '--etcd',
+    remedy: 'let it end; if it was broken off, start a new, empty etcd and restore into that',
+  });

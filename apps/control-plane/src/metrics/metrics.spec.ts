@@ -102,6 +102,8 @@ describe('what a control plane exposes', () => {
           filledBytes: 0,
           fillTotalBytes: 0,
           digest: '',
+          whole: true,
+          lastEpoch: 1,
         })),
       },
       0,

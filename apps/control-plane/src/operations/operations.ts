@@ -63,7 +63,16 @@ import { checkDrop, dropDraft } from './drop-keyspace.js';
 import { freeze, freezesIn, frozenBecause, unfreeze } from './freeze.js';
 import { movesNow, planView, windowView } from './plan-view.js';
 import { checkPlaceable, policyContent, policyPart, policyView, specWith } from './policies.js';
-import type { Act, ActOnPlan, AuditQuery, FreezeBy, MayStill, OperationsPort } from './ports.js';
+import type {
+  Act,
+  ActOnPlan,
+  ActOnRecovery,
+  AuditQuery,
+  FreezeBy,
+  MayStill,
+  OperationsPort,
+  RecoveryPort,
+} from './ports.js';
 import type { MoveCondition, MoveNow } from './progress.js';
 import { Progress } from './progress.js';
 import { reportOf } from './report.js';
@@ -92,6 +101,7 @@ export interface OperationsOptions {
   readonly frozen?: () => string | undefined;
   /** Absent: nobody loses what it could. */
   readonly mayStill?: MayStill;
+  readonly recovery?: RecoveryPort;
   /** How long a proposal may wait for its approval. */
   readonly proposalTtlMs?: number;
   readonly moveLimits?: { readonly perNodeIn: number; readonly perNodeOut: number; readonly cluster: number };
@@ -504,6 +514,20 @@ export class Operations implements OperationsPort {
 
   backup(act: Act): AsyncIterable<Wire.BackupFrame> {
     return backup({ ...this.options, wallMs: this.wallMs() }, { ...act, actor: requireActor(act) });
+  }
+
+  recovery(): Promise<Wire.Recovery> {
+    return this.recoveryPort().view();
+  }
+
+  async actOnRecovery(act: ActOnRecovery): Promise<Wire.Recovery> {
+    return this.recoveryPort().act({ ...act, actor: requireActor(act) });
+  }
+
+  private recoveryPort(): RecoveryPort {
+    const { recovery } = this.options;
+    if (!recovery) throw new CadastreError('UNIMPLEMENTED', 'this replica recovers nothing');
+    return recovery;
   }
 
   status(): Wire.StatusReply {

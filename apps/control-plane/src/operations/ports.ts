@@ -24,6 +24,21 @@ export interface ActOnPlan extends Act {
   readonly breakGlassMs?: number;
 }
 
+export interface ActOnRecovery extends Act {
+  /** `approve` what was found, or `finish`: no copy need be kept any more that no map names. */
+  readonly action: string;
+  /** Of what was read. */
+  readonly digest?: string;
+  /** Nodes that have not been heard and are not waited for. */
+  readonly without?: readonly string[];
+}
+
+/** What a restored register asks of the part that recovers it. Implemented by the active controller. */
+export interface RecoveryPort {
+  view(): Promise<Wire.Recovery>;
+  act(act: ActOnRecovery): Promise<Wire.Recovery>;
+}
+
 export const FREEZE_BY = ['person', 'automation'] as const;
 export type FreezeBy = (typeof FREEZE_BY)[number];
 
@@ -83,4 +98,8 @@ export interface OperationsPort {
   why(keyspace: string, partition: number, node: string): Wire.WhyReply;
   /** Header, entries, trailer: all of the register at one revision. @throws CadastreError while it is read */
   backup(act: Act): AsyncIterable<Wire.BackupFrame>;
+  /** After a restore: what the agents have. @throws CadastreError NOT_ACTIVE with the address of the active controller */
+  recovery(): Promise<Wire.Recovery>;
+  /** @throws CadastreError NOT_ACTIVE, FAILED_PRECONDITION, PLAN_CHANGED, INVALID_ARGUMENT */
+  actOnRecovery(act: ActOnRecovery): Promise<Wire.Recovery>;
 }

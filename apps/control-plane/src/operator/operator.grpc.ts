@@ -105,6 +105,10 @@ export const operatorHandlers = ({ operations, planWatches, holds }: OperatorHan
     if (!r.policy) throw invalid('policy', 'is missing', 'give the policy that is to hold');
     return operations.setPolicy(r.keyspace, decodePolicy(r.policy), actOf(r));
   }),
+  GetRecovery: unary<Wire.GetRecoveryRequest__Output, Wire.Recovery>(() => operations.recovery()),
+  ActOnRecovery: unary<Wire.ActOnRecoveryRequest__Output, Wire.Recovery>((r) =>
+    operations.actOnRecovery({ ...actOf(r), action: r.action, digest: r.digest, without: r.without }),
+  ),
   Backup: streaming((call: BackupCall) => serveBackup(call, operations.backup(actOf(call.request)))),
   Why: unary<Wire.WhyRequest__Output, Wire.WhyReply>((r) => operations.why(r.keyspace, r.partition, r.node)),
   Status: unary<Wire.StatusRequest__Output, Wire.StatusReply>(() => operations.status()),

@@ -1,6 +1,6 @@
 import { CadastreError, leaderOf } from '@cadastre/core';
 import type { Compare, Draft, LeaseId, NodeRecord, RegisterState, SessionView } from '@cadastre/store';
-import { compare, join, keys, mapUnchanged, nodePart, sessionPart } from '@cadastre/store';
+import { compare, isWaitingForRecovery, join, keys, mapUnchanged, nodePart, sessionPart } from '@cadastre/store';
 import type { Hello } from './hello.codec.js';
 
 /** Whether and how a node may register, as a pure function of the register. */
@@ -15,15 +15,17 @@ export const decideRegistration = (
   const session = state.sessions.get(id);
   refuseOtherProcess(session, hello, ttlMs);
   const known = state.nodes.get(id)?.value;
-  const isNewData = known !== undefined && known.incarnation !== hello.incarnation;
-  if (isNewData) refuseWhileTrusted(state, id, known.incarnation);
+  const isNewData = known !== undefined && known.incarnation !== '' && known.incarnation !== hello.incarnation;
+  // What a restored register says of a node's data may be long out of date: what is there is what it says itself.
+  const doubted = isNewData && !isWaitingForRecovery(state);
+  if (doubted) refuseWhileTrusted(state, id, known.incarnation);
   const node = nodeRecord(known, hello, nowMs);
   const wantsNode = known === undefined || !sameNode(known, node);
   const wantsSession = session === undefined || session.leaseId !== leaseId;
   return {
     ...join(
       { compare: [sessionUnchanged(id, session)], ops: [] },
-      isNewData ? mapUnchanged(state, state.keyspaces.keys()) : join(),
+      doubted ? mapUnchanged(state, state.keyspaces.keys()) : join(),
       wantsNode ? nodePart(state, node) : join(),
       wantsSession ? sessionPart({ node: id, incarnation: hello.incarnation, address }, leaseId) : join(),
     ),

@@ -1,6 +1,6 @@
 import { checkName, invalid, LATENCY_BUCKETS, LIMITS, printable } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
-import { decodeKnown } from '@cadastre/contracts';
+import { decodeKnown, decodeRecord } from '@cadastre/contracts';
 import type {
   AgentReport,
   ChangeInSyncCommand,
@@ -28,6 +28,7 @@ const COUNTS = [
   'bytes',
   'filledBytes',
   'fillTotalBytes',
+  'lastEpoch',
 ] as const;
 
 const decodeReplica = (wire: Wire.ReplicaReport__Output, i: number): ReplicaReport => {
@@ -43,7 +44,12 @@ const decodeReplica = (wire: Wire.ReplicaReport__Output, i: number): ReplicaRepo
       'report what is in the log',
       `at most ${wire.lastSeq}`,
     );
-  return { ...wire, load: wire.load ? decodeLoad(`${at}.load`, wire.load) : undefined };
+  const { record, load, ...figures } = wire;
+  return {
+    ...figures,
+    load: load ? decodeLoad(`${at}.load`, load) : undefined,
+    ...(record && { record: decodeRecord(record) }),
+  };
 };
 
 const decodeLoad = (at: string, load: Wire.ReplicaLoad__Output): ReplicaLoad => {

@@ -18,6 +18,7 @@ import type { Cancellable, Clock } from '@cadastre/runtime';
 import type { RegisterState } from '@cadastre/store';
 import { requireKeyspace } from '@cadastre/store';
 import { convergenceView } from './convergence.js';
+import { refuseWithheld } from '../recovery/withheld.js';
 import type { Subscription, WatchHub } from './watch-hub.js';
 
 type WatchCall = DuplexCall<Wire.WatchMapRequest__Output, Wire.MapEvent>;
@@ -36,13 +37,14 @@ const LAGGARDS_MAX = 20;
 
 export const mapHandlers = (options: MapHandlerOptions) => ({
   WatchMap: streaming((call: WatchCall) => serveWatch(call, options)),
-  GetMap: streaming((call: GetMapCall) =>
-    serveGetMap(call, {
+  GetMap: streaming((call: GetMapCall) => {
+    refuseWithheld(options.state());
+    return serveGetMap(call, {
       clusterId: () => options.state().cluster?.value.clusterId ?? '',
       current: () => [...options.hub.channels.values()].map(({ map }) => map),
       snapshot: (keyspace, form) => options.hub.snapshotOf(keyspace, form),
-    }),
-  ),
+    });
+  }),
   ListWatchers: unary<Wire.ListWatchersRequest__Output, Wire.ListWatchersReply>((request) =>
     listWatchers(options, request.laggardsMax || LAGGARDS_MAX),
   ),
@@ -55,7 +57,7 @@ const cut = (call: WatchCall, error: CadastreError): void => {
   if (call.writableLength > 0) resetStream(call);
 };
 
-const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void => {
+const serveWatch = (call: WatchCall, { hub, clock, state }: MapHandlerOptions): void => {
   let subscription: Subscription | undefined;
   // Let go of once a word has come: of ten thousand idle streams every kept object counts.
   let silence: Cancellable | undefined = clock.after(
@@ -74,7 +76,7 @@ const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void =>
       else if (request.subscribe && !subscription) {
         silence?.cancel();
         silence = undefined;
-        subscription = subscribe(call, request.subscribe, hub);
+        subscription = subscribe(call, request.subscribe, { hub, state });
       } else
         throw invalid(
           'kind',
@@ -90,7 +92,12 @@ const serveWatch = (call: WatchCall, { hub, clock }: MapHandlerOptions): void =>
   for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, end);
 };
 
-const subscribe = (call: WatchCall, request: Wire.Subscribe__Output, hub: WatchHub): Subscription => {
+const subscribe = (
+  call: WatchCall,
+  request: Wire.Subscribe__Output,
+  { hub, state }: Pick<MapHandlerOptions, 'hub' | 'state'>,
+): Subscription => {
+  refuseWithheld(state());
   const { watcher, known, keyspaces, node, forms } = request;
   if (watcher === '')
     throw invalid('subscribe.watcher', 'is empty', 'say who watches: the node id, or a name of the client');
@@ -125,6 +132,7 @@ const listWatchers = ({ hub, replica = '' }: MapHandlerOptions, laggardsMax: num
 });
 
 const locate = (request: Wire.LocateRequest__Output, state: RegisterState): Wire.LocateReply => {
+  refuseWithheld(state);
   checkKey(request.key);
   const { map } = requireKeyspace(state, request.keyspace);
   const partition = map.partitionOf(request.key);

@@ -56,6 +56,22 @@ export const requireGeneration = (wire: Wire.Generation__Output | null | undefin
   return decodeGeneration(wire);
 };
 
+/** By number, as they lie in bytes that are read by hand; the order is that of the contract, from 1 on. */
+const ROLES: readonly (ReplicaRole | undefined)[] = [undefined, 'leader', 'follower', 'learner'];
+const STATES: readonly (ReplicaState | undefined)[] = [undefined, 'initializing', 'available', 'leaving'];
+
+export const roleIn = (number: number): ReplicaRole => {
+  const role = ROLES[number];
+  if (role) return role;
+  throw damaged('replica.role', `${number} is unknown`);
+};
+
+export const stateIn = (number: number): ReplicaState => {
+  const state = STATES[number];
+  if (state) return state;
+  throw damaged('replica.state', `${number} is unknown`);
+};
+
 const decodeReplica = (wire: Wire.Replica__Output): Replica => {
   const role = ROLE_IN[wire.role as WireRole];
   const state = STATE_IN[wire.state as WireState];

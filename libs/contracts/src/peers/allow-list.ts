@@ -48,7 +48,8 @@ export const ALLOW_LIST: Readonly<Record<Rpc, Decision>> = {
   'cadastre.v1.Liveness/Ping': { roles: ['control-plane', 'agent'] },
   'cadastre.v1.Liveness/Probe': { roles: ['control-plane'] },
   'cadastre.v1.Map/WatchMap': MAP_READERS,
-  'cadastre.v1.Map/GetMap': MAP_READERS,
+  // `control-plane`: after a restore agents know the map better than the register does.
+  'cadastre.v1.Map/GetMap': { roles: [...MAP_READERS.roles, 'control-plane'] },
   'cadastre.v1.Map/Locate': { roles: MAP_READERS.roles, people: true },
   'cadastre.v1.Map/ListWatchers': PEOPLE,
   'cadastre.v1.Operator/CreateKeyspace': PEOPLE,
@@ -80,6 +81,8 @@ export const ALLOW_LIST: Readonly<Record<Rpc, Decision>> = {
   'cadastre.v1.Operator/ListAudit': PEOPLE,
   'cadastre.v1.Operator/VerifyAudit': PEOPLE,
   'cadastre.v1.Operator/Backup': PEOPLE,
+  'cadastre.v1.Operator/GetRecovery': PEOPLE,
+  'cadastre.v1.Operator/ActOnRecovery': PEOPLE,
   'cadastre.v1.Transfer/Replicate': AGENTS,
   'cadastre.v1.Transfer/Snapshot': AGENTS,
   'grpc.health.v1.Health/Check': ANYBODY,

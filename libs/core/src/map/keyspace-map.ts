@@ -71,17 +71,18 @@ export class KeyspaceMap implements MapColumns {
     private readonly leaders: NodeColumn,
   ) {}
 
+  /** Records may come one by one, so that a million of them need not exist at once. */
   static fromRecords(
     spec: KeyspaceSpec,
     generation: Generation,
-    records: readonly PartitionRecord[],
+    records: Iterable<PartitionRecord>,
     nodes: readonly NodeEntry[],
   ): KeyspaceMap {
     const partitioner = createPartitioner(spec.scheme);
-    const stride = records.reduce((widest, r) => Math.max(widest, r.replicas.length), spec.replicationFactor);
+    const stride = spec.replicationFactor;
     const sorted = [...nodes].sort((a, b) => compareStrings(a.id, b.id));
     const size = partitioner.partitions;
-    const map = new KeyspaceMap(
+    let map = new KeyspaceMap(
       spec,
       generation,
       sorted,
@@ -94,7 +95,10 @@ export class KeyspaceMap implements MapColumns {
       partitioner,
       nodeColumn(size, sorted.length),
     );
-    for (const record of records) map.write(record);
+    for (const record of records) {
+      if (record.replicas.length > map.stride) map = map.withStride(record.replicas.length);
+      map.write(record);
+    }
     return map;
   }
 
@@ -253,6 +257,23 @@ export class KeyspaceMap implements MapColumns {
       replicaFlags,
       this.partitioner,
       resized(this.leaders, nodes.length, true),
+    );
+  }
+
+  private withStride(stride: number): KeyspaceMap {
+    const [replicaNodes, replicaFlags] = this.widened(stride);
+    return new KeyspaceMap(
+      this.spec,
+      this.generation,
+      this.nodes,
+      this.nodeIndex,
+      this.partitions,
+      stride,
+      this.epochs,
+      replicaNodes,
+      replicaFlags,
+      this.partitioner,
+      this.leaders,
     );
   }
 

@@ -66,9 +66,20 @@ export const requirePlan = (state: RegisterState, id: string) => {
   });
 };
 
+export const isWaitingForRecovery = ({ recovery }: RegisterState): boolean => recovery?.value.state === 'waiting';
+
+/** Every way to change maps and plans goes through here: what a restored register says may be long out of date. */
+const refuseWhileRecovering = (state: RegisterState): void => {
+  if (isWaitingForRecovery(state))
+    throw new CadastreError('FAILED_PRECONDITION', 'the register was restored from a copy, and nothing changes yet', {
+      field: 'recovery',
+      remedy: 'read what the agents have (cadastre recovery show) and approve it (cadastre recovery approve)',
+    });
+};
+
 /** First writer of a register names it. */
 export const clusterPart = (clusterId: string): Part => ({
-  compare: [compare.absent(keys.cluster)],
+  compare: [compare.absent(keys.cluster), compare.absent(keys.restoring)],
   ops: [op.put(keys.cluster, clusterCodec.encode({ clusterId, incarnation: 1 }))],
 });
 
@@ -81,6 +92,7 @@ export const partitionsPart = (
   name: string,
   records: readonly PartitionRecord[],
 ): Part & { readonly generation: Generation } => {
+  refuseWhileRecovering(state);
   const view = requireKeyspace(state, name);
   const { id, segmentSize, partitions } = view.record;
   for (const record of records) refuseBroken(name, record, view.map.epochOf(record.partition));
@@ -140,6 +152,7 @@ export const keyspacePart = (
   partitions: number,
   createdMs: number,
 ): Part => {
+  refuseWhileRecovering(state);
   if (state.keyspaces.has(spec.name)) {
     throw new CadastreError('ALREADY_EXISTS', `keyspace "${spec.name}" exists already`, {
       field: 'name',
@@ -148,6 +161,11 @@ export const keyspacePart = (
   }
   const incarnation = state.cluster?.value.incarnation ?? 1;
   const floor = state.floors.get(spec.name);
+  if (floor && state.recovery)
+    throw new CadastreError('FAILED_PRECONDITION', `copies of another ${spec.name} are kept since a restore`, {
+      field: 'name',
+      remedy: 'they would go: cadastre recovery finish first, or choose another name',
+    });
   const record: KeyspaceRecord = { spec, id, createdMs, segmentSize: SEGMENT, partitions };
   return {
     compare: [
@@ -167,6 +185,7 @@ export const keyspacePart = (
  * reader that still holds the old map (INV-2); raised to the highest epoch that any of its partitions had, see `firstEpochOf`.
  */
 export const dropKeyspacePart = (state: RegisterState, name: string): Part => {
+  refuseWhileRecovering(state);
   const { record, map, headRevision } = requireKeyspace(state, name);
   let highest = map.generation.number;
   for (const epoch of map.epochs) highest = Math.max(highest, epoch);
@@ -180,7 +199,7 @@ export const dropKeyspacePart = (state: RegisterState, name: string): Part => {
   };
 };
 
-const unchangedOrAbsent = (key: string, stored: Stored<unknown> | undefined): Compare =>
+export const unchangedOrAbsent = (key: string, stored: Stored<unknown> | undefined): Compare =>
   stored ? compare.modRevision(key, stored.revision) : compare.absent(key);
 
 export const settingsPart = (state: RegisterState, settings: Settings): Part => ({
@@ -229,6 +248,7 @@ export const keyspaceSpecPart = (
   state: RegisterState,
   spec: KeyspaceSpec,
 ): Part & { readonly generation: Generation } => {
+  refuseWhileRecovering(state);
   const { record, map, headRevision } = requireKeyspace(state, spec.name);
   const generation = nextGeneration(map.generation);
   return {
@@ -305,10 +325,13 @@ export const newPlanPart = (head: Omit<PlanHead, 'bodyChunks'>, body: PlanBody):
 };
 
 /** The body never changes: only the head is written. */
-export const planHeadPart = (state: RegisterState, head: PlanHead): Part => ({
-  compare: [compare.modRevision(keys.planHead(head.id), requirePlan(state, head.id).headRevision)],
-  ops: [op.put(keys.planHead(head.id), planHeadCodec.encode(head))],
-});
+export const planHeadPart = (state: RegisterState, head: PlanHead): Part => {
+  refuseWhileRecovering(state);
+  return {
+    compare: [compare.modRevision(keys.planHead(head.id), requirePlan(state, head.id).headRevision)],
+    ops: [op.put(keys.planHead(head.id), planHeadCodec.encode(head))],
+  };
+};
 
 export const movePart = (state: RegisterState, move: MoveRecord): Part => {
   const known = requirePlan(state, move.plan).moves.get(move.index);
@@ -320,10 +343,13 @@ export const movePart = (state: RegisterState, move: MoveRecord): Part => {
 };
 
 /** Nothing of the map of these keyspaces has changed since it was looked at. */
-export const mapUnchanged = (state: RegisterState, names: Iterable<string>): Part => ({
-  compare: [...names].map((name) => {
-    const view = requireKeyspace(state, name);
-    return compare.modRevision(keys.mapHead(view.record.id), view.headRevision);
-  }),
-  ops: [],
-});
+export const mapUnchanged = (state: RegisterState, names: Iterable<string>): Part => {
+  refuseWhileRecovering(state);
+  return {
+    compare: [...names].map((name) => {
+      const view = requireKeyspace(state, name);
+      return compare.modRevision(keys.mapHead(view.record.id), view.headRevision);
+    }),
+    ops: [],
+  };
+};

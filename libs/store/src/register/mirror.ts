@@ -18,6 +18,7 @@ import {
   owedCodec,
   planBodyCodec,
   planHeadCodec,
+  recoveryCodec,
   segmentCodec,
   sessionCodec,
   settingsCodec,
@@ -114,8 +115,21 @@ export class RegisterMirror {
     const builder = new StateBuilder(this.current, this.raw, touched, this.logger, whole);
     const { state, change } = builder.build(revision);
     this.current = state;
+    this.forgetBytes(touched);
     this.wake();
     this.events.onChange(change, state);
+  }
+
+  /** The bytes of segments that are in a map: of a million partitions they are more than the map itself. */
+  private forgetBytes(touched: ReadonlySet<string>): void {
+    const held = new Map([...this.current.keyspaces.values()].map((view) => [view.record.id, view]));
+    for (const key of touched) {
+      const parsed = parseKey(key);
+      const kv = parsed.kind === 'map-segment' ? this.raw.get(key) : undefined;
+      if (!kv || parsed.kind !== 'map-segment') continue;
+      const isIn = held.get(parsed.id)?.segmentRevisions[parsed.number] === kv.modRevision;
+      if (isIn) this.raw.set(key, { ...kv, value: NO_BYTES });
+    }
   }
 
   private advance(revision: Revision): void {
@@ -133,6 +147,8 @@ export class RegisterMirror {
   }
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 const EMPTY: RegisterState = {
   revision: 0n,
   cluster: undefined,
@@ -145,6 +161,8 @@ const EMPTY: RegisterState = {
   freeze: undefined,
   manualFreeze: undefined,
   approvalPolicy: undefined,
+  recovery: undefined,
+  restoring: false,
   owed: new Map(),
   floors: new Map(),
   controller: undefined,
@@ -197,6 +215,10 @@ class StateBuilder {
       approvalPolicy: this.touched.has(keys.approvalPolicy)
         ? this.stored(keys.approvalPolicy, approvalPolicyCodec, before.approvalPolicy)
         : before.approvalPolicy,
+      recovery: this.touched.has(keys.recovery)
+        ? this.stored(keys.recovery, recoveryCodec, before.recovery)
+        : before.recovery,
+      restoring: this.raw.has(keys.restoring),
       owed: this.named(before.owed, this.owedTouched, keys.owed, owedCodec),
       floors: this.named(before.floors, this.floorsTouched, keys.floor, headCodec),
       controller: this.controllerTouched ? this.controller() : before.controller,
@@ -437,16 +459,17 @@ class StateBuilder {
     const headKv = this.raw.get(keys.mapHead(record.id));
     const generation = headKv && this.decode(headKv, headCodec);
     if (!headKv || !generation) return before;
-    const { records, revisions } = this.segments(record, before);
-    if (!records) return before;
+    const known = before && before.record.id === record.id && !this.whole ? before : undefined;
+    const segments = this.segments(record, known);
+    if (!segments) return before;
+    const { records, revisions } = segments;
     try {
-      const known = before && before.record.id === record.id && !this.whole ? before.map : undefined;
       const map = known
-        ? (record === before?.record ? known : known.withSpec(record.spec)).withDelta({
+        ? (record === known.record ? known.map : known.map.withSpec(record.spec)).withDelta({
             keyspace: name,
-            from: known.generation,
+            from: known.map.generation,
             to: generation,
-            records,
+            records: [...records],
             nodes: this.changedNodes(state),
           })
         : KeyspaceMap.fromRecords(record.spec, generation, records, nodeEntries(state));
@@ -464,19 +487,26 @@ class StateBuilder {
     return [...this.nodesTouched].flatMap((id) => state.nodes.get(id)?.value.entry ?? []);
   }
 
-  /** Records of the segments that changed; of all segments when nothing was known. */
-  private segments(record: KeyspaceRecord, before: KeyspaceView | undefined) {
-    const known = before && before.record.id === record.id && !this.whole ? before : undefined;
+  /** Records of the segments that changed; of all segments, one after the other, when nothing was known. Undefined while some are missing. */
+  private segments(record: KeyspaceRecord, known: KeyspaceView | undefined) {
     const revisions: Revision[] = known ? [...known.segmentRevisions] : [];
-    const records: PartitionRecord[] = [];
+    const changed: KeyValue[] = [];
     for (const segment of this.segmentsToRead(record, known)) {
       const kv = this.raw.get(keys.mapSegment(record.id, segment));
-      const decoded = kv && this.decode(kv, segmentCodec);
-      if (!kv || !decoded) return { records: undefined, revisions };
+      if (!kv) return undefined;
       revisions[segment] = kv.modRevision;
-      for (const r of decoded) records.push(r);
+      changed.push(kv);
     }
-    return { records, revisions };
+    return { records: this.recordsOf(changed), revisions };
+  }
+
+  /** @throws Error when one cannot be read */
+  private *recordsOf(segments: readonly KeyValue[]): Generator<PartitionRecord> {
+    for (const kv of segments) {
+      const records = this.decode(kv, segmentCodec);
+      if (!records) throw new Error(`${kv.key} cannot be read`);
+      yield* records;
+    }
   }
 
   private segmentsToRead(record: KeyspaceRecord, known: KeyspaceView | undefined): Iterable<number> {

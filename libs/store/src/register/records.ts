@@ -14,7 +14,7 @@ import {
   decodeApprovalPolicy,
   decodeNode,
   decodePolicy,
-  decodeRecord,
+  decodeSegment,
   decodeSpec,
   encodeApprovalPolicy,
   encodeNode,
@@ -202,6 +202,23 @@ export interface ManualFreezeRecord {
   readonly reason: string;
 }
 
+/** The register was restored from a copy of it. `waiting`: nothing is decided by it yet; `adopted`: it goes on, and nothing is purged. */
+export interface RecoveryRecord {
+  readonly state: 'waiting' | 'adopted';
+  readonly sinceMs: number;
+  readonly actor: string;
+  readonly reason: string;
+  /** Of the backup; empty when the store itself was restored. */
+  readonly sha256: string;
+  readonly takenMs: number;
+  readonly revision: number;
+  readonly fromIncarnation: number;
+  readonly approvedBy: string;
+  readonly approvedMs: number;
+  /** One sentence a keyspace, as it was approved. */
+  readonly found: readonly string[];
+}
+
 /** By keyspace. */
 export type OwedLeads = Readonly<Record<string, number>>;
 
@@ -239,6 +256,7 @@ const wire = {
   manualFreeze: messageCodec<Wire.ManualFreezeRecord, Wire.ManualFreezeRecord__Output>('ManualFreezeRecord'),
   approvalPolicy: messageCodec<Wire.ApprovalPolicyRecord, Wire.ApprovalPolicyRecord__Output>('ApprovalPolicyRecord'),
   owed: messageCodec<Wire.OwedLeadsRecord, Wire.OwedLeadsRecord__Output>('OwedLeadsRecord'),
+  recovery: messageCodec<Wire.RecoveryRecord, Wire.RecoveryRecord__Output>('RecoveryRecord'),
   auditHead: messageCodec<Wire.AuditHead, Wire.AuditHead__Output>('AuditHead'),
   audit: messageCodec<Wire.AuditEntry, Wire.AuditEntry__Output>('AuditEntry'),
 };
@@ -278,7 +296,7 @@ export const headCodec: RecordCodec<Generation> = {
 
 export const segmentCodec: RecordCodec<readonly PartitionRecord[]> = {
   encode: (records) => wire.segment.encode({ records: records.map(encodeRecord) }),
-  decode: (bytes) => wire.segment.decode(bytes).records.map(decodeRecord),
+  decode: decodeSegment,
 };
 
 export const nodeCodec: RecordCodec<NodeRecord> = {
@@ -400,6 +418,15 @@ export const freezeCodec: RecordCodec<FreezeRecord> = {
 };
 
 export const manualFreezeCodec: RecordCodec<ManualFreezeRecord> = wire.manualFreeze;
+
+/** What is not known stays waiting: that is the safe one. */
+export const recoveryCodec: RecordCodec<RecoveryRecord> = {
+  encode: (record) => wire.recovery.encode({ ...record, found: [...record.found] }),
+  decode: (bytes) => {
+    const { state, ...record } = wire.recovery.decode(bytes);
+    return { ...record, state: state === 'adopted' ? 'adopted' : 'waiting' };
+  },
+};
 
 export const approvalPolicyCodec: RecordCodec<ApprovalPolicy> = {
   encode: (policy) => wire.approvalPolicy.encode({ policy: encodeApprovalPolicy(policy) }),

@@ -11,6 +11,7 @@ import type {
   NodeRecord,
   OwedLeads,
   PlanHead,
+  RecoveryRecord,
   SessionRecord,
   Settings,
 } from './records.js';
@@ -63,6 +64,10 @@ export interface RegisterState {
   readonly settings: Stored<Settings> | undefined;
   readonly freeze: Stored<FreezeRecord> | undefined;
   readonly manualFreeze: Stored<ManualFreezeRecord> | undefined;
+  /** The register was restored, and a person has not yet said that this is over. */
+  readonly recovery: Stored<RecoveryRecord> | undefined;
+  /** A restore into this store has not ended. */
+  readonly restoring: boolean;
   /** Undefined: DEFAULT_APPROVAL_POLICY. */
   readonly approvalPolicy: Stored<ApprovalPolicy> | undefined;
   /** By node. */
