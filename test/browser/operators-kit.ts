@@ -57,6 +57,7 @@ export const asPerson = (page: Page, path: string, body: object): Promise<Answer
 
 export interface AuditLine {
   readonly number: number;
+  readonly atMs: number;
   readonly actor: string;
   readonly verb: string;
   readonly subject: string;

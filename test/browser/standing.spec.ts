@@ -154,7 +154,9 @@ describe('what an operator turns', () => {
     const asked: unknown[] = [];
     operations.changeSettings = async (change?: unknown) => {
       asked.push(change);
-      return { ...operations.settings(), nodeBytesPerSecond: 512 * 1024 * 1024 };
+      const settings = { ...operations.settings(), nodeBytesPerSecond: 512 * 1024 * 1024 };
+      operations.settings = () => settings;
+      return settings;
     };
     operations.become('executing', ['pause', 'cancel'], { movesDone: 3 });
     await open('/#/plans/7c1e44d0');

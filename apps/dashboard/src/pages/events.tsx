@@ -131,6 +131,9 @@ const Verify = () => {
   );
 };
 
+/** Past the rules, or what cannot be taken back: nobody may overlook these. */
+const LOUD = new Set(['break-glass', 'drop']);
+
 const AuditTable = ({ entries }: { readonly entries: readonly AuditEntry[] }) => (
   <div class="scroll" tabIndex={0} role="region" aria-label="Audit log">
     <table>
@@ -145,7 +148,7 @@ const AuditTable = ({ entries }: { readonly entries: readonly AuditEntry[] }) =>
       </thead>
       <tbody>
         {entries.map((entry) => (
-          <tr key={entry.number} title={entry.hash}>
+          <tr key={entry.number} title={entry.hash} data-tone={LOUD.has(entry.verb) ? 'bad' : undefined}>
             <td data-label="number" class="num">
               {entry.number}
             </td>

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Node, NodeChange, Plan } from '../model/api.types.js';
-import { byNumber, formatCount } from '../model/format.js';
+import { byNumber, formatCount, plural } from '../model/format.js';
 import { changesBy } from '../model/plan-figures.js';
 import { Bar } from '../ui/parts.js';
 
@@ -39,6 +39,7 @@ export const Changes = ({ plan, nodes }: { readonly plan: Plan; readonly nodes: 
     <div id="plan-nodes">
       <div class="panel-head">
         <h3 class="sub">Before and after</h3>
+        <span class="quiet">{by === 'node' ? plural(changes.length, 'node') : `${changes.length} of ${by}`}</span>
         <div class="tabs" role="group" aria-label="Before and after by">
           {['node', ...labels].map((label) => (
             <button key={label} type="button" class="small" aria-pressed={by === label} onClick={() => setBy(label)}>

@@ -1,10 +1,10 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { mutate, signed } from '../model/acts.js';
 import { get } from '../model/api.js';
 import type { Settings } from '../model/api.types.js';
 import { command } from '../model/cli.js';
 import { formatRate } from '../model/format.js';
-import { may } from '../model/store.js';
+import { may, now } from '../model/store.js';
 import { Cli, Message } from '../ui/parts.js';
 import { useAct } from '../ui/use-act.js';
 import { useData } from '../ui/use-data.js';
@@ -56,24 +56,69 @@ const Slider = ({ id, text, settings, onSet }: SliderProps) => {
   );
 };
 
+const REREAD_MS = 5_000;
+
+type Rates = Pick<Settings, Field>;
+
+const saidOf = ({ nodeBytesPerSecond: node, clusterBytesPerSecond: cluster }: Partial<Rates>): string =>
+  [
+    ...(node === undefined ? [] : [`of a node: ${formatRate(node)}`]),
+    ...(cluster === undefined ? [] : [`of the cluster: ${formatRate(cluster)}`]),
+  ].join(', ');
+
+interface Turned {
+  /** Asked for and not answered yet. */
+  readonly wanted?: Settings;
+  /** Answered; stands until the settings are read again. */
+  readonly answer?: Settings;
+  readonly count: number;
+}
+
+/** As the server has them, read again and again: somebody else may turn them too. */
+const useSettings = () => {
+  const [{ wanted, answer, count }, turn] = useState<Turned>({ count: 0 });
+  const tick = Math.floor(now.value / REREAD_MS);
+  // What was asked for before a change was answered is not looked at: it may be of before.
+  const { data, error } = useData(`settings ${tick} ${count}`, () => get<Settings>('/api/v1/settings'));
+  useEffect(() => turn(({ answer: _, ...rest }) => rest), [data]);
+  const change = async (before: Settings, by: Partial<Settings>): Promise<Settings> => {
+    turn((old) => ({ ...old, wanted: { ...before, ...by } }));
+    try {
+      const settings = await mutate<Settings>('/api/v1/settings', { ...signed(''), ...by });
+      turn((old) => ({ answer: settings, count: old.count + 1 }));
+      return settings;
+    } catch (refusal) {
+      turn((old) => ({ count: old.count + 1 }));
+      throw refusal;
+    }
+  };
+  return { settings: wanted ?? answer ?? data, error, change };
+};
+
 /** How fast copies may go: holds at once, also for those under way. */
 export const Throttle = () => {
-  const [changed, setChanged] = useState<Settings | undefined>(undefined);
-  const { data, error } = useData('settings', () => get<Settings>('/api/v1/settings'));
+  const { settings, error, change } = useSettings();
   const { note, run } = useAct();
-  const settings = changed ?? data;
+  /** What is turned while a change is on its way is not lost. */
+  const wish = useRef<Partial<Rates> | undefined>(undefined);
   if (!settings) return error ? <p class="quiet">The throttle cannot be read: {error}</p> : null;
-  const set = (field: Field, rate: number) => {
-    setChanged({ ...settings, [field]: rate });
-    void run(async () => {
-      try {
-        setChanged(await mutate<Settings>('/api/v1/settings', { ...signed(''), [field]: rate }));
-        return `Copies ${field === 'nodeBytesPerSecond' ? 'of a node' : 'of the cluster'}: ${formatRate(rate)} from now on.`;
-      } catch (refusal) {
-        setChanged(settings);
-        throw refusal;
+  const turn = async (): Promise<string> => {
+    let known = settings;
+    let said = '';
+    try {
+      for (let next = wish.current; next; next = wish.current) {
+        wish.current = undefined;
+        known = await change(known, next);
+        said = `Copies ${saidOf(next)} from now on.`;
       }
-    });
+    } finally {
+      wish.current = undefined;
+    }
+    return said;
+  };
+  const set = (field: Field, rate: number) => {
+    wish.current = { ...wish.current, [field]: rate };
+    void run(turn);
   };
   return (
     <div id="throttle">
