@@ -218,7 +218,6 @@ describe('operators at the pages of a real cluster that asks who they are', () =
     const clickedMs = Date.now();
     await act(mara, 'pause');
     await stateIs(mara, 'paused');
-    await mara.locator('#throttle output', { hasText: /^64(\.0)? KiB\/s/ }).waitFor();
     await mara.focus('#nodeBytesPerSecond');
     await mara.keyboard.press('End');
     await mara.locator('#throttle-message', { hasText: 'no limit' }).waitFor();
@@ -271,12 +270,10 @@ describe('operators at the pages of a real cluster that asks who they are', () =
     await act(anna, 'reject', 'it stays');
     await stateIs(anna, 'rejected');
     await expectOneTruth(back.id, anna);
-    for (const where of ['topology', 'keyspaces', `keyspaces/${KEYSPACE}?partition=3`, 'lookup', 'plans', 'overview']) {
-      await mara.evaluate(`location.hash = '#/${where}'`);
-      const [name] = where.split('/') as [string];
-      await mara.waitForSelector(`nav a[data-page=${name}][aria-current=page]`);
-      if (where !== name) await mara.locator('#grid[data-frames]').waitFor();
-      await shoot(mara, where.replace(/\W.*/, where === name ? '' : '-one'));
+    for (const name of ['topology', 'keyspaces', 'lookup', 'plans', 'overview']) {
+      await goTo(mara, name);
+      await mara.locator('main .panel').first().waitFor();
+      await shoot(mara, name);
     }
     expect([...complaints.values()].flat().filter((text) => !isOfTheKill(text))).toEqual([]);
   }, 240_000);
