@@ -164,13 +164,19 @@ const valuesOf = (window: Window): number[] => {
   for (let step = 0; ring && step < steps; step += 1)
     for (let bin = 0; bin < binsPerStep; bin += 1) {
       const column = ring.column(metric, firstBin + step * binsPerStep + bin);
-      for (let s = 0; s < series; s += 1) {
-        const at = Math.floor(s / perBucket) * steps + step;
-        const code = column[firstSeries + s]!;
-        if (code > codes[at]!) codes[at] = code;
+      for (let bucket = 0; bucket < buckets; bucket += 1) {
+        const from = firstSeries + bucket * perBucket;
+        const most = mostIn(column, from, Math.min(from + perBucket, firstSeries + series));
+        if (most > codes[bucket * steps + step]!) codes[bucket * steps + step] = most;
       }
     }
   return Array.from(codes, (code) => rounded(SCALES[metric].decode(code)));
+};
+
+const mostIn = (codes: Uint8Array, from: number, to: number): number => {
+  let most = 0;
+  for (let i = from; i < to; i += 1) if (codes[i]! > most) most = codes[i]!;
+  return most;
 };
 
 /** Three digits; -1 where nobody measured. */
@@ -215,25 +221,25 @@ const FIGURE: Readonly<Record<Metric, (window: Window, metric: Metric, series: n
   p99: mostOf,
 };
 
-/** One pass over the columns: of all series, for one figure. */
+/** One pass over the columns: of all series, for one figure. Six hours of 16,384 are six million of them, so nothing is called here. */
 const figuresOf = (window: Window): Float64Array => {
   const { metric, ring, firstBin, steps, binsPerStep, firstSeries, series } = window;
-  const sums = new Float64Array(series);
-  const known = new Uint32Array(series);
+  const values = SCALES[metric].table;
+  const figures = new Float64Array(series);
+  const known = new Uint16Array(series);
+  const isMean = metric === 'reads' || metric === 'writes';
   for (let bin = 0; ring && bin < steps * binsPerStep; bin += 1) {
     const column = ring.column(metric, firstBin + bin);
     for (let s = 0; s < series; s += 1) {
       const code = column[firstSeries + s]!;
       if (code === CODE.none) continue;
-      const value = SCALES[metric].decode(code)!;
-      if (metric === 'p99') sums[s] = Math.max(sums[s]!, value);
-      else if (metric === 'bytes') sums[s] = value;
-      else sums[s] = sums[s]! + value;
-      known[s] = known[s]! + 1;
+      const value = values[code]!;
+      if (isMean) figures[s]! += value;
+      else if (metric === 'bytes' || value > figures[s]!) figures[s] = value;
+      known[s]! += 1;
     }
   }
-  const isMean = metric === 'reads' || metric === 'writes';
-  return sums.map((sum, s) => (isMean && known[s]! > 0 ? sum / known[s]! : sum));
+  return isMean ? figures.map((sum, s) => sum / Math.max(1, known[s]!)) : figures;
 };
 
 const meanOfAll = (figures: Float64Array, metric: Metric, width: number): number => {

@@ -8,7 +8,8 @@ export const CODE = { none: 0, zero: 1, least: 2, most: 255 } as const;
  * of many is found without decoding.
  */
 export class LogScale {
-  private readonly values = new Float64Array(CODE.most + 1);
+  /** What each code stands for; 0 for none. */
+  readonly table = new Float64Array(CODE.most + 1);
   private readonly perStep: number;
 
   /** @param least at most half of it counts as zero @param most what is above counts as it */
@@ -18,7 +19,7 @@ export class LogScale {
   ) {
     this.perStep = STEPS / Math.log(most / least);
     for (let code = CODE.least; code <= CODE.most; code += 1)
-      this.values[code] = least * Math.exp((code - CODE.least) / this.perStep);
+      this.table[code] = least * Math.exp((code - CODE.least) / this.perStep);
   }
 
   encode(value: number): number {
@@ -31,7 +32,7 @@ export class LogScale {
 
   /** Undefined where nobody measured. */
   decode(code: number): number | undefined {
-    return code === CODE.none ? undefined : this.values[code]!;
+    return code === CODE.none ? undefined : this.table[code]!;
   }
 }
 
