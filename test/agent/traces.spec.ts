@@ -7,6 +7,9 @@ import { newRecord } from '@cadastre/core';
 import type { Wire } from '@cadastre/contracts';
 import { callUnary } from '@cadastre/contracts';
 import { startRouter } from '@cadastre/router';
+import { ROUTER_METRICS } from '../../apps/router/src/router-metrics.js';
+import { AGENT_METRICS } from '../../apps/storage-agent/src/metrics/agent-metrics.js';
+import { Metrics } from '@cadastre/service-kit';
 import { openTelemetryTracer } from '@cadastre/runtime';
 import { FakeControlPlane } from './fake-control-plane.js';
 import { specOf, Stage, waitFor } from './kit.js';
@@ -33,11 +36,16 @@ describe('a trace', () => {
   let client: CadastreClient;
   let leader = '';
   let router = '';
+  /** What each program would say at /metrics. */
+  const said = new Map<string, () => Promise<string>>();
 
   beforeAll(async () => {
     const plane = await new FakeControlPlane().start();
     stage.onEnd(() => plane.cut());
-    leader = (await stage.agent('n1', plane, { tracer })).address;
+    const agent = await stage.agent('n1', plane, { tracer });
+    leader = agent.address;
+    const ofAgent = new Metrics().expose(AGENT_METRICS, agent.readings);
+    said.set('agent', () => ofAgent.text());
     await stage.agent('n2', plane, { tracer });
     await waitFor('sessions', () => plane.nodes.size === 2);
     plane.createKeyspace(specOf(1, 2, 1), [newRecord(0, ['n1', 'n2'])]);
@@ -47,6 +55,8 @@ describe('a trace', () => {
     const front = await startRouter({ ...reach, id: 'r1', host: '127.0.0.1', port: 0, tracer });
     stage.onEnd(() => front.stop());
     router = front.address;
+    const ofRouter = new Metrics().expose(ROUTER_METRICS, front.readings);
+    said.set('router', () => ofRouter.text());
     await client.keyspace('ks').put('k', 'first');
     await waitFor('all spans of the first write', () => exporter.getFinishedSpans().length >= 3);
   });
@@ -92,6 +102,33 @@ describe('a trace', () => {
   it('goes through a router', async () => {
     await write(router, { byKey: true }, `00-${TRACE}-${CALLER}-01`);
     expect(await chain(4, CALLER)).toEqual(['router put', 'cadastre put', 'agent put', 'replication wait']);
+  });
+
+  const valueOf = async (program: string, series: string): Promise<number> => {
+    const lines = (await said.get(program)!()).split('\n');
+    return Number(
+      lines
+        .find((line) => line.startsWith(`cadastre_${program}_${series} `))
+        ?.split(' ')
+        .at(-1),
+    );
+  };
+
+  it('stands beside figures: each write is counted by who answered it', async () => {
+    const series = 'requests_total{kind="put",code="OK"}';
+    const before = { agent: await valueOf('agent', series), router: await valueOf('router', series) };
+    await write(leader, {});
+    await write(router, { byKey: true });
+    expect(await valueOf('agent', series)).toBeGreaterThanOrEqual(before.agent + 2);
+    expect(await valueOf('router', series)).toBe(before.router + 1);
+    expect(await valueOf('agent', 'commit_duration_seconds_count')).toBeGreaterThan(before.agent);
+    await waitFor('it leads', async () => (await valueOf('agent', 'partitions{phase="serving"}')) === 1);
+    expect(await valueOf('agent', 'stored_records{keyspace="ks"}')).toBe(1);
+    await waitFor('its session', async () => (await valueOf('agent', 'session_up')) === 1);
+    expect(await valueOf('router', 'operations_total{effect="write",partitions="one"}')).toBeGreaterThan(0);
+    await waitFor('its map', async () => (await valueOf('router', 'map_watch_up')) === 1);
+    await expect(write(leader, { keyspace: 'none' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await valueOf('agent', 'requests_total{kind="put",code="NOT_FOUND"}')).toBe(1);
   });
 
   it('is none where the caller records nothing', async () => {
