@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { PROCESS_METRICS } from '@cadastre/service-kit';
 import type { EtcdCluster } from '@cadastre/testkit';
 import { startEtcd } from '@cadastre/testkit';
+import { CONTROL_PLANE_METRICS } from '../../apps/control-plane/src/metrics/control-plane-metrics.js';
 
 const MAIN = fileURLToPath(new URL('../../apps/control-plane/dist/main.js', import.meta.url));
 const NOBODY = 'http://127.0.0.1:1';
@@ -24,10 +26,10 @@ class Run {
     this.ended = once(this.child, 'exit').then(([code]) => code as number | null);
   }
 
-  async listening(): Promise<{ grpc: string; http: string }> {
+  async listening(): Promise<{ grpc: string; http: string; metrics?: string }> {
     for (;;) {
       const line = this.stdout.split('\n').find((text) => text.includes('"event":"listening"'));
-      if (line) return JSON.parse(line) as { grpc: string; http: string };
+      if (line) return JSON.parse(line) as { grpc: string; http: string; metrics?: string };
       const over = await Promise.race([
         once(this.child.stdout!, 'data').then(() => false),
         this.ended.then(() => true),
@@ -99,20 +101,26 @@ describe('the control-plane process', () => {
   }, 20_000);
 
   it('takes settings from the environment, listens, serves, and stops cleanly', async () => {
-    // Plan: everything from CADASTRE_CP_*; it becomes ready; SIGTERM ends it with code 0 and hands leadership over at once.
+    // Plan: everything from CADASTRE_CP_*; it becomes ready and tells every metric of its table; SIGTERM ends it with code 0 and hands leadership over at once.
     const run = new Run([], {
       CADASTRE_CP_ID: 'cp7',
       CADASTRE_CP_GRPC: '127.0.0.1:0',
       CADASTRE_CP_HTTP: '127.0.0.1:0',
       CADASTRE_CP_ETCD: etcd.endpoints.join(','),
       CADASTRE_CP_INSECURE: 'true',
+      CADASTRE_CP_METRICS_LISTEN: '127.0.0.1:0',
     });
-    const { http } = await run.listening();
+    const { http, metrics } = await run.listening();
     expect((await fetch(`http://${http}/readyz`)).status).toBe(200);
     expect(await (await fetch(`http://${http}/api/v1/status`)).json()).toMatchObject({
       replica: 'cp7',
       etcdVersion: expect.stringMatching(/^3\./),
     });
+    const figures = await (await fetch(`http://${metrics}/metrics`)).text();
+    for (const { name, kind } of Object.values({ ...CONTROL_PLANE_METRICS, ...PROCESS_METRICS }))
+      expect(figures).toContain(`# TYPE ${name} ${kind}\n`);
+    expect(figures).toContain('cadastre_build_info{component="control-plane"');
+    expect(figures).toContain('nodejs_eventloop_lag_p99_seconds');
     const next = start();
     const other = await next.listening();
     run.child.kill('SIGTERM');
