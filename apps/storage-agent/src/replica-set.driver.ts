@@ -64,12 +64,18 @@ export class ReplicaSet {
     for (const keyspace of keyspaces) this.onMap(keyspace, this.options.mapOf(keyspace), undefined);
   }
 
+  /** @param partitions those in which this map differs from the one before; undefined = all are to be looked at */
   onMap(keyspace: string, map: KeyspaceMap | undefined, partitions: readonly number[] | undefined): void {
     if (!this.acting) return;
+    if (map && partitions) return partitions.forEach((partition) => this.onPartition(keyspace, map, partition));
     for (const id of this.held(keyspace)) if (!map || !this.named(map, id.partition)) this.setAside(id, map);
-    if (!map) return;
-    if (partitions) for (const partition of partitions) this.onRecord(keyspace, map, map.record(partition));
-    else for (const partition of this.mine(map)) this.onRecord(keyspace, map, map.record(partition));
+    if (map) for (const partition of this.mine(map)) this.onRecord(keyspace, map, map.record(partition));
+  }
+
+  private onPartition(keyspace: string, map: KeyspaceMap, partition: number): void {
+    const record = map.record(partition);
+    if (replicaOn(record, this.options.node)) this.onRecord(keyspace, map, record);
+    else this.setAside({ keyspace, partition }, map);
   }
 
   /** Copies of keyspaces that nobody knows any more. Only once the whole picture is there. */
@@ -134,8 +140,8 @@ export class ReplicaSet {
     return result;
   }
 
+  /** The record names this node. */
   private onRecord(keyspace: string, map: KeyspaceMap, record: PartitionRecord): void {
-    if (!replicaOn(record, this.options.node)) return;
     const id = { keyspace, partition: record.partition };
     const first = map.spec.firstEpoch ?? 1;
     this.endOlder(id, first);
