@@ -120,7 +120,7 @@ export const PLANTS = [
     patches: [
       {
         file: 'libs/core/src/replication/recent-requests.ts',
-        from: "return requestId === '' ? undefined : this.byId.get(requestId);",
+        from: 'return seq === undefined ? undefined : { seq, epoch: this.epochOf(seq) };',
         to: 'return undefined;',
       },
     ],

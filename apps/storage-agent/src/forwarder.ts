@@ -2,8 +2,8 @@ import type { KeyspaceMap } from '@cadastre/core';
 import { CadastreError, printable } from '@cadastre/core';
 import type { LinkPool } from '@cadastre/client';
 import { placeOf } from '@cadastre/client';
-import type { KvCaller, KvReply, KvServe, OwnerInfo, ReceivedOp, Wire } from '@cadastre/contracts';
-import { isAnswer } from '@cadastre/contracts';
+import type { KvCaller, KvReply, KvServe, OwnerInfo, PendingReply, ReceivedOp, Wire } from '@cadastre/contracts';
+import { asPromise, isAnswer } from '@cadastre/contracts';
 import type { Clock } from '@cadastre/runtime';
 import { traceparentOf } from '@cadastre/runtime';
 
@@ -28,7 +28,7 @@ export interface ForwarderOptions {
 export class Forwarder {
   constructor(private readonly options: ForwarderOptions) {}
 
-  serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> {
+  serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> | PendingReply {
     const { target } = op.request;
     if (!target || !(target.forward || target.byKey)) return this.options.serve(op, caller);
     const placed = target.byKey ? this.placed(op, target) : op;
@@ -44,7 +44,7 @@ export class Forwarder {
     if (!anyCopy && leader && leader.id !== this.options.node && leader.address !== '')
       return this.forward(op, caller, leader.address, map!.epochOf(partition));
     try {
-      return await this.options.serve(op, caller);
+      return await asPromise(this.options.serve(op, caller), caller);
     } catch (error) {
       const info = ownerOf(error);
       // Of a write that may have happened the caller must hear, whatever the next node says.

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
+import { asPromise } from '@cadastre/contracts';
 import { systemClock } from '@cadastre/runtime';
 import { Gate } from './gate.js';
 import { KvService } from './kv-service.js';
@@ -23,7 +24,7 @@ describe('KvService', () => {
       const target = { keyspace: 'orders', partition: 0, epoch: 1, forward: false, hops: 0, byKey: false };
       const request = { target, requestId: 'c:1', key: Buffer.from('k'), value: Buffer.from('v') };
       const call = Object.assign(new EventEmitter(), { getDeadline: () => systemClock.wallMs() + 60_000 });
-      const served = Promise.resolve().then(() => service.serve({ kind: 'put', request }, call));
+      const served = Promise.resolve().then(() => asPromise(service.serve({ kind: 'put', request }, call), call));
       return {
         call,
         ended: served.then(

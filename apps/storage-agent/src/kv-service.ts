@@ -1,13 +1,14 @@
 import type { KeyspaceMap, LogOp, WriteOutcome } from '@cadastre/core';
 import { CadastreError, checkKey, checkValue, compareBytes, invalid, LIMITS } from '@cadastre/core';
 import type { KvCaller, KvReply, ReceivedOp, Wire } from '@cadastre/contracts';
+import { asPromise, PendingReply } from '@cadastre/contracts';
 import type { StorageEngine } from '@cadastre/engine';
-import type { Clock } from '@cadastre/runtime';
+import type { Clock, Span } from '@cadastre/runtime';
 import { decodeOp } from './entries.codec.js';
 import type { Access, Admitted, Gate, Target } from './gate.js';
 import type { LoadBook } from './load-book.js';
 import type { Freshness, Reads } from './reads.js';
-import type { ReplicaDriver } from './replica.driver.js';
+import type { ReplicaDriver, WriteCall } from './replica.driver.js';
 
 const REQUEST_ID_MAX = 128;
 const SCAN_BYTES_MAX = 2 * 1024 * 1024;
@@ -33,11 +34,18 @@ const checkRequestId = (id: string): void => {
     throw invalid('request_id', `has ${id.length} characters`, 'use client:number', `${REQUEST_ID_MAX} characters`);
 };
 
-const checkPlace = (map: KeyspaceMap, key: Uint8Array, { keyspace, partition }: Target, field = 'key'): void => {
+const fieldOf = (path: number | '', field: string): string => (path === '' ? field : `ops[${path}].${field}`);
+
+const checkPlace = (
+  map: KeyspaceMap,
+  key: Uint8Array,
+  { keyspace, partition }: Target,
+  path: number | '' = '',
+): void => {
   const place = map.partitionOf(key);
   if (place !== partition)
     throw invalid(
-      field,
+      fieldOf(path, 'key'),
       `belongs to partition ${place} of ${keyspace}, not ${partition}`,
       'compute the partition from the key with the scheme of the map',
     );
@@ -52,33 +60,101 @@ const whileWanted = <T>(call: KvCaller, task: Promise<T>): Promise<T> =>
     task.then(resolve, reject);
   });
 
+type ReceivedWrite = Extract<ReceivedOp, { kind: 'put' | 'delete' | 'batch' }>;
+
+/** The place of an operation among those of a batch, for who is told of a mistake in it: put into words only then. */
+const pathOf = ({ kind }: ReceivedWrite, i: number): number | '' => (kind === 'batch' ? i : '');
+
+const checkOp = (op: LogOp, path: number | ''): void => {
+  if (path === '') {
+    checkKey(op.key);
+    if (op.kind === 'put') checkValue(op.value);
+    return;
+  }
+  checkKey(op.key, fieldOf(path, 'key'));
+  if (op.kind === 'put') checkValue(op.value, fieldOf(path, 'value'));
+};
+
+/** @throws CadastreError INVALID_ARGUMENT */
+const opsOf = (op: ReceivedWrite): readonly LogOp[] => {
+  if (op.kind === 'put') return [{ kind: 'put', key: op.request.key, value: op.request.value }];
+  if (op.kind === 'delete') return [{ kind: 'delete', key: op.request.key }];
+  const { ops } = op.request;
+  if (ops.length === 0) throw invalid('ops', 'is empty', 'give at least one write', `1 to ${LIMITS.batchOpsMax}`);
+  if (ops.length > LIMITS.batchOpsMax)
+    throw invalid('ops', `has ${ops.length} writes`, 'split the batch', `${LIMITS.batchOpsMax} writes`);
+  const bytes = ops.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+  if (bytes > LIMITS.batchBytesMax)
+    throw invalid('ops', `has ${bytes} bytes`, 'split the batch', `${LIMITS.batchBytesMax} bytes`);
+  return ops.map(decodeOp);
+};
+
+/** A write on its way through the log. A caller that has gone no longer waits for it; what it asked for may still take effect. */
+class PendingWrite extends PendingReply implements WriteCall {
+  /** Of the wait for the copies, where the request is recorded. */
+  span: Span | undefined;
+  private waits = true;
+
+  constructor(
+    private readonly service: KvService,
+    private readonly op: ReceivedOp,
+    readonly target: Target,
+    private readonly map: KeyspaceMap,
+    readonly sentAt: number,
+    private readonly noted: boolean,
+  ) {
+    super();
+  }
+
+  done(outcome: WriteOutcome, at: number): void {
+    const { waits } = this;
+    this.leave();
+    const error = outcome.kind === 'done' ? undefined : this.service.failure(outcome, this.target, this.map);
+    if (waits) this.span?.end(error);
+    if (outcome.kind !== 'done') return this.refuse(error, at);
+    if (this.noted) this.service.note(this.op, at - this.sentAt);
+    this.answer({ epoch: outcome.epoch, seq: outcome.seq }, at);
+  }
+
+  abandon(): void {
+    if (!this.waits) return;
+    this.leave();
+    const error = gone();
+    this.span?.end(error);
+    this.refuse(error, this.service.now());
+  }
+
+  private leave(): void {
+    if (this.waits) this.service.leave();
+    this.waits = false;
+  }
+}
+
 /** Reads and writes of the partitions that this node leads. */
 export class KvService {
   constructor(private readonly options: KvServiceOptions) {}
 
   /** A read that needs no waiting is answered at once. What was answered is noted, with how long it took. @throws CadastreError */
-  serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> {
+  serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> | PendingReply {
     const { clock, loads } = this.options;
     const cameAt = clock.monotonicMs();
+    const reply = this.answer(op, caller, cameAt);
+    // Writes that nothing keeps from the log note themselves.
+    if (reply instanceof PendingReply) return reply;
     const note = () => loads.note(op, clock.monotonicMs() - cameAt);
-    const reply = this.answer(op, caller);
     if (reply instanceof Promise) reply.then(note, () => undefined);
     else note();
     return reply;
   }
 
-  private answer(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> {
+  private answer(op: ReceivedOp, caller: KvCaller, now: number): KvReply | Promise<KvReply> | PendingReply {
     switch (op.kind) {
       case 'get':
         return this.get(op.request, caller);
-      case 'put':
-        return this.put(op.request, caller);
-      case 'delete':
-        return this.delete(op.request, caller);
-      case 'batch':
-        return this.batch(op.request, caller);
       case 'scan':
         return this.scan(op.request, caller);
+      default:
+        return this.write(op, caller, now);
     }
   }
 
@@ -119,38 +195,6 @@ export class KvService {
     return admitted;
   }
 
-  private put(request: Wire.PutRequest__Output, call: KvCaller): Promise<Wire.WriteReply> {
-    return this.write(
-      targetOf(request.target),
-      request.requestId,
-      [{ kind: 'put', key: request.key, value: request.value }],
-      call,
-      () => '',
-    );
-  }
-
-  private delete(request: Wire.DeleteRequest__Output, call: KvCaller): Promise<Wire.WriteReply> {
-    return this.write(
-      targetOf(request.target),
-      request.requestId,
-      [{ kind: 'delete', key: request.key }],
-      call,
-      () => '',
-    );
-  }
-
-  private batch(request: Wire.BatchRequest__Output, call: KvCaller): Promise<Wire.WriteReply> {
-    const target = targetOf(request.target);
-    const { ops } = request;
-    if (ops.length === 0) throw invalid('ops', 'is empty', 'give at least one write', `1 to ${LIMITS.batchOpsMax}`);
-    if (ops.length > LIMITS.batchOpsMax)
-      throw invalid('ops', `has ${ops.length} writes`, 'split the batch', `${LIMITS.batchOpsMax} writes`);
-    const bytes = ops.reduce((sum, op) => sum + op.key.length + op.value.length, 0);
-    if (bytes > LIMITS.batchBytesMax)
-      throw invalid('ops', `has ${bytes} bytes`, 'split the batch', `${LIMITS.batchBytesMax} bytes`);
-    return this.write(target, request.requestId, ops.map(decodeOp), call, (i) => `ops[${i}].`);
-  }
-
   private async scan(request: Wire.ScanRequest__Output, call: KvCaller): Promise<Wire.ScanReply> {
     const target = targetOf(request.target);
     const { start, end, limit, reverse } = request;
@@ -177,62 +221,52 @@ export class KvService {
     };
   }
 
-  private write(
-    target: Target,
-    requestId: string,
-    ops: readonly LogOp[],
-    call: KvCaller,
-    path: (i: number) => string,
-  ): Promise<Wire.WriteReply> {
-    checkRequestId(requestId);
-    ops.forEach((op, i) => {
-      checkKey(op.key, `${path(i)}key`);
-      if (op.kind === 'put') checkValue(op.value, `${path(i)}value`);
-    });
-    const begin = ({ replica, map }: Admitted): Promise<Wire.WriteReply> => {
-      ops.forEach((op, i) => checkPlace(map, op.key, target, `${path(i)}key`));
-      return this.commit(replica, map, target, requestId, ops, call);
-    };
+  private write(op: ReceivedWrite, caller: KvCaller, now: number): Promise<KvReply> | PendingReply {
+    const target = targetOf(op.request.target);
+    const ops = opsOf(op);
+    checkRequestId(op.request.requestId);
+    for (let i = 0; i < ops.length; i += 1) checkOp(ops[i]!, pathOf(op, i));
     const ready = this.options.gate.admitNow(target, 'write');
-    return ready ? begin(ready) : this.admit(target, 'write', call).then(begin);
-  }
-
-  /** A caller that has gone away no longer counts among those who wait; what it asked for may still take effect. */
-  private commit(
-    replica: ReplicaDriver,
-    map: KeyspaceMap,
-    target: Target,
-    requestId: string,
-    ops: readonly LogOp[],
-    call: KvCaller,
-  ): Promise<Wire.WriteReply> {
-    const { gate } = this.options;
-    gate.enter();
-    const span = call.span?.child('replication wait');
-    return new Promise((resolve, reject) => {
-      let waits = true;
-      const leave = () => {
-        if (waits) gate.leave();
-        waits = false;
-      };
-      call.once('cancelled', () => {
-        if (!waits) return;
-        leave();
-        span?.end(gone());
-        reject(gone());
-      });
-      replica.write(requestId, ops, (outcome) => {
-        const waited = waits;
-        leave();
-        const error = outcome.kind === 'done' ? undefined : this.failure(outcome, target, map);
-        if (waited) span?.end(error);
-        if (outcome.kind === 'done') resolve({ epoch: outcome.epoch, seq: outcome.seq });
-        else reject(error!);
-      });
+    if (ready) return this.commit(ready, op, ops, caller, new PendingWrite(this, op, target, ready.map, now, true));
+    return this.admit(target, 'write', caller).then(async (admitted) => {
+      const { clock } = this.options;
+      // Who asked waits for this promise, which notes it.
+      const write = new PendingWrite(this, op, target, admitted.map, clock.monotonicMs(), false);
+      return asPromise(this.commit(admitted, op, ops, caller, write), caller);
     });
   }
 
-  private failure(outcome: Exclude<WriteOutcome, { kind: 'done' }>, target: Target, map: KeyspaceMap): CadastreError {
+  private commit(
+    { replica, map }: Admitted,
+    op: ReceivedWrite,
+    ops: readonly LogOp[],
+    caller: KvCaller,
+    write: PendingWrite,
+  ): PendingReply {
+    for (let i = 0; i < ops.length; i += 1) checkPlace(map, ops[i]!.key, write.target, pathOf(op, i));
+    this.options.gate.enter();
+    write.span = caller.span?.child('replication wait');
+    replica.write(op.request.requestId, ops, write);
+    return write;
+  }
+
+  /** @internal A write is over, or its caller has gone: it no longer counts among those that wait. */
+  leave(): void {
+    this.options.gate.leave();
+  }
+
+  /** @internal */
+  note(op: ReceivedOp, tookMs: number): void {
+    this.options.loads.note(op, tookMs);
+  }
+
+  /** @internal */
+  now(): number {
+    return this.options.clock.monotonicMs();
+  }
+
+  /** @internal */
+  failure(outcome: Exclude<WriteOutcome, { kind: 'done' }>, target: Target, map: KeyspaceMap): CadastreError {
     if (outcome.kind === 'not-leader')
       return this.options.gate.notOwner(target, map, { mayHaveHappened: outcome.appended, held: true });
     const place = `${target.keyspace}/${target.partition}`;

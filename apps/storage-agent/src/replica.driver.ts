@@ -28,9 +28,12 @@ export type ChangeAction = Extract<ReplicaAction, { type: 'change-in-sync' }>;
 type FollowerWord = Extract<ReplicaAction, { type: 'send-follow' | 'send-ack' | 'send-unfollow' | 'send-released' }>;
 type LeaderWord = Extract<ReplicaAction, { type: 'send-truncate' | 'send-need-snapshot' | 'send-refused' }>;
 
-interface Call {
+/** Who waits for a write. */
+export interface WriteCall {
+  /** When the write came here, on the monotonic clock. */
   readonly sentAt: number;
-  done(outcome: WriteOutcome): void;
+  /** Once, later. @param at as `sentAt` */
+  done(outcome: WriteOutcome, at: number): void;
 }
 
 type Append = Extract<ReplicaAction, { type: 'append' }>;
@@ -70,7 +73,7 @@ export class ReplicaDriver {
   readonly machine: ReplicaMachine;
   private readonly queue: ReplicaEvent[] = [];
   /** Under way, the oldest first. */
-  private readonly calls = new Map<number, Call>();
+  private readonly calls = new Map<number, WriteCall>();
   private readonly waiters = new Set<() => void>();
   private nextToken = 1;
   private busy = false;
@@ -156,7 +159,8 @@ export class ReplicaDriver {
     const { leader } = this;
     for (let event = this.queue.shift(); event; event = this.queue.shift()) {
       if (event.type === 'filled') this.appliedSeq = 0;
-      for (const action of this.machine.onEvent(event, this.around.clock.monotonicMs())) this.perform(action);
+      const now = this.around.clock.monotonicMs();
+      for (const action of this.machine.onEvent(event, now)) this.perform(action, now);
       if (this.queue.length === 0) this.flushAppends();
     }
     this.around.pending(this, this.machine.pending && !this.closed);
@@ -179,12 +183,12 @@ export class ReplicaDriver {
     for (const wake of [...this.waiters]) wake();
   }
 
-  /** `done` is called once, later. Writes of one turn of the event loop are decided on together. */
-  write(requestId: string, ops: readonly LogOp[], done: (outcome: WriteOutcome) => void): void {
-    if (this.closed) return done({ kind: 'not-leader' });
+  /** Writes of one turn of the event loop are decided on together. */
+  write(requestId: string, ops: readonly LogOp[], call: WriteCall): void {
+    if (this.closed) return call.done({ kind: 'not-leader' }, call.sentAt);
     const token = this.nextToken;
     this.nextToken += 1;
-    this.calls.set(token, { sentAt: this.around.clock.monotonicMs(), done });
+    this.calls.set(token, call);
     this.queue.push({ type: 'write', token, requestId, ops });
     if (this.gathering) return undefined;
     this.gathering = true;
@@ -206,8 +210,7 @@ export class ReplicaDriver {
     return oldest ? now - oldest.sentAt : 0;
   }
 
-  private measure(sentAt: number): void {
-    const now = this.around.clock.monotonicMs();
+  private measure(sentAt: number, now: number): void {
     const took = now - sentAt;
     this.around.meters.commitSeconds.observe(took / 1000);
     const before = this.measured?.recentMs ?? took;
@@ -233,11 +236,12 @@ export class ReplicaDriver {
   }
 
   private beginConfirm(): Promise<WriteOutcome> {
-    const done: Promise<WriteOutcome> = new Promise<WriteOutcome>((resolve) => this.write('', [], resolve)).finally(
-      () => {
-        if (this.confirming === done) this.confirming = undefined;
-      },
-    );
+    const sentAt = this.around.clock.monotonicMs();
+    const done: Promise<WriteOutcome> = new Promise<WriteOutcome>((resolve) =>
+      this.write('', [], { sentAt, done: resolve }),
+    ).finally(() => {
+      if (this.confirming === done) this.confirming = undefined;
+    });
     return done;
   }
 
@@ -261,7 +265,8 @@ export class ReplicaDriver {
     this.around.pending(this, false);
     this.around.stopFill(this);
     // Which of them are in the log, and whether others have them, is not known any more.
-    for (const { done } of this.calls.values()) done({ kind: 'not-leader', appended: true });
+    const now = this.around.clock.monotonicMs();
+    for (const call of this.calls.values()) call.done({ kind: 'not-leader', appended: true }, now);
     this.calls.clear();
     for (const wake of [...this.waiters]) wake();
   }
@@ -284,7 +289,7 @@ export class ReplicaDriver {
     return { seq, records: count, digest };
   }
 
-  private perform(action: ReplicaAction): void {
+  private perform(action: ReplicaAction, now: number): void {
     const { around } = this;
     if (action.type !== 'stream' && action.type !== 'append') this.flushAppends();
     switch (action.type) {
@@ -310,7 +315,7 @@ export class ReplicaDriver {
       case 'trim':
         return this.whenDurable(around.engine.trimBefore(this.id, action.beforeSeq), undefined);
       case 'reply':
-        return this.answer(action.token, action.outcome);
+        return this.answer(action.token, action.outcome, now);
       case 'stream':
         return around.stream(this, action.to);
       case 'send-follow':
@@ -360,12 +365,12 @@ export class ReplicaDriver {
     }
   }
 
-  private answer(token: number, outcome: WriteOutcome): void {
+  private answer(token: number, outcome: WriteOutcome, now: number): void {
     const call = this.calls.get(token);
     if (!call) return;
     this.calls.delete(token);
-    this.measure(call.sentAt);
-    call.done(outcome);
+    this.measure(call.sentAt, now);
+    call.done(outcome, now);
   }
 
   private compare(mark: ContentMark): void {

@@ -8,6 +8,8 @@ export * from './health.js';
 export * from './ping.js';
 export * from './frames/deadline-sweep.js';
 export * from './frames/frame-server.js';
+export type { ReplyReceiver } from './frames/pending-reply.js';
+export { asPromise, PendingReply } from './frames/pending-reply.js';
 export * from './frames/frames.codec.js';
 export * from './frames/kv-handlers.js';
 export * from './frames/kv-meter.js';

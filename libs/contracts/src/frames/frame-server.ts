@@ -6,6 +6,7 @@ import { encodeError } from '../status.js';
 import { DeadlineSweep } from './deadline-sweep.js';
 import type { FramedReply, KvKind, ReceivedFrameOp, ReceivedOp, ReceivedRequest } from './frames.codec.js';
 import { encodeReplyFrame, FrameReader } from './frames.codec.js';
+import { PendingReply, type ReplyReceiver } from './pending-reply.js';
 
 export const PIPELINE_LIMITS = {
   /** Requests a frame. */
@@ -40,24 +41,47 @@ export interface FrameServerOptions {
   readonly clock: Clock;
   readonly witness?: KvWitness;
   /** Answers at once where it can: replies of one frame that are known at once travel in one frame. @throws CadastreError */
-  serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply>;
+  serve(op: ReceivedOp, caller: KvCaller): KvReply | Promise<KvReply> | PendingReply;
 }
 
-class FramedCaller implements KvCaller {
+/** A request under way: who asks, and where its reply goes. */
+class FramedCaller implements KvCaller, ReplyReceiver {
   span: Span | undefined = undefined;
   private gone = false;
   private listeners: (() => void)[] | undefined;
+  private pending: PendingReply | undefined;
 
   constructor(
-    readonly stream: object,
-    private readonly deadlineMs: number,
+    private readonly from: FrameStream,
+    private readonly clock: Clock,
+    readonly op: ReceivedRequest,
     readonly beganAt: MonotonicMs,
     readonly dueAt: MonotonicMs,
-    readonly traceparent: string,
   ) {}
 
+  get traceparent(): string {
+    return this.op.traceparent;
+  }
+
+  get stream(): object {
+    return this.from;
+  }
+
   getDeadline(): number {
-    return this.deadlineMs;
+    return this.clock.wallMs() + this.dueAt - this.clock.monotonicMs();
+  }
+
+  await(pending: PendingReply): void {
+    this.pending = pending;
+    pending.receive(this);
+  }
+
+  answered(reply: KvReply, at: MonotonicMs): void {
+    this.from.answered(this, reply, at);
+  }
+
+  refused(error: unknown, at: MonotonicMs): void {
+    this.from.refused(this, error, at);
   }
 
   once(_event: 'cancelled', listener: () => void): this {
@@ -71,6 +95,7 @@ class FramedCaller implements KvCaller {
     const listeners = this.listeners ?? [];
     this.listeners = undefined;
     for (const listener of listeners) listener();
+    this.pending?.abandon();
   }
 }
 
@@ -182,7 +207,8 @@ class FrameStream {
   private receive(frame: Buffer): void {
     if (this.ended || this.lastFrame) return;
     try {
-      for (const op of this.reader.requests(frame, PIPELINE_LIMITS.frameRequestsMax)) this.take(op);
+      const now = this.options.clock.monotonicMs();
+      for (const op of this.reader.requests(frame, PIPELINE_LIMITS.frameRequestsMax)) this.take(op, now);
     } catch (error) {
       return this.break(error);
     }
@@ -190,7 +216,7 @@ class FrameStream {
     this.paceReading();
   }
 
-  private take(op: ReceivedFrameOp): void {
+  private take(op: ReceivedFrameOp, now: MonotonicMs): void {
     if (op.kind === 'cancel') {
       const caller = this.callers.get(op.id);
       this.callers.delete(op.id);
@@ -200,52 +226,63 @@ class FrameStream {
       throw invalid('id', `is ${op.id} after ${this.highestId}`, 'count the requests of a stream from 1 on');
     this.highestId = op.id;
     if (op.kind === 'unknown') return this.fail(op.id, unknownOp());
-    return this.serve(op);
+    return this.serve(op, now);
   }
 
-  private serve(op: ReceivedRequest): void {
+  private serve(op: ReceivedRequest, now: MonotonicMs): void {
     const { clock } = this.options;
     if (op.request.target) this.asked.add(op.request.target);
     const timeoutMs = op.timeoutMs === 0 ? PIPELINE_LIMITS.defaultTimeoutMs : op.timeoutMs;
-    const now = clock.monotonicMs();
-    const caller = new FramedCaller(this, clock.wallMs() + timeoutMs, now, now + timeoutMs, op.traceparent);
+    const caller = new FramedCaller(this, clock, op, now, now + timeoutMs);
     try {
       const reply = this.options.serve(op, caller);
-      if (reply instanceof Promise) return this.wait(op, caller, reply);
+      if (reply instanceof PendingReply || reply instanceof Promise) return this.wait(caller, reply);
       this.answer(op.id, op.kind, reply);
-      this.witnessed(op, caller, undefined);
+      this.witnessed(caller, clock.monotonicMs(), undefined);
     } catch (error) {
       this.fail(op.id, error);
-      this.witnessed(op, caller, error);
+      this.witnessed(caller, clock.monotonicMs(), error);
     }
   }
 
-  private witnessed(op: ReceivedRequest, { beganAt, span }: FramedCaller, error: unknown): void {
-    this.options.witness?.(op, this.options.clock.monotonicMs() - beganAt, error, span?.context.traceId);
+  private witnessed({ op, beganAt, span }: FramedCaller, at: MonotonicMs, error: unknown): void {
+    this.options.witness?.(op, at - beganAt, error, span?.context.traceId);
   }
 
-  private wait(op: ReceivedRequest, caller: FramedCaller, reply: Promise<KvReply>): void {
-    const { id, kind } = op;
-    this.callers.set(id, caller);
+  private wait(caller: FramedCaller, reply: Promise<KvReply> | PendingReply): void {
+    this.callers.set(caller.op.id, caller);
     this.deadlines.expect(caller.dueAt);
+    if (reply instanceof PendingReply) return caller.await(reply);
+    const { clock } = this.options;
     reply.then(
-      (value) => {
-        this.settle(id, caller, () => this.answer(id, kind, value));
-        this.witnessed(op, caller, undefined);
-      },
-      (error: unknown) => {
-        this.settle(id, caller, () => this.fail(id, error));
-        this.witnessed(op, caller, error);
-      },
+      (value) => this.answered(caller, value, clock.monotonicMs()),
+      (error: unknown) => this.refused(caller, error, clock.monotonicMs()),
     );
   }
 
+  /** @internal */
+  answered(caller: FramedCaller, reply: KvReply, at: MonotonicMs): void {
+    const { id, kind } = caller.op;
+    if (this.isWaitedFor(caller)) this.answer(id, kind, reply);
+    this.witnessed(caller, at, undefined);
+  }
+
+  /** @internal */
+  refused(caller: FramedCaller, error: unknown, at: MonotonicMs): void {
+    if (this.isWaitedFor(caller)) this.fail(caller.op.id, error);
+    this.witnessed(caller, at, error);
+  }
+
   /** A request that was cancelled is not answered. */
-  private settle(id: number, caller: FramedCaller, reply: () => void): void {
-    if (this.callers.get(id) !== caller) return this.endWhenIdle();
+  private isWaitedFor(caller: FramedCaller): boolean {
+    const { id } = caller.op;
+    if (this.callers.get(id) !== caller) {
+      this.endWhenIdle();
+      return false;
+    }
     this.callers.delete(id);
-    reply();
     this.schedule();
+    return true;
   }
 
   /** A caller whose time is over is told so by its handler, as one that has gone. */

@@ -2,11 +2,14 @@ import type { ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-j
 import type { Clock } from '@cadastre/runtime';
 import { streaming, unary } from '../server.js';
 import type { KvCaller, KvReply, KvWitness } from './frame-server.js';
+import { asPromise, type PendingReply } from './pending-reply.js';
 import { FrameServer } from './frame-server.js';
 import type { KvKind, ReceivedOp } from './frames.codec.js';
 
 /** Answers at once where it can. @throws CadastreError */
-export type KvServe = (op: ReceivedOp, caller: KvCaller) => KvReply | Promise<KvReply>;
+export type KvServe = (op: ReceivedOp, caller: KvCaller) => KvReply | Promise<KvReply> | PendingReply;
+
+type AwaitedServe = (op: ReceivedOp, caller: KvCaller) => KvReply | Promise<KvReply>;
 
 export interface KvSurface {
   readonly handlers: UntypedServiceImplementation;
@@ -20,8 +23,9 @@ export interface KvSurface {
 export const kvSurface = (clock: Clock, serve: KvServe, witness?: KvWitness): KvSurface => {
   const frames = new FrameServer({ clock, serve, ...(witness && { witness }) });
   const serveAlone = witness ? witnessed(clock, serve, witness) : serve;
+  const answerTo: AwaitedServe = (op, caller) => asPromise(serveAlone(op, caller), caller);
   const alone = (kind: KvKind) =>
-    unary((request: ReceivedOp['request'], call) => serveAlone({ kind, request } as ReceivedOp, aloneCaller(call)));
+    unary((request: ReceivedOp['request'], call) => answerTo({ kind, request } as ReceivedOp, aloneCaller(call)));
   const handlers = {
     get: alone('get'),
     put: alone('put'),
@@ -46,7 +50,7 @@ const witnessed =
   async (op, caller) => {
     const beganAt = clock.monotonicMs();
     try {
-      const reply = await serve(op, caller);
+      const reply = await asPromise(serve(op, caller), caller);
       witness(op, clock.monotonicMs() - beganAt, undefined, caller.span?.context.traceId);
       return reply;
     } catch (error) {

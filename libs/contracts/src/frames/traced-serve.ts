@@ -1,6 +1,7 @@
 import type { Tracer } from '@cadastre/runtime';
 import { parseTraceparent } from '@cadastre/runtime';
 import type { KvServe } from './kv-handlers.js';
+import { asPromise } from './pending-reply.js';
 
 /**
  * The same, with a span for each request whose caller records one, or for each that `roots` says. `caller.span` is it for whoever
@@ -14,7 +15,7 @@ export const tracedServe = (
   const answer: KvServe = async (op, caller) => {
     const { span } = caller;
     try {
-      const reply = await serve(op, caller);
+      const reply = await asPromise(serve(op, caller), caller);
       span?.end();
       return reply;
     } catch (error) {

@@ -809,5 +809,13 @@ describe('RecentRequests', () => {
     expect(['x', 'y', 'z', ''].map((id) => recent.find(id)?.seq)).toEqual([undefined, 2, 3, undefined]);
     recent.truncateAfter(2);
     expect(recent.find('z')).toBeUndefined();
+    recent.add('y', 3, 4);
+    recent.add('w', 4, 5);
+    expect(['y', 'w'].map((id) => recent.find(id))).toEqual([
+      { seq: 3, epoch: 4 },
+      { seq: 4, epoch: 5 },
+    ]);
+    recent.add('v', 5, 5);
+    expect(['y', 'w', 'v'].map((id) => recent.find(id)?.epoch)).toEqual([undefined, 5, 5]);
   });
 });
