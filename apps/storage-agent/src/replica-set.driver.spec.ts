@@ -52,6 +52,7 @@ describe('ReplicaSet', () => {
       stream: () => undefined,
       changeInSync: () => new Promise<never>(() => undefined),
       minInSync: () => 1,
+      ceased: () => undefined,
       pending: () => undefined,
       fill: () => undefined,
       stopFill: () => undefined,

@@ -42,7 +42,8 @@ export class Reporter {
   private timer: Cancellable | undefined;
   private lookedAt = Number.NEGATIVE_INFINITY;
   private sentAt = Number.NEGATIVE_INFINITY;
-  private toldState = '';
+  /** What controllers wait for, as it was told last; undefined when somebody has not heard it. */
+  private told: readonly unknown[] | undefined;
   private readonly busy = new Set<string>();
   private readonly failing = new Set<string>();
 
@@ -62,11 +63,11 @@ export class Reporter {
     if (now - this.lookedAt < periodMs) return;
     this.lookedAt = now;
     const applied = this.options.applied();
-    const replicas = this.reports();
-    const state = JSON.stringify([applied, replicas.map((r) => [r.keyspace, r.partition, r.phase, r.epoch])]);
-    if (state === this.toldState && now - this.sentAt < Math.max(FIGURES_EVERY_MS, 4 * periodMs)) return;
-    this.toldState = state;
+    const news = this.news(applied);
+    if (isSame(news, this.told) && now - this.sentAt < Math.max(FIGURES_EVERY_MS, 4 * periodMs)) return;
+    this.told = news;
     this.sentAt = now;
+    const replicas = this.reports();
     const { node, incarnation, controlPlane, loads } = this.options;
     for (const replica of replicas) replica.load = loads.report(replica) ?? null;
     const request: Wire.ReportRequest = { node, incarnation, applied: encodeKnown(applied), replicas };
@@ -77,7 +78,7 @@ export class Reporter {
   private async tell(peer: Peer, request: Wire.ReportRequest): Promise<void> {
     const { address } = peer;
     if (this.busy.has(address)) {
-      this.toldState = ''; // it has not heard this one
+      this.told = undefined; // it has not heard this one
       return;
     }
     this.busy.add(address);
@@ -123,6 +124,16 @@ export class Reporter {
       );
   }
 
+  /** Cheap to make and to compare, because it is looked at ten times as often as told. */
+  private news(applied: readonly KeyspaceGeneration[]): unknown[] {
+    const { replicas } = this.options;
+    const news: unknown[] = [];
+    for (const { keyspace, generation } of applied) news.push(keyspace, generation.incarnation, generation.number);
+    for (const { key, machine } of replicas.all()) news.push(key, machine.phase, machine.promisedEpoch);
+    for (const stray of replicas.allStrays()) news.push(stray);
+    return news;
+  }
+
   private reports(): (Wire.ReplicaReport & PartitionId)[] {
     const { replicas } = this.options;
     const own = [...replicas.all()].map((replica) => this.reportOf(replica.id, replica));
@@ -153,3 +164,6 @@ export class Reporter {
     };
   }
 }
+
+const isSame = (now: readonly unknown[], before: readonly unknown[] | undefined): boolean =>
+  now.length === before?.length && now.every((each, i) => each === before[i]);

@@ -304,8 +304,7 @@ class FrameStream {
       const bytes = entries.reduce((sum, entry) => sum + entry.key.length + entry.value.length, 0);
       this.push({ id, kind, reply: { ...freshness, entries, more, next: next ?? EMPTY } }, bytes);
     } else {
-      const { epoch, seq } = reply as Wire.WriteReply__Output;
-      this.push({ id, kind: 'write', reply: { epoch, seq } }, 0);
+      this.push({ id, kind: 'write', reply: reply as Wire.WriteReply__Output }, 0);
     }
   }
 

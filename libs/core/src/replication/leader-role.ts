@@ -88,6 +88,8 @@ export class LeaderRole {
   private fencedBy = 0;
   private readonly sealSeq: number;
   private peers = new Map<string, Peer>();
+  /** Replicas in sync, this one counted: asked for at every write. */
+  private inSync = 0;
   private change: Change | undefined;
   private changes = 0;
 
@@ -141,6 +143,7 @@ export class LeaderRole {
   /** The same epoch with other learners or another minInSync. */
   update(record: PartitionRecord, minInSync: number, now: number): void {
     this.record = record;
+    this.inSync = inSyncOf(record).length;
     this.minInSync = minInSync;
     const peers = new Map<string, Peer>();
     for (const { node, inSync } of record.replicas) {
@@ -214,8 +217,8 @@ export class LeaderRole {
   }
 
   private tooFew(): Extract<WriteOutcome, { kind: 'too-few' }> | undefined {
-    const inSync = inSyncOf(this.record).length;
-    return inSync < this.minInSync ? { kind: 'too-few', inSync, minInSync: this.minInSync } : undefined;
+    const { inSync, minInSync } = this;
+    return inSync < minInSync ? { kind: 'too-few', inSync, minInSync } : undefined;
   }
 
   /**
