@@ -8,7 +8,7 @@ import { decodeOp } from './entries.codec.js';
 import type { Access, Admitted, Gate, Target } from './gate.js';
 import type { LoadBook } from './load-book.js';
 import type { Freshness, Reads } from './reads.js';
-import type { ReplicaDriver, WriteCall } from './replica.driver.js';
+import type { WriteCall } from './replica.driver.js';
 
 const REQUEST_ID_MAX = 128;
 const SCAN_BYTES_MAX = 2 * 1024 * 1024;

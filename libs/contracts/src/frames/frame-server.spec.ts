@@ -13,6 +13,7 @@ import { PIPELINE_LIMITS } from './frame-server.js';
 import type { FramedOp, ReceivedOp, ReceivedReply } from './frames.codec.js';
 import { encodeRequestFrame, FrameReader } from './frames.codec.js';
 import { kvSurface } from './kv-handlers.js';
+import { asPromise, PendingReply } from './pending-reply.js';
 
 interface RawStream {
   write(frame: Buffer): boolean;
@@ -35,7 +36,25 @@ const until = async (what: string, condition: () => boolean): Promise<void> => {
     if (Date.now() > end) throw new Error(`never: ${what}`);
 };
 
-let serve: (op: ReceivedOp) => KvReply | Promise<KvReply>;
+/** Answers when the test says so. */
+class Later extends PendingReply {
+  abandoned = false;
+
+  abandon(): void {
+    this.abandoned = true;
+    this.refuse(new CadastreError('CANCELLED', 'gone', { remedy: 'ask again' }), 0);
+  }
+
+  found(): void {
+    this.answer({ found: true }, 0);
+  }
+
+  fail(): void {
+    this.refuse(new CadastreError('UNAVAILABLE', 'not now', { remedy: 'retry' }), 0);
+  }
+}
+
+let serve: (op: ReceivedOp) => KvReply | Promise<KvReply> | PendingReply;
 let server: GrpcServer;
 let peer: Peer;
 let gone: number;
@@ -224,5 +243,50 @@ describe('a stream of frames', () => {
     await until('it has ended', () => state.ended);
     expect(replies).toHaveLength(1);
     expect(state.error).toBeUndefined();
+  });
+
+  // Plan: replies that come later without a promise: known at once, later, refused, cancelled and too late; each is told once, and only to who waits.
+  it('takes replies that come later, and abandons those that nobody waits for', async () => {
+    const laters = new Map<number, Later>();
+    serve = (op) => {
+      const later = new Later();
+      const id = Number('key' in op.request ? op.request.key.toString().slice(1) : 0);
+      laters.set(id, later);
+      if (id === 1) later.found();
+      return later;
+    };
+    const { call, replies } = open();
+    call.write(encodeRequestFrame([get(1), get(2), get(3), get(4, 60_000), get(5, 60_000)]));
+    await until('all are under way', () => laters.size === 5);
+    laters.get(2)!.found();
+    laters.get(2)!.fail();
+    laters.get(3)!.fail();
+    call.write(encodeRequestFrame([{ id: 4, timeoutMs: 0, kind: 'cancel' }]));
+    await until('the cancelled one is told', () => laters.get(4)!.abandoned);
+    laters.get(4)!.found();
+    await until('three are answered', () => replies.length === 3);
+    expect(new Map(replies.map(({ id, kind }) => [id, kind]))).toEqual(
+      new Map([
+        [1, 'get'],
+        [2, 'get'],
+        [3, 'error'],
+      ]),
+    );
+    call.cancel();
+    await until('the last one is told that its caller has gone', () => laters.get(5)!.abandoned);
+    expect(surface.frames.inFlight).toBe(0);
+  });
+
+  // Plan: the same replies for a unary call: as a promise, which ends with the first word.
+  it('makes a promise of a reply that comes later', async () => {
+    const caller = { getDeadline: () => 0, once: () => undefined };
+    const later = new Later();
+    const answered = asPromise(later, caller);
+    later.found();
+    later.fail();
+    await expect(answered).resolves.toEqual({ found: true });
+    const refused = new Later();
+    refused.fail();
+    await expect(asPromise(refused, caller)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 });
