@@ -12,7 +12,7 @@ import type { KeyspaceMap, PartitionRecord, WriteOutcome } from '@cadastre/core'
 import { inSyncOf, leaderOf } from '@cadastre/core';
 import type { MapWatch } from '../../apps/storage-agent/src/map-watch.driver.js';
 import { silentLogger } from '@cadastre/runtime';
-import { ReplicaDriver } from '../../apps/storage-agent/src/replica.driver.js';
+import { ReplicaDriver, type WriteCall } from '../../apps/storage-agent/src/replica.driver.js';
 import type { HistoryEvent } from '../../libs/testkit/src/checkers/index.js';
 import { checkClients, describeViolation, InvariantChecker, pairCalls } from '../../libs/testkit/src/checkers/index.js';
 import type { World } from './world.js';
@@ -26,11 +26,13 @@ const { write } = ReplicaDriver.prototype;
 /** Of every leader in this process, at the moment at which it acknowledges; one world at a time. */
 const observeWrites = (observer: WriteObserver): void => {
   writeObserver = observer;
-  ReplicaDriver.prototype.write = function observed(requestId, ops, done) {
-    write.call(this, requestId, ops, (outcome) => {
+  ReplicaDriver.prototype.write = function observed(requestId, ops, call) {
+    const { sentAt } = call;
+    const done: WriteCall['done'] = (outcome, at) => {
       writeObserver?.(this, requestId, outcome);
-      done(outcome);
-    });
+      call.done(outcome, at);
+    };
+    write.call(this, requestId, ops, { sentAt, done });
   };
 };
 
