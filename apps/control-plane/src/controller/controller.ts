@@ -238,11 +238,16 @@ export class Controller implements ControllerPort {
   }
 
   private pause(): Promise<void> {
-    const wake = new AbortController();
-    this.kicked = () => wake.abort(null); // without a reason an error is made each time, with its stack
-    return this.stopping || this.kickedAlready
-      ? Promise.resolve()
-      : delay(this.options.clock, RECONCILE_MS, wake.signal);
+    if (this.stopping || this.kickedAlready) return Promise.resolve();
+    // Without a signal: to abort one at each change of the map takes longer than to send the change to a watcher.
+    return new Promise((resolve) => {
+      const done = () => {
+        timer.cancel();
+        resolve();
+      };
+      const timer = this.options.clock.after(RECONCILE_MS, done);
+      this.kicked = done;
+    });
   }
 
   /** A failed round changes nothing that the next one would not see. */
