@@ -1,6 +1,6 @@
 /** Keys as strings of one code unit per byte: usable in a Map, and `<` on them is byte order. */
 export const toBinary = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString('latin1');
 
 export const fromBinary = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 

@@ -15,7 +15,7 @@ import type {
 } from '../engine.js';
 import type { Backing, ReadSnapshot, Write } from './backing.js';
 import { checkEntries, checkId, checkKey, checkNumber, checkPair, checkState, nameOf, refuse } from './checks.js';
-import { pairWrites } from './data-space.js';
+import { pairWrites, readPair } from './data-space.js';
 import { GroupCommit, newGroup, type Group, type Turn } from './group-commit.js';
 import { encodeLogEntry, logKey } from './log-entry.codec.js';
 import {
@@ -639,10 +639,12 @@ export class CoreEngine implements StorageEngine {
   }
 
   private exchange(partition: Partition, key: Uint8Array, value: Uint8Array | undefined): void {
-    const old = readApplied(this.backing, partition, key);
+    const { overlay, number } = partition;
+    const name = toBinary(key);
+    const old = overlay.has(name) ? overlay.get(name) : readPair(this.backing, number, key);
     if (old === undefined && value === undefined) return;
     partition.exchanged(key, old, value);
-    partition.overlay.set(toBinary(key), value);
+    overlay.set(name, value);
   }
 
   /** Every partition that changed in memory goes to disk whole: its pairs and the record that counts them, in one transaction. */
