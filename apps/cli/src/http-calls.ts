@@ -7,12 +7,12 @@ import type { Io } from './io.js';
 const DEADLINE_MS = 10_000;
 
 /** Where REST is: --http, CADASTRE_HTTP, the cluster of this folder, in that order. @throws CadastreError */
-export const resolveHttp = (io: Io, given: string | undefined): string[] => {
+export const resolveHttp = (io: Io, given: string | undefined, tls: boolean): string[] => {
   const named = given ?? io.env['CADASTRE_HTTP'];
   if (named)
     return named
       .split(',')
-      .map((text) => (URL.canParse(text) && /^https?:/.test(text) ? text.replace(/\/$/, '') : plain(text)));
+      .map((text) => (URL.canParse(text) && /^https?:/.test(text) ? text.replace(/\/$/, '') : withScheme(text, tls)));
   const folder = findClusterFolder(io.cwd);
   const cluster = folder && readClusterFile(folder);
   if (cluster) return cluster.controlPlanes.map((c) => `${cluster.tls ? 'https' : 'http'}://${c.http}`);
@@ -22,7 +22,8 @@ export const resolveHttp = (io: Io, given: string | undefined): string[] => {
   });
 };
 
-const plain = (text: string): string => `http://${splitAddresses('--http', text)[0]!}`;
+const withScheme = (text: string, tls: boolean): string =>
+  `${tls ? 'https' : 'http'}://${splitAddresses('--http', text)[0]!}`;
 
 const isLocal = (url: string): boolean => /^(localhost|127\.|\[::1\])/.test(new URL(url).host);
 

@@ -1,4 +1,4 @@
-import type { ProbeOutcome } from '@cadastre/core';
+import type { ErrorCode, ProbeOutcome } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { Clock } from '@cadastre/runtime';
 import { callUnary } from './channels.js';
@@ -22,6 +22,9 @@ export interface PingOptions {
 /** An answer that took so much longer than it was given: this process stood still, so its judgement means nothing. */
 const STALL = 1.5;
 
+/** Somebody lives there, and does not serve this, or not to us: that our certificate is of no use says nothing of the node. */
+const ANSWERS: readonly ErrorCode[] = ['UNIMPLEMENTED', 'UNAUTHENTICATED', 'PERMISSION_DENIED'];
+
 /** Whether that very node answers at that address, as seen from here. Never throws. */
 export const ping = async (target: PingTarget, { timeoutMs, clock, transport }: PingOptions): Promise<ProbeOutcome> => {
   const began = clock.monotonicMs();
@@ -36,7 +39,8 @@ export const ping = async (target: PingTarget, { timeoutMs, clock, transport }: 
     return reply.node === target.node && reply.incarnation === target.incarnation ? 'answered' : 'refused';
   } catch (thrown) {
     const error = CadastreError.from(thrown);
-    if (error.code === 'UNIMPLEMENTED') return 'answered';
+    if (ANSWERS.includes(error.code)) return 'answered';
+    if (error.field === 'certificate' && error.message.startsWith('own ')) return 'unsure';
     if (error.message.includes('ECONNREFUSED')) return 'refused';
     return clock.monotonicMs() - began > timeoutMs * STALL ? 'unsure' : 'silent';
   } finally {

@@ -77,7 +77,11 @@ export const act = <Options>(session: Session, command: Command, action: Action<
         },
         token,
         http: (...given) =>
-          new HttpCalls(resolveHttp(session.io, options.http), given.length > 0 ? given[0] : token(), tls()),
+          new HttpCalls(
+            resolveHttp(session.io, options.http, tls() !== undefined),
+            given.length > 0 ? given[0] : token(),
+            tls(),
+          ),
         servers,
         transport,
         operator,

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import type { PeerRole } from '@cadastre/core';
 import { CadastreError } from '@cadastre/core';
 import type { Clock, Logger } from '@cadastre/runtime';
 import { systemClock } from '@cadastre/runtime';
 import { callUnary, type Peer } from '../channels.js';
 import type * as Wire from '../generated/index.js';
+import { ping as pingNode } from '../ping.js';
 import { livenessService, transferService } from '../proto.js';
 import type { RpcServer } from '../server.js';
 import { streaming, unary } from '../server.js';
@@ -15,6 +17,7 @@ import type { IssueWish } from '../testing/issued-files.js';
 import { SpecAuthority } from '../testing/issued-files.js';
 import { CredentialSource } from './credential-source.driver.js';
 import type { CredentialFiles } from './credentials.js';
+import type { Transport } from '../transport.js';
 import { tlsTransport } from './tls-transport.js';
 
 const DAY_MS = 86_400_000;
@@ -137,6 +140,22 @@ describe('TLS between processes', () => {
     const error = await failure(ping(peer));
     expect(error).toMatchObject({ code: 'UNAVAILABLE', field: 'certificate' });
     expect(error.message).toMatch(/own certificate: \S*gone\/tls\.crt expired at \d{4}-/);
+  });
+
+  // Plan: a node is asked whether it lives by one that may ask, one that may not, one whose own certificate is over, and when nobody is there.
+  it("takes trouble with one's own certificate for no sign of death", async () => {
+    let now = Date.now() - 2 * DAY_MS;
+    const expiring = { ...systemClock, wallMs: () => now };
+    const expired = tlsTransport(sourceOf({ ...agent, endsInMs: -DAY_MS, clock: expiring }), expiring);
+    now = Date.now();
+    const by = (role: PeerRole) => tlsTransport(sourceOf({ role, name: 'x' }), systemClock);
+    const target = { node: 'n1', incarnation: 'i', address: await serve(sourceOf(agent)) };
+    const ask = (transport: Transport) => pingNode(target, { timeoutMs: 10_000, clock: systemClock, transport });
+    expect(await ask(by('control-plane'))).toBe('answered');
+    expect(await ask(by('client'))).toBe('answered');
+    expect(await ask(expired)).toBe('unsure');
+    for (const close of closers.splice(0)) close();
+    expect(await ask(by('control-plane'))).toBe('refused');
   });
 
   // Plan: new files while a stream is open: the stream goes on, new connections see the new certificate, and so does a link turned as Kubernetes turns it.
