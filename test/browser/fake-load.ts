@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS, latencyBucketOf } from '@cadastre/core';
+import { latencyBucketOf } from '@cadastre/core';
 import { KeyspaceLoad } from '../../apps/control-plane/src/load/keyspace-load.js';
 
 const STEP_MS = 10_000;
@@ -19,8 +19,7 @@ export const fakeLoad = (partitions: number, nowMs: number): KeyspaceLoad => {
       const busy = p > partitions * 0.7 && p < partitions * 0.8 ? 20 : 1;
       const reads = p % 11 === 5 ? 0 : Math.round(8 * wave * hot * busy * (1 + ((p * 31) % 7) / 7));
       const slowMs = hot > 1 ? 180 : p === Math.floor(partitions * 0.85) && age < 0.3 ? 40 : 0.4 + (p % 5) * 0.2;
-      const counts = Array.from({ length: LATENCY_BUCKETS }, (_, i) => (i === latencyBucketOf(slowMs) ? reads : 0));
-      const latency = reads > 0 ? { first: 0, counts } : undefined;
+      const latency = reads > 0 ? { first: latencyBucketOf(slowMs), counts: [reads] } : undefined;
       load.add(p, at, to - 1, { reads, writes: Math.round(reads / 4), latency });
     }
   }

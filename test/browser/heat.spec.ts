@@ -104,6 +104,35 @@ describe('the heat map', () => {
     await shoot(page, 'overview-lag');
   });
 
+  it.each([
+    ['wide', 1280, 'light'],
+    ['narrow-dark', 400, 'dark'],
+  ] as const)('shows what clients feel of a run: %s', async (name, width, colorScheme) => {
+    // Plan: a run in its middle with points to draw, then after its end; the figures are in the table, axe finds nothing serious.
+    const figure = (answers: number, p50Us: number, p99Us: number) => ({ answers, p50Us, p99Us });
+    const points = Array.from({ length: 60 }, (_, i) => ({
+      atMs: Date.now() - (60 - i) * 1_000,
+      figure: figure(300, 420 + (i % 5) * 30, i > 20 && i < 26 ? 14_000 : 1_300 + (i % 7) * 90),
+    }));
+    const latency = { before: figure(12_000, 400, 1_200), during: figure(18_000, 430, 2_600), stepMs: 1_000, points };
+    operations.propose();
+    operations.become('executing', ['pause', 'cancel'], { latency, startedMs: Date.now() - 60_000, movesDone: 3 });
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme });
+    await page.goto('about:blank');
+    await page.goto(`${server.url}/#/plans/7c1e44d0`);
+    await page.locator('#plan-latency tbody tr', { hasText: /while it runs18,0000.43 ms2.6 ms/ }).waitFor();
+    await page.locator('#plan-latency canvas').waitFor();
+    expect(await overflow(page)).toBe(0);
+    expect(await seriousViolations(page)).toEqual([]);
+    await shoot(page, `run-latency-${name}`);
+    operations.become('completed', [], { latency: { ...latency, after: figure(9_000, 410, 1_210) } });
+    server.touch();
+    await page.locator('#plan-latency tbody tr', { hasText: 'the minute after9,0000.41 ms1.21 ms' }).waitFor();
+    operations.plan = undefined;
+    await page.setViewportSize({ width: 1280, height: 900 });
+  });
+
   it('shows in the grid of partitions which are hot', async () => {
     // Plan: of 256 partitions those are left that have three times the mean of reads or writes; the hottest is among them.
     await page.goto(`${server.url}/#/keyspaces/orders`);

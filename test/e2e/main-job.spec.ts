@@ -132,6 +132,14 @@ describe('the main job on real processes', () => {
     expect(await compareAll(client)).toEqual([]);
     expect(placementNow(await cluster!.keyspace(KEYSPACE))).toEqual(placementAfter(before, plan));
     await expectThreeZones(cluster!);
+    // What clients felt is in the report, and the load of the run's partitions is known by partition.
+    const told = await cluster!.report(plan.id);
+    expect(told).toMatchObject({ final: true, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(told.plan?.latency?.during?.answers).toBeGreaterThan(0);
+    expect(told.plan?.latency?.during?.p99Us).toBeGreaterThanOrEqual(told.plan!.latency!.during!.p50Us);
+    const heat = await cluster!.heat(KEYSPACE);
+    expect(heat.hottest[0]?.readsPerSecond).toBeGreaterThan(0);
+    expect(heat.values.some((value) => value > 0)).toBe(true);
     const again = await cluster!.propose();
     expect(again.plan ?? null).toBeNull();
   }, 180_000);
