@@ -80,7 +80,7 @@ describe('etcd store under network faults', () => {
   });
 
   it('delivers 3,500 missed revisions once and in order although it is cut in the middle', async () => {
-    // etcd sends a catch-up in batches of 1,000 revisions; cut after 60 kB of the first resume, and after 150 kB of the second.
+    // etcd sends a catch-up in batches of 1,000 revisions; cut after 30 kB of the first resume, and after 60 kB of the second.
     const { revision } = await direct.range(prefix);
     const seen = new WatchRecorder(store, prefix, revision + 1n);
     await until('the watch stands', () => seen.progress.length > 0);
@@ -93,7 +93,7 @@ describe('etcd store under network faults', () => {
         )),
       );
     revisions.sort((a, b) => Number(a - b));
-    const limits = [60_000, 150_000];
+    const limits = [30_000, 60_000];
     let partly = 0;
     proxy.intercept((direction, link, chunk) => {
       const limit = limits[0];

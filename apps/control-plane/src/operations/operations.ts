@@ -38,6 +38,7 @@ import {
   newPlanPart,
   nodePart,
   planHeadPart,
+  refuseWhileRecovering,
   requireKeyspace,
   requirePlan,
   SEGMENT,
@@ -231,6 +232,7 @@ export class Operations implements OperationsPort {
     const id = `p${this.newId(4)}`;
     let scores: Wire.PlanScore[] = [];
     const committed = await register.commit((state) => {
+      refuseWhileRecovering(state);
       const asked = keyspacesOfProposal(keyspaces, moves);
       const names = asked.length > 0 ? asked : [...state.keyspaces.keys()];
       for (const name of names) requireKeyspace(state, name);

@@ -69,7 +69,7 @@ export const requirePlan = (state: RegisterState, id: string) => {
 export const isWaitingForRecovery = ({ recovery }: RegisterState): boolean => recovery?.value.state === 'waiting';
 
 /** Every way to change maps and plans goes through here: what a restored register says may be long out of date. */
-const refuseWhileRecovering = (state: RegisterState): void => {
+export const refuseWhileRecovering = (state: RegisterState): void => {
   if (isWaitingForRecovery(state))
     throw new CadastreError('FAILED_PRECONDITION', 'the register was restored from a copy, and nothing changes yet', {
       field: 'recovery',
