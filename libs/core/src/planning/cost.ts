@@ -80,7 +80,7 @@ const becauseOf = (model: ClusterModel, solutions: readonly Solution[]): string[
         for (const n of nodes) sums[widest.of[n]!]! += amounts[n]!;
         sums.forEach((sum, d) => {
           if (sum > 0 && lines.length < LINES)
-            lines.push(`${columns.name}: ${widest.label} ${widest.names[d]} has to ${verb} ${sum}`);
+            lines.push(`${columns.name}: nodes of ${widest.label} ${widest.names[d]} have to ${verb} ${sum}`);
         });
       }
       for (const n of nodes.slice(0, LINES / 3)) lines.push(`${columns.name}: ${ids[n]} has to ${verb} ${amounts[n]}`);
