@@ -432,7 +432,14 @@ describe('hostile requests', () => {
     async (path) => {
       const { reply } = await call('GET', path);
       const policy = reply.headers.get('content-security-policy')!.split('; ');
-      expect(policy).toEqual(expect.arrayContaining(["default-src 'self'", "frame-ancestors 'none'"]));
+      expect(policy).toEqual(
+        expect.arrayContaining([
+          "default-src 'none'",
+          "script-src 'self'",
+          "frame-ancestors 'none'",
+          "require-trusted-types-for 'script'",
+        ]),
+      );
       expect(policy.join()).not.toMatch(/unsafe|\*|data:|https?:/);
       expect(reply.headers.get('x-content-type-options')).toBe('nosniff');
       expect(reply.headers.get('access-control-allow-origin')).toBeNull();

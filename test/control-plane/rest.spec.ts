@@ -243,7 +243,7 @@ describe('REST', () => {
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${server.url}/nope`)).json()).toMatchObject({ code: 'NOT_FOUND', status: 404 });
     const page = await fetch(`${server.url}/`);
-    expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(page.headers.get('cache-control')).toBe('no-cache');
     const html = await page.text();
     expect(html).not.toMatch(/<script(?![^>]*src=)/);

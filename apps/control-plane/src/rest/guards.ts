@@ -5,8 +5,12 @@ type Next = (error?: unknown) => void;
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: Next) => void;
 
 const HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy':
-    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+  'content-security-policy': [
+    "default-src 'none'",
+    ...['script', 'style', 'img', 'connect'].map((kind) => `${kind}-src 'self'`),
+    ...['base-uri', 'form-action', 'frame-ancestors', 'trusted-types'].map((rule) => `${rule} 'none'`),
+    "require-trusted-types-for 'script'",
+  ].join('; '),
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
