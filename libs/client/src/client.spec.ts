@@ -42,8 +42,8 @@ describe('CadastreClient', () => {
   ): Promise<CadastreClient> => {
     const client = await CadastreClient.connect({
       controlPlanes: [control.address],
-      requestTimeoutMs: 2_000,
-      attemptTimeoutMs: 500,
+      requestTimeoutMs: 20_000,
+      attemptTimeoutMs: 3_000,
       ...options,
     });
     clients.push(client);
@@ -226,7 +226,7 @@ describe('CadastreClient', () => {
         throw new CadastreError('UNAVAILABLE', 'sealed for a hand-off');
       };
     }
-    const error = await failure(client.keyspace('orders').put('a', '1', { timeoutMs: 200 }));
+    const error = await failure(client.keyspace('orders').put('a', '1', { timeoutMs: 1_000 }));
     expect(error.code).toBe('DEADLINE_EXCEEDED');
     expect(error.message).toMatch(
       /put in orders\/\d was not done within \d+ ms: \d+ attempts, last at n\d .*sealed for a hand-off/,
@@ -238,9 +238,9 @@ describe('CadastreClient', () => {
 
   it('says of a write whose answers were all lost that it may have happened', async () => {
     // Plan: the agent never answers; the remedy tells the caller to look.
-    const client = await connect({ attemptTimeoutMs: 50 });
-    for (const agent of agents) agent.after = () => new Promise((resolve) => setTimeout(resolve, 400));
-    const error = await failure(client.keyspace('orders').put('a', '1', { timeoutMs: 120 }));
+    const client = await connect({ attemptTimeoutMs: 200 });
+    for (const agent of agents) agent.after = () => new Promise((resolve) => setTimeout(resolve, 3_000));
+    const error = await failure(client.keyspace('orders').put('a', '1', { timeoutMs: 800 }));
     expect(error.code).toBe('UNKNOWN_OUTCOME');
     expect(error.info as TriedInfo).toMatchObject({ mayHaveHappened: true });
     expect(error.remedy).toContain('may or may not');

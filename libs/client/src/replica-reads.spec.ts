@@ -81,9 +81,7 @@ describe('reads that followers may answer', () => {
       if (staleMs !== undefined)
         throw new CadastreError('UNAVAILABLE', 'the copy is older', { remedy: 'ask the leader' });
     };
-    const began = performance.now();
     const results = await readAll({ from: 'nearest' });
-    expect(performance.now() - began).toBeLessThan(2_000);
     expect(results.every((r) => !r.fromFollower)).toBe(true);
     expect(client.stats()).toMatchObject({ failures: 0, retries: 0 });
   });
@@ -116,19 +114,20 @@ describe('reads that followers may answer', () => {
   });
 
   it('hedge: a second replica is asked when the first takes long, and the first answer counts', async () => {
-    // Plan: the leader of "a" takes a second; after 20 ms a follower is asked and answers; the leader is told that nobody waits.
+    // Plan: the leader of "a" does not answer until the read is over; after 20 ms a follower is asked and answers.
     const leader = leaderOf('a');
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
     leader.before = async ({ verb }) => {
-      if (verb === 'get') await sleep(1_000);
+      if (verb === 'get') await held;
     };
     const events: string[] = [];
     client.onEvent(({ kind }) => events.push(kind));
-    const began = performance.now();
     expect(await orders().read('a', { hedge: { afterMs: 20 } })).toMatchObject({ fromFollower: true, stalenessMs: 7 });
-    expect(performance.now() - began).toBeLessThan(800);
     expect(events).toContain('hedge');
+    release();
     leader.before = () => undefined;
-    expect(await orders().read('b', { hedge: { afterMs: 2_000 } })).toMatchObject({ fromFollower: false });
+    expect(await orders().read('b', { hedge: { afterMs: 20_000 } })).toMatchObject({ fromFollower: false });
     expect(events.filter((kind) => kind === 'hedge')).toHaveLength(1);
   });
 
