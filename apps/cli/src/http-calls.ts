@@ -61,7 +61,8 @@ export class HttpCalls {
       timeoutMs: DEADLINE_MS,
       tls: this.tls,
       headers: {
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+        // Of every change, also one without a body: what has another type may come from a page of another site and is refused.
+        ...(method !== 'GET' && { 'content-type': 'application/json' }),
         ...(this.token !== undefined && { authorization: `Bearer ${this.token}` }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),

@@ -39,7 +39,9 @@ describe('signing in', () => {
       const line = `${request.method} ${request.url}`;
       asked.push({ line, authorization: request.headers.authorization, body });
       const refused = body['password'] === 'wrong';
-      response.statusCode = refused ? 401 : 200;
+      // As the real one: a change of another type may come from a page of another site.
+      const isForeign = request.method !== 'GET' && request.headers['content-type'] !== 'application/json';
+      response.statusCode = isForeign ? 415 : refused ? 401 : 200;
       response.setHeader('content-type', 'application/json');
       const problem = { code: 'UNAUTHENTICATED', detail: 'name or password is wrong', remedy: 'try again' };
       const user = { name: 'bob', roles: ['viewer'], disabled: false, changedMs: 1 };

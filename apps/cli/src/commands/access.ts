@@ -61,16 +61,13 @@ const signIn = async (context: Context, name: string): Promise<void> => {
     password,
   });
   writeToken(place, token);
-  out.result({ ...found, tokenFile: place.path }, () => `${sessionText(found)}token     ${place.path}\n`);
+  out.result({ ...found, tokenFile: place.path }, () => sessionText(found, [['token', place.path]]));
 };
 
-const sessionText = ({ access, user }: SessionJson): string => {
+const sessionText = ({ access, user }: SessionJson, more: readonly (readonly [string, string])[] = []): string => {
   if (access === 'open') return 'access is open here: everybody may do all, under the name that --actor gives\n';
   if (!user) return 'not signed in: cadastre login\n';
-  return facts([
-    ['you are', `${user.name} (${user.subject})`],
-    ['roles', user.roles.join(' ') || 'none'],
-  ]);
+  return facts([['you are', `${user.name} (${user.subject})`], ['roles', user.roles.join(' ') || 'none'], ...more]);
 };
 
 const addUserCommands = (program: Command, session: Session): void => {
@@ -86,7 +83,7 @@ const addUserCommands = (program: Command, session: Session): void => {
     .argument('<name>')
     .description('a new user; its password is asked for or read from standard input')
     .option('--role <role>', 'viewer, operator, approver or admin, or ROLE:KEYSPACE,KEYSPACE; may be repeated', collect)
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
   act<UserFlags>(session, add, (context, [name], flags) => {
     if (flags.role === undefined) throw invalid('--role', 'is missing', 'say what the user may do: --role viewer');
     return putUser(context, name!, { ...flags, password: true });
@@ -98,8 +95,8 @@ const addUserCommands = (program: Command, session: Session): void => {
     .option('--role <role>', 'in place of those it has; may be repeated', collect)
     .option('--password', 'ask for a new one, or read it from standard input')
     .option('--disable', 'no longer lets it sign in')
-    .option('--enable')
-    .option('--reason <text>');
+    .option('--enable', 'lets it sign in again')
+    .option('--reason <text>', 'kept in the audit log');
   act<UserFlags>(session, set, (context, [name], flags) => putUser(context, name!, flags));
   const remove = user.command('remove').argument('<name>').description('the user and its sessions are gone');
   act(session, remove, async ({ out, http }, [name]) => {
