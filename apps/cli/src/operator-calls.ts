@@ -198,11 +198,15 @@ export class OperatorCalls {
 
   private nobody(last: CadastreError): CadastreError {
     if (last.code !== 'UNAVAILABLE' || last.field === 'certificate') return last;
-    return new CadastreError('UNAVAILABLE', `no control plane answers at ${this.servers.join(', ')}: ${last.message}`, {
-      field: 'server',
-      remedy: 'check that the cluster is up (cadastre up), or give --server; where it speaks TLS, also --tls-ca',
-      cause: last,
-    });
+    return new CadastreError(
+      'UNAVAILABLE',
+      `no control plane answers at ${this.servers.join(', ')}: ${causeOf(last)}`,
+      {
+        field: 'server',
+        remedy: 'check that the cluster is up (cadastre up), or give --server; where it speaks TLS, also --tls-ca',
+        cause: last,
+      },
+    );
   }
 
   private peer(address: string): Peer {
@@ -211,6 +215,10 @@ export class OperatorCalls {
     return peer;
   }
 }
+
+/** What the system said, without the words of gRPC around it. */
+const causeOf = ({ message }: CadastreError): string =>
+  message.replace(/^No connection established\. Last error: (Error: )?/, '').replace(/\.? Resolution note:\s*$/, '');
 
 const neverHappened = (error: CadastreError): boolean => {
   if (error.code !== 'UNAVAILABLE') return false;

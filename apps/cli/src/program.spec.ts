@@ -55,7 +55,13 @@ describe('cadastre', () => {
 
   // Plan: what is asked of the server, what is said, and the exit code that a script goes by, one command each.
   it.each([
-    ['freeze --reason fire', 'freeze', { reason: 'fire', actor: 'tester' }, 'no move begins', 0],
+    [
+      'freeze --reason fire',
+      'freeze',
+      { reason: 'fire', actor: 'tester' },
+      'cadastre unfreeze --by person --reason',
+      0,
+    ],
     ['unfreeze --by person --reason over', 'unfreeze', { by: 'person' }, 'goes on', 0],
     ['approval-policy', 'getApprovalPolicy', {}, '"approvals": 2', 0],
     ['plan undo p-1 --reason back', 'undo', { id: 'p-1', reason: 'back' }, 'undoes', 2],
@@ -155,6 +161,14 @@ describe('cadastre', () => {
     });
     const taken = await cadastre('keyspace create orders');
     expect([taken.code, taken.err]).toEqual([1, 'ALREADY_EXISTS: keyspace orders exists (choose another name)\n']);
+  });
+
+  it('says its version, and without a command what there is', async () => {
+    // Plan: both asked of nobody, exit code 0.
+    const version = await cadastre('--version');
+    expect([version.code, version.out]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
+    const bare = await cadastre([]);
+    expect([bare.code, bare.out]).toEqual([0, expect.stringContaining('Commands:')]);
   });
 
   it('names what is wrong with its arguments', async () => {
@@ -307,7 +321,9 @@ describe('cadastre', () => {
     expect(nowhere.err).toMatch(/no cluster is known here/);
     const dead = new FakeIo(tmpdir(), '', {});
     expect(await run(['status', '--server', '127.0.0.1:1'], dead)).toBe(1);
-    expect(dead.err).toMatch(/^UNAVAILABLE: no control plane answers at 127\.0\.0\.1:1/);
+    expect(dead.err).toMatch(
+      /^UNAVAILABLE: no control plane answers at 127\.0\.0\.1:1: connect ECONNREFUSED 127\.0\.0\.1:1 \(/,
+    );
   });
 
   it('prints an error of the server as it is', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { invalid } from '@cadastre/core';
 import { addAccessCommands } from './commands/access.js';
@@ -52,7 +53,10 @@ const REGISTER = [
   addCompletionCommand,
 ];
 
-/** Runs one command line. @returns 0 done, 1 error, 2 a plan is open */
+const versionOf = (): string =>
+  (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+
+/** Runs one command line; an empty one asks for help. @returns 0 done, 1 error, 2 a plan is open */
 export const run = async (
   argv: readonly string[],
   io: Io,
@@ -61,7 +65,7 @@ export const run = async (
   const session: Session = { io, programs, exitCode: EXIT.ok };
   const program = build(session);
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(argv.length === 0 ? ['--help'] : [...argv], { from: 'user' });
     return session.exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -74,6 +78,7 @@ export const run = async (
 const build = (session: Session): Command => {
   const program = new Command('cadastre')
     .description('who owns which partition: a sharding control plane, its agents and its data')
+    .version(versionOf(), '--version', 'of this command line')
     .option(
       '--server <addresses>',
       'control planes as host:port, several with commas (or CADASTRE_SERVER; by default the cluster of this folder)',

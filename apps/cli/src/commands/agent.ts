@@ -22,9 +22,9 @@ export const addAgentCommands = (program: Command, session: Session): void => {
   const add = agent
     .command('add')
     .description('start one more agent')
-    .option('--id <id>')
-    .option('--zone <zone>')
-    .option('--rack <rack>');
+    .option('--id <id>', 'its name; by default the next n1, n2, ...')
+    .option('--zone <zone>', 'by default the one with the fewest agents')
+    .option('--rack <rack>', 'by default the one of that zone with the fewest');
   act<{ id?: string; zone?: string; rack?: string; data?: string }>(
     session,
     add,

@@ -21,7 +21,7 @@ export const addApprovalCommands = (program: Command, session: Session): void =>
     .option('--set <file>', 'write this policy (JSON, or - for standard input) in place of the one there')
     .option('--show', 'the policy as it is; what happens without --set')
     .option('--if-version <version>', 'only if this one still holds; --show says it')
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
   act<PolicyFlags>(session, policy, async ({ io, out, operator, actor }, _, flags) => {
     const { set, show = false, ifVersion = '', reason = '' } = flags;
     if (set !== undefined && show) throw invalid('--show', 'does not go with --set', 'give one of the two');
@@ -46,7 +46,7 @@ export const addApprovalCommands = (program: Command, session: Session): void =>
     .requiredOption('--reason <text>', 'shown to everybody while it lasts');
   act<{ reason: string }>(session, freeze, async ({ out, operator, actor }, _, { reason }) => {
     const frozen = await operator().freeze({ actor, reason });
-    out.result(frozen, () => 'frozen: no move begins until cadastre unfreeze --by person\n');
+    out.result(frozen, () => 'frozen: no move begins until: cadastre unfreeze --by person --reason TEXT\n');
   });
 };
 

@@ -70,8 +70,11 @@ const windowText = (w: Wire.PlanWindow__Output): string =>
     ? `${w.name} is open until ${new Date(w.closesMs).toISOString()} (${w.zone})`
     : `${w.name} opens at ${new Date(w.opensMs).toISOString()} (${w.zone}): no move begins before`;
 
+const freezeText = ({ by, actor, because }: Wire.StatusReply__Output['freezes'][number]): string =>
+  `FROZEN by ${by === 'person' ? actor : 'automation'}: ${because} (when that is over: cadastre unfreeze --by ${by} --reason TEXT)\n`;
+
 const statusText = (s: Wire.StatusReply__Output): string =>
-  s.freezes.map((f) => `FROZEN by ${f.by === 'person' ? f.actor : 'automation'}: ${f.because}\n`).join('') +
+  s.freezes.map(freezeText).join('') +
   facts([
     ['cluster', s.clusterId],
     ['health', s.health],

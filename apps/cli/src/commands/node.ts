@@ -35,7 +35,7 @@ export const addNodeCommands = (program: Command, session: Session): void => {
     .option('--check', 'change nothing: could it be emptied? exit code 1 if not')
     .option('--wait', 'until it is empty: exit code 0 says that it may be deleted, 1 that it cannot be emptied')
     .option('--timeout <time>', 'with --wait: exit code 2 when it is not empty by then', '1h')
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
   act<DrainFlags>(session, drain, async (context, [id], flags) => {
     const { out, operator, actor } = context;
     const { undo = false, reason = '', check = false, wait = false, timeout = '1h' } = flags;

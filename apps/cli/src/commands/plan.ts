@@ -34,7 +34,7 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     .description('ask what should move; exit code 2 when there is a plan')
     .option('--keyspace <name>', 'only this one; may be repeated', collect)
     .option('--move <what>', 'by hand, KEYSPACE/PARTITION:FROM->TO, in quotes; may be repeated', collect)
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
   act<{ keyspace?: string[]; move?: string[]; reason?: string }>(
     session,
     propose,
@@ -70,7 +70,7 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     .description('let exactly the plan that was read be carried out')
     .option('--digest <hex>', 'of the plan that was read; by default that of the plan as it is now')
     .option('--yes', 'do not ask')
-    .option('--reason <text>')
+    .option('--reason <text>', 'kept in the audit log')
     .option('--break-glass', 'past the rules; for administrators, with --reason, and loud in the audit log')
     .option('--for <time>', 'with --break-glass: it begins within this, at most 1h', '1h')
     .option('--watch', 'follow it to its end');
@@ -79,7 +79,7 @@ export const addPlanCommands = (program: Command, session: Session): void => {
   const cancelAll = plan
     .command('cancel-all')
     .description('end every plan that runs or is to run; every partition stays whole')
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
   act<{ reason?: string }>(session, cancelAll, async ({ out, operator, actor }, _, { reason = '' }) => {
     const done = await operator().cancelAll({ actor, reason });
     out.result(done, () => (done.plans.length === 0 ? 'no plan runs\n' : planTable(done.plans)));
@@ -88,7 +88,7 @@ export const addPlanCommands = (program: Command, session: Session): void => {
     .command('undo')
     .argument('<id>')
     .description('propose the way back of a run that has ended; exit code 2 when there is one')
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
   act<{ reason?: string }>(session, undo, async ({ out, operator, actor }, [id], { reason = '' }) => {
     const reply = await operator().undoPlan({ id: id!, actor, reason });
     const made = reply.plan;
@@ -108,7 +108,11 @@ export const addPlanCommands = (program: Command, session: Session): void => {
 const shortId = (id: string): string => (id.length > 12 ? id.slice(0, 12) : id);
 
 const addAction = (plan: Command, session: Session, action: 'reject' | 'pause' | 'resume' | 'cancel'): void => {
-  const command = plan.command(action).argument('<id>').description(DESCRIPTIONS[action]).option('--reason <text>');
+  const command = plan
+    .command(action)
+    .argument('<id>')
+    .description(DESCRIPTIONS[action])
+    .option('--reason <text>', 'kept in the audit log');
   act<{ reason?: string }>(session, command, async ({ out, operator, actor }, [id], { reason = '' }) => {
     const done = await operator().actOnPlan({ id: id!, action, actor, reason });
     out.result(done, () => `plan ${done.id} is ${done.state}${done.note ? `: ${done.note}` : ''}\n`);

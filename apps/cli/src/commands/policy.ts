@@ -22,7 +22,7 @@ const withFlags = (command: Command): Command =>
   command
     .option('--set <file>', 'write this policy (JSON, or - for standard input) in place of the one there')
     .option('--show', 'the policy as it is; what happens without --set')
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
 
 /** `keyspace policy NAME`. */
 export const addPolicyCommand = (keyspace: Command, session: Session): void => {

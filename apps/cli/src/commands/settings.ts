@@ -25,7 +25,7 @@ export const addSettingsCommands = (program: Command, session: Session): void =>
     .description('how fast copies may move, also those under way; without options: what holds now')
     .option('--node <rate>', 'out of one node and into one, such as 50MB/s, or none')
     .option('--cluster <rate>', 'of all copies together')
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
   act<ThrottleOptions>(session, throttle, async ({ out, operator, actor }, _, { node, cluster, reason = '' }) => {
     const change: Wire.ChangeSettingsRequest = {
       ...(node !== undefined && { nodeBytesPerSecond: parseRate('node', node) }),
@@ -35,7 +35,7 @@ export const addSettingsCommands = (program: Command, session: Session): void =>
     const now = nothing
       ? await operator().getSettings()
       : await operator().changeSettings({ ...change, actor, reason });
-    out.result(now, () => throttleText(now));
+    out.result(now, () => facts(throttleFacts(now)));
   });
   const settings = program
     .command('settings')
@@ -43,7 +43,7 @@ export const addSettingsCommands = (program: Command, session: Session): void =>
     .option('--repair <mode>', 'of a copy that is lost for longer than the grace: auto, propose or off')
     .option('--repair-grace <time>', 'such as 10m')
     .option('--quarantine <time>', 'for which a copy that was moved away is kept, such as 15m')
-    .option('--reason <text>');
+    .option('--reason <text>', 'kept in the audit log');
   act<SettingsOptions>(session, settings, async ({ out, operator, actor }, _, options) => {
     const { repair, repairGrace, quarantine, reason = '' } = options;
     const change: Wire.ChangeSettingsRequest = {
@@ -75,15 +75,15 @@ export const addUnfreezeCommand = (program: Command, session: Session): void => 
 
 const rate = (bytesPerSecond: number): string => (bytesPerSecond === 0 ? 'no limit' : `${bytes(bytesPerSecond)}/s`);
 
-const throttleText = (s: Wire.Settings__Output): string =>
-  facts([
-    ['a node', rate(s.nodeBytesPerSecond)],
-    ['the cluster', rate(s.clusterBytesPerSecond)],
-  ]);
+const throttleFacts = (s: Wire.Settings__Output): [string, string][] => [
+  ['copies of a node', rate(s.nodeBytesPerSecond)],
+  ['of the cluster', rate(s.clusterBytesPerSecond)],
+];
 
 const settingsText = (s: Wire.Settings__Output): string =>
   facts([
     ['repair', s.repair],
     ['repair grace', duration(s.repairGraceMs)],
-    ['quarantine', duration(s.quarantineMs)],
-  ]) + throttleText(s);
+    ['quarantine', s.quarantineMs === 0 ? 'none' : duration(s.quarantineMs)],
+    ...throttleFacts(s),
+  ]);

@@ -160,9 +160,17 @@ const welcome = (state: ClusterFile, folder: string, bootstrap: Bootstrap | unde
       ? [['routers', state.routers!.map((r) => r.address).join('  ')] as [string, string]]
       : []),
     ...metricsFacts(state, folder),
+    ...(state.tls
+      ? [
+          ['authority', `${join(folder, 'tls', 'ca', 'ca.crt')} (for the browser; the command line believes it)`] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
     ['data and logs', folder],
   ]);
-  return `\nthe cluster is up\n\n${lines}\ntry next, in another terminal:\n${[...(bootstrap ? firstUser(bootstrap) : []), ...NEXT].map((line) => `  ${line}\n`).join('')}\nCtrl-C ends it; its data stays\n`;
+  return `\nthe cluster is up\n\n${lines}\ntry next, in another terminal in this folder:\n${[...(bootstrap ? firstUser(bootstrap) : []), ...NEXT].map((line) => `  ${line}\n`).join('')}\nCtrl-C ends it; its data stays\n`;
 };
 
 const metricsFacts = ({ controlPlanes, agents, routers = [] }: ClusterFile, folder: string): [string, string][] => {
@@ -174,13 +182,13 @@ const metricsFacts = ({ controlPlanes, agents, routers = [] }: ClusterFile, fold
 
 /** The token may do all; it is there to make users, who then sign in. */
 const firstUser = ({ tokenFile }: Bootstrap): string[] => [
-  `cadastre user add ${'$USER'} --role admin --token-file ${tokenFile}`,
-  'cadastre login',
+  `npx cadastre user add ${'$USER'} --role admin --token-file ${tokenFile}`,
+  'npx cadastre login',
 ];
 
 const NEXT = [
-  'cadastre keyspace create orders --partitions 64',
-  'cadastre kv put orders hello world && cadastre kv get orders hello',
-  'cadastre agent add && cadastre plan propose && cadastre plan approve latest --watch',
-  'cadastre status --watch',
+  'npx cadastre keyspace create orders --partitions 64',
+  'npx cadastre kv put orders hello world && npx cadastre kv get orders hello',
+  'npx cadastre agent add && npx cadastre plan propose; npx cadastre plan approve latest --watch',
+  'npx cadastre status --watch',
 ];

@@ -69,6 +69,7 @@ describe('rehearse', () => {
     expect(riskIn(after, 'rack').dataLoss.partitions).toBe(0);
     expect([during.length, verdict, raisedOnTheWay]).toEqual([1, 'lowers', false]);
     expect(summary).toContain('lowers the risk');
+    expect(summary).not.toContain('up to 0');
   });
 
   it('says when a plan raises the risk, and at which step', () => {

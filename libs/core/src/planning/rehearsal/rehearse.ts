@@ -182,7 +182,7 @@ const sentenceOf = (before: RehearsalPoint, after: RehearsalPoint, verdict: Rehe
     return bad
       .map(
         (r) =>
-          `the loss of one ${r.label} stops up to ${r.unavailable.partitions} partitions and loses up to ${r.dataLoss.partitions}`,
+          `the loss of one ${r.label} stops up to ${r.unavailable.partitions} partitions and loses ${r.dataLoss.partitions === 0 ? 'none' : `up to ${r.dataLoss.partitions}`}`,
       )
       .join(', ');
   };
