@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { roundStep } from '../model/ticks.js';
 import { CELL, type GridModel, type GridView } from './grid-model.js';
 import { paint, sliceOf } from './grid-pixels.js';
 import { centre, clampView, pan, type Viewport, zoom, WIDTH_MAX } from './viewport.js';
@@ -191,11 +192,12 @@ class GridPainter {
     context.textAlign = 'left';
     const every = Math.max(1, Math.ceil(12 / this.rowHeight));
     for (let y = 0; y < rows.length; y += every) this.drawName(context, rows[y]!, AXIS + (y + 0.5) * this.rowHeight);
-    const ticks = Math.max(2, Math.floor(this.plotWidth / 110));
-    const inSight = this.plotWidth / this.view.width;
-    for (let i = 0; i < ticks; i += 1) {
-      const column = Math.floor(this.view.first + (i * inSight) / ticks);
-      if (column < columns.length) context.fillText(String(columns[column]), LABELS + (i * this.plotWidth) / ticks, 9);
+    const { first, width } = this.view;
+    const step = roundStep(60 / width);
+    for (let column = Math.ceil(first / step) * step; column < columns.length; column += step) {
+      const x = (column - first) * width;
+      if (x > this.plotWidth - 20) break;
+      context.fillText(String(columns[column]), LABELS + x + 2, 9);
     }
   }
 }

@@ -1,11 +1,15 @@
 import type { Heat } from '../model/api.types.js';
+import { roundStep, roundTime } from '../model/ticks.js';
 import type { Cell, Scale } from './heat-model.js';
-import { COLD, colourAt, scaleOf, shareOf, timeOf } from './heat-model.js';
+import { COLD, colourAt, scaleOf, shareOf } from './heat-model.js';
 
 export const LEFT = 58;
 export const BOTTOM = 20;
 const TOP = 4;
 const HATCH = 6;
+/** In pixels, of a time with seconds and of the gap to the next. */
+const TIME_WIDTH = 92;
+const TIME_GAP = 16;
 
 export interface Brush {
   readonly from: Cell;
@@ -116,8 +120,8 @@ export class HeatPainter {
     context.textBaseline = 'middle';
     context.textAlign = 'right';
     const rows = Math.max(1, Math.min(heat.buckets, Math.floor(height / 28)));
-    for (let i = 0; i < rows; i += 1) {
-      const bucket = Math.floor((i * heat.buckets) / rows);
+    const every = roundStep(heat.buckets / rows);
+    for (let bucket = 0; bucket < heat.buckets; bucket += every) {
       const y = TOP + ((bucket + 0.5) / heat.buckets) * height;
       context.fillText(String(heat.firstPartition + bucket * heat.partitionsPerBucket), LEFT - 6, y);
     }
@@ -125,15 +129,15 @@ export class HeatPainter {
   }
 
   private drawTimes(context: CanvasRenderingContext2D, heat: Heat, width: number, y: number): void {
-    const isShort = heat.steps * heat.stepMs <= 15 * 60_000;
-    const columns = Math.max(1, Math.min(heat.steps, Math.floor(width / (isShort ? 92 : 72))));
+    const spanMs = heat.steps * heat.stepMs;
+    const everyMs = roundTime((spanMs * TIME_WIDTH) / width);
     const form: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit' };
-    if (isShort) form.second = '2-digit';
-    for (let i = 0; i < columns; i += 1) {
-      const step = Math.floor((i * heat.steps) / columns);
-      context.textAlign = 'left';
-      const text = new Date(timeOf(heat, step)).toLocaleTimeString(undefined, form);
-      context.fillText(text, LEFT + (step / heat.steps) * width, y);
+    if (everyMs < 60_000) form.second = '2-digit';
+    context.textAlign = 'left';
+    for (let at = Math.ceil(heat.fromMs / everyMs) * everyMs; at < heat.fromMs + spanMs; at += everyMs) {
+      const x = ((at - heat.fromMs) / spanMs) * width;
+      if (x + TIME_WIDTH > width + TIME_GAP) break;
+      context.fillText(new Date(at).toLocaleTimeString(undefined, form), LEFT + x, y);
     }
   }
 

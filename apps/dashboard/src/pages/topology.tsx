@@ -29,7 +29,7 @@ interface Scale {
   readonly perWeight: number;
 }
 
-/** Bars of one measure share a scale; the fair share goes by weight over the nodes that are up. */
+/** Bars of one measure share a scale; the share goes by weight over the nodes that are up, whatever the placement rules allow. */
 const scales = (nodes: readonly Node[]): Scale[] => {
   const up = nodes.filter((n) => n.state === 'up');
   const weight = up.reduce((sum, n) => sum + n.weight, 0);
@@ -138,7 +138,9 @@ export const Topology = () => {
           <>
             <span class="quiet">{plural(nodes.length, 'node')}</span>
             <span class="spacer" />
-            {nodes.length > 0 && <span class="legend">the mark on a bar is the fair share</span>}
+            {nodes.length > 0 && (
+              <span class="legend">the mark on a bar is the share by weight, before placement rules</span>
+            )}
             <label class="quiet">
               show{' '}
               <select value={state} onChange={(e) => setState(e.currentTarget.value)}>
