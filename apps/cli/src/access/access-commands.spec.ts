@@ -74,25 +74,28 @@ describe('signing in', () => {
     expect(() => statSync(path)).toThrow();
   });
 
-  // Plan: users are added with a password from standard input, set and removed, each as one request with the token.
+  // Plan: users are added with a password from standard input, set and removed, all with the token; one who is there is not added again.
   it('manages users', async () => {
     const tokenFile = join(folder, 'root-token');
     writeFileSync(tokenFile, 'boot\n', { mode: 0o600 });
     const env = { CADASTRE_TOKEN_FILE: tokenFile };
-    expect((await cadastre('user add bob --role viewer --role operator:orders', 'a good password\n', env)).code).toBe(
+    expect((await cadastre('user add eve --role viewer --role operator:orders', 'a good password\n', env)).code).toBe(
       0,
     );
     expect((await cadastre('user set bob --disable', '', env)).code).toBe(0);
     expect((await cadastre('user remove bob', '', env)).code).toBe(0);
     expect((await cadastre('user list', '', env)).out).toContain('bob');
+    expect((await cadastre('user add bob --role viewer', 'a good password\n', env)).err).toContain('ALREADY_EXISTS');
     expect(asked.map((a) => a.line)).toEqual([
-      'PUT /api/v1/users/bob',
+      'GET /api/v1/users',
+      'PUT /api/v1/users/eve',
       'PUT /api/v1/users/bob',
       'DELETE /api/v1/users/bob',
       'GET /api/v1/users',
+      'GET /api/v1/users',
     ]);
-    expect(asked[0]!.body).toEqual({ roles: ['viewer', 'operator:orders'], password: 'a good password', reason: '' });
-    expect(asked[1]!.body).toEqual({ disabled: true, reason: '' });
+    expect(asked[1]!.body).toEqual({ roles: ['viewer', 'operator:orders'], password: 'a good password', reason: '' });
+    expect(asked[2]!.body).toEqual({ disabled: true, reason: '' });
     expect(asked.every((a) => a.authorization === 'Bearer boot')).toBe(true);
   });
 

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { invalid, parseGrant } from '@cadastre/core';
+import { CadastreError, invalid, parseGrant } from '@cadastre/core';
 import { askPassword } from '../access/password.js';
 import { forgetToken, writeToken } from '../access/token-file.js';
 import { facts, table } from '../format.js';
+import type { HttpCalls } from '../http-calls.js';
 import type { Context, Session } from './context.js';
 import { act } from './context.js';
 
@@ -86,7 +87,7 @@ const addUserCommands = (program: Command, session: Session): void => {
     .option('--reason <text>', 'kept in the audit log');
   act<UserFlags>(session, add, (context, [name], flags) => {
     if (flags.role === undefined) throw invalid('--role', 'is missing', 'say what the user may do: --role viewer');
-    return putUser(context, name!, { ...flags, password: true });
+    return putUser(context, name!, { ...flags, password: true }, true);
   });
   const set = user
     .command('set')
@@ -107,12 +108,13 @@ const addUserCommands = (program: Command, session: Session): void => {
 
 const userPath = (name: string): string => `/api/v1/users/${encodeURIComponent(name)}`;
 
-const putUser = async ({ io, out, http }: Context, name: string, flags: UserFlags): Promise<void> => {
+const putUser = async ({ io, out, http }: Context, name: string, flags: UserFlags, isNew = false): Promise<void> => {
   const { role, password = false, disable = false, enable = false, reason = '' } = flags;
   if (disable && enable) throw invalid('--disable', 'does not go with --enable', 'give one of the two');
   for (const text of role ?? []) parseGrant(text);
   if (role === undefined && !password && !disable && !enable)
     throw invalid('user', 'nothing is to be changed', 'give --role, --password, --disable or --enable');
+  if (isNew) await refuseKnown(http(), name);
   const body = {
     ...(role && { roles: role }),
     ...(password && { password: await askPassword(io, `password for ${name}: `) }),
@@ -121,6 +123,16 @@ const putUser = async ({ io, out, http }: Context, name: string, flags: UserFlag
   };
   const made = await http().call<UserJson>('PUT', userPath(name), body);
   out.result(made, () => userTable([made]));
+};
+
+/** Before a password is asked for: adding one who is there would take his roles and password away. @throws CadastreError ALREADY_EXISTS */
+const refuseKnown = async (http: HttpCalls, name: string): Promise<void> => {
+  const { users } = await http.call<{ users: UserJson[] }>('GET', '/api/v1/users');
+  if (users.every((user) => user.name !== name)) return;
+  throw new CadastreError('ALREADY_EXISTS', `there is a user "${name}" already`, {
+    field: 'name',
+    remedy: `to change it: cadastre user set ${name} --role ROLE or --password`,
+  });
 };
 
 const userTable = (users: readonly UserJson[]): string =>

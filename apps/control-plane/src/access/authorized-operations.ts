@@ -231,7 +231,12 @@ export class AuthorizedOperations implements OperationsPort {
   private actor(claimed: string): string {
     const { source, subject, name } = this.principal;
     if (source === 'open') {
-      if (claimed.trim() === '') throw invalid('actor', 'is missing', 'say who acts');
+      if (claimed.trim() === '')
+        throw invalid(
+          'actor',
+          'is missing',
+          'say who acts: --actor NAME (a token kept for another cluster stands in its way: cadastre logout)',
+        );
       return claimed;
     }
     if (claimed === '' || claimed === subject || claimed === name) return subject;

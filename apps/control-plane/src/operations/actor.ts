@@ -7,7 +7,12 @@ import type { Act } from './ports.js';
  */
 export const requireActor = ({ actor, reason = '' }: Pick<Act, 'actor' | 'reason'>): string => {
   const who = actor.trim();
-  if (who === '') throw invalid('actor', 'is missing', 'say who acts');
+  if (who === '')
+    throw invalid(
+      'actor',
+      'is missing',
+      'say who acts: --actor NAME (a token kept for another cluster stands in its way: cadastre logout)',
+    );
   requireLength('actor', who, LIMITS.actorCharsMax);
   requireLength('reason', reason, LIMITS.reasonCharsMax);
   return printable(who, LIMITS.actorCharsMax);
