@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { invalid } from '@cadastre/core';
+import { CadastreError, invalid } from '@cadastre/core';
 import type { Restored, RestoreTarget } from '../backup/restore-file.js';
 import { count, facts } from '../format.js';
 import type { Session } from './context.js';
@@ -46,10 +46,23 @@ export const addRestoreCommand = (program: Command, session: Session): void => {
     const incarnation = incarnationOf(options.incarnation);
     const { restoreFile, raise } = await library();
     const wish = { target, actor, reason, ask, incarnation, clock: io.clock, transport: transport() };
-    const restored = file === undefined ? await raise(wish) : await restoreFile(file, wish);
+    const restored = await (file === undefined ? raise(wish) : restoreFile(file, wish)).catch((error: unknown) => {
+      throw forOperator(error);
+    });
     out.result(restoredJson(restored), () => restoredText(restored));
   });
 };
+
+/** A program would try again; a person at a command line has given something wrong. */
+export const forOperator = (error: unknown): unknown =>
+  error instanceof CadastreError && error.code === 'UNAVAILABLE' && error.message.startsWith('no etcd endpoint')
+    ? new CadastreError('UNAVAILABLE', error.message, {
+        field: '--etcd',
+        remedy:
+          'check that etcd runs there; https needs --etcd-tls-ca, and --etcd-tls-cert with --etcd-tls-key where etcd asks who calls',
+        cause: error,
+      })
+    : error;
 
 const targetOf = ({ etcd, etcdTlsCa: ca, etcdTlsCert: cert, etcdTlsKey: key }: RestoreFlags): RestoreTarget => {
   const endpoints = (etcd ?? '').split(',').filter((each) => each !== '');
@@ -98,7 +111,7 @@ const restoredText = ({ cluster, asked, report }: Restored): string =>
   facts([
     ['cluster', `${cluster.clusterId}, incarnation ${cluster.incarnation}`],
     ...(report ? [['entries', `${count(report.trailer.entries)} of the backup`] as const] : []),
-    ['agents', `${asked.answered} of ${asked.nodes} were asked for what they have heard of`],
+    ['agents', `${asked.answered} of ${asked.nodes} said which incarnations they have heard of`],
   ]) +
   '\nStart the control planes on this etcd. They give nobody a map and change nothing until you have read what the\n' +
   'agents have and approved it: cadastre recovery show, cadastre recovery approve. Until then agents and clients go on\n' +
