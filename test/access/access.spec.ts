@@ -381,6 +381,7 @@ describe('hostile requests', () => {
 
   // Plan: too much in every way, by somebody who is signed in; each is refused with its status, nothing is done, and the server goes on.
   it.each<[string, number, () => [Record<string, string>, Buffer | string]]>([
+    ['one field stands twice', 400, () => [json, '{"reason":"a","reason":"b"}']],
     ['a gigabyte is announced', 413, () => [{ ...json, 'content-length': String(2 ** 30) }, '{']],
     [
       '2 MiB that come as 2 KiB',

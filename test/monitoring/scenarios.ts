@@ -78,6 +78,7 @@ export const ALARMING: Readonly<Record<string, Fault>> = {
     },
   },
   CadastreFrozen: { series: { [`cadastre_control_plane_frozen${labelled('by="person"')}`]: still(1) } },
+  CadastrePastTheRules: { series: { [`cadastre_control_plane_plans_past_the_rules${A}`]: still(1) } },
   CadastreMoveStalled: { series: { [`cadastre_control_plane_moves_stalled${A}`]: still(2) } },
   CadastreWatchersBehind: {
     series: {

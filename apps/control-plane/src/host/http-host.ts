@@ -14,6 +14,7 @@ import { appModule } from '../app.module.js';
 import { refuseForeignPages, refuseLargeBodies, secureHeaders } from '../rest/guards.js';
 import { loadPage } from '../rest/page.js';
 import { ProblemFilter } from '../rest/problem.filter.js';
+import { refuseRepeatedNames } from '../rest/repeated-names.js';
 
 const BODY_BYTES_MAX = 1024 * 1024;
 
@@ -57,7 +58,8 @@ export const createApp = async (
   app.use(refuseLargeBodies(BODY_BYTES_MAX));
   app.use(await loadPage());
   app.use(identify(parts.identity));
-  app.useBodyParser('json', { limit: BODY_BYTES_MAX, strict: true });
+  const verify = (_request: unknown, _response: unknown, body: Buffer): void => refuseRepeatedNames(body.toString());
+  app.useBodyParser('json', { limit: BODY_BYTES_MAX, strict: true, verify });
   return app;
 };
 

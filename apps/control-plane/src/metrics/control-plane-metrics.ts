@@ -10,6 +10,7 @@ export const CONTROL_PLANE_METRICS = {
   term: gauge('cadastre_control_plane_term', 'fence of the active controller as known here; 0 while there is none'),
   elections: counter('cadastre_control_plane_elections_won_total', 'times that this replica became the active one'),
   frozen: gauge('cadastre_control_plane_frozen', '1 while automation is stopped, by whom', 'by'),
+  pastTheRules: gauge('cadastre_control_plane_plans_past_the_rules', 'plans that run now by break-glass'),
   generation: gauge('cadastre_control_plane_map_generation', 'number of the newest map known here', 'keyspace'),
   incarnation: gauge('cadastre_control_plane_map_incarnation', 'incarnation of the register in that map', 'keyspace'),
   watchers: gauge('cadastre_control_plane_watchers', 'streams that follow the map here'),

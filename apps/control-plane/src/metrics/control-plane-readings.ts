@@ -182,7 +182,7 @@ const rateReadings = ({ clock, register, load }: ControlPlaneParts): RateReading
 
 type PlanReadings = Pick<
   Readings<Table>,
-  'plans' | 'moves' | 'movesStalled' | 'movesThrottled' | 'planBytes' | 'throttle'
+  'plans' | 'pastTheRules' | 'moves' | 'movesStalled' | 'movesThrottled' | 'planBytes' | 'throttle'
 >;
 
 const planReadings = ({ clock, register, operations }: ControlPlaneParts): PlanReadings => {
@@ -194,6 +194,12 @@ const planReadings = ({ clock, register, operations }: ControlPlaneParts): PlanR
       for (const state of PLAN_STATES.filter((name) => !isFinal(name)))
         emit([...register.state.plans.values()].filter(({ head }) => head.state === state).length, state);
     },
+    pastTheRules: (emit) =>
+      emit(
+        [...register.state.plans.values()].filter(
+          ({ head }) => head.breakGlass && head.state !== 'proposed' && !isFinal(head.state),
+        ).length,
+      ),
     moves: (emit) => {
       for (const phase of MOVE_PHASES) emit(underWay.get().filter((m) => m.phase === phase).length, phase);
     },

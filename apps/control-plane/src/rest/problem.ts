@@ -70,7 +70,10 @@ const staleFields = (info: unknown): Pick<ProblemJson, 'changes' | 'proposeAgain
 };
 
 /** RFC 9457 for whatever was thrown. What is no error of ours and not of HTTP's is INTERNAL, without its words. */
-export const problemOf = (thrown: unknown): ProblemJson => {
+export const problemOf = (caught: unknown): ProblemJson => {
+  // NestJS wraps what is thrown before its own routes.
+  const wrapped = caught instanceof Error && caught.name === 'HttpException' ? caught.cause : undefined;
+  const thrown = wrapped instanceof CadastreError ? wrapped : caught;
   if (thrown instanceof CadastreError && thrown.code !== 'INTERNAL') {
     const { code, message, field, limit, remedy } = thrown;
     // Of what is edited, the version did not match: HTTP has a status of its own for that.
