@@ -363,7 +363,8 @@ export class ReplicaMachine {
       this.waiting,
       now,
       record.epoch > 1 ? this.leases : [],
-      fresh,
+      // Of the first epoch nobody can say so: it is led from an empty disk, and one that was wiped looks the same.
+      fresh && record.epoch > 1,
     );
     this.role = role;
     // After a missed record followers may believe that they are attached, because they saw each of them.

@@ -67,16 +67,27 @@ describe('a leader', () => {
   it('takes writes while it seals, sends them once its promise is durable, and answers them once it serves', () => {
     // Plan: the record alone, a write, a follower; then each of the three things that are waited for, one after the other.
     const bench = new Bench('a');
-    bench.feed({ type: 'record', record, minInSync: 1 });
+    bench.feed({ type: 'record', record: { ...record, epoch: 2 }, minInSync: 1 });
     expect(typesOf(bench.feed(write))).toEqual(['append']);
-    expect(typesOf(bench.follow('b', 1))).toEqual([]);
+    expect(typesOf(bench.follow('b', 2))).toEqual([]);
     expect(bench.machine.pull('b')).toBeUndefined();
-    expect(typesOf(bench.feed({ type: 'promised', epoch: 1 }))).toEqual(['stream']);
+    expect(typesOf(bench.feed({ type: 'promised', epoch: 2 }))).toEqual(['stream']);
     expect(bench.machine.pull('b')).toMatchObject({ fromSeq: 1, toSeq: 1 });
     expect(typesOf(bench.feed({ type: 'durable', seq: 1, cut: 0 }))).toEqual([]);
     expect(bench.machine.phase).toBe('sealing');
-    expect(repliesOf(bench.ack('b', 1, 1))).toEqual(['done']);
+    expect(repliesOf(bench.ack('b', 2, 1))).toEqual(['done']);
     expect(bench.machine.phase).toBe('serving');
+  });
+
+  it('takes no write of the first epoch before it serves: its disk may be one that was wiped', () => {
+    // Plan: a copy without a promise or an entry is named as the first leader; what the others hold shows whether it was one before.
+    const bench = new Bench('a');
+    bench.record(record);
+    expect(bench.machine.takesWrites).toBe(false);
+    expect(repliesOf(bench.feed(write))).toEqual(['not-leader']);
+    const lost = bench.feed({ type: 'follow', from: 'b', epoch: 1, lastSeq: 9, lastEpoch: 1, appliedSeq: 8 });
+    expect(typesOf(lost)).toEqual(['trouble', 'send-refused']);
+    expect(bench.machine.takesWrites).toBe(false);
   });
 
   it('takes no write while it seals where an earlier life may have given its place in the log away', () => {
