@@ -1,35 +1,14 @@
-import { useEffect, useRef } from 'preact/hooks';
-import UPlot from 'uplot';
+import type UPlot from 'uplot';
 import { formatFigure } from '../heat/heat-model.js';
 import type { LatencyFigure, RunLatency } from '../model/api.types.js';
 import { formatCount } from '../model/format.js';
+import { colour, Lines } from './lines.js';
 
-const HEIGHT = 150;
-
-const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-const optionsOf = (width: number): UPlot.Options => ({
-  width,
-  height: HEIGHT,
-  legend: { show: false },
-  cursor: { y: false },
-  scales: { y: { range: (_, __, most) => [0, Math.max(0.1, most * 1.15)] } },
-  axes: [
-    { stroke: colour('--quiet'), grid: { stroke: colour('--line-soft') } },
-    {
-      stroke: colour('--quiet'),
-      grid: { stroke: colour('--line-soft') },
-      size: 76,
-      values: (_, splits) => splits.map((v) => `${v} ms`),
-    },
-  ],
-  series: [
-    {},
-    { label: 'p99', stroke: colour('--bar-b'), width: 2 },
-    { label: 'p50', stroke: colour('--bar-a'), width: 2 },
-    { label: 'p99 before', stroke: colour('--bar-b'), width: 1, dash: [5, 5] },
-  ],
-});
+const series = (): UPlot.Series[] => [
+  { label: 'p99', stroke: colour('--bar-b'), width: 2 },
+  { label: 'p50', stroke: colour('--bar-a'), width: 2 },
+  { label: 'p99 before', stroke: colour('--bar-b'), width: 1, dash: [5, 5] },
+];
 
 /** Seconds since 1970, p99, p50, and the p99 of before to compare with. */
 const columnsOf = ({ points, before }: RunLatency): UPlot.AlignedData => [
@@ -38,27 +17,6 @@ const columnsOf = ({ points, before }: RunLatency): UPlot.AlignedData => [
   points.map((p) => p.figure.p50Ms),
   points.map(() => (before.answers > 0 ? before.p99Ms : null)),
 ];
-
-const Lines = ({ latency }: { readonly latency: RunLatency }) => {
-  const box = useRef<HTMLDivElement>(null);
-  const chart = useRef<UPlot | undefined>(undefined);
-  useEffect(() => {
-    const made = new UPlot(optionsOf(box.current!.clientWidth), columnsOf(latency), box.current!);
-    chart.current = made;
-    const fit = new ResizeObserver(() => made.setSize({ width: box.current?.clientWidth ?? 300, height: HEIGHT }));
-    fit.observe(box.current!);
-    return () => {
-      fit.disconnect();
-      made.destroy();
-    };
-  }, []);
-  useEffect(() => {
-    chart.current?.setData(columnsOf(latency));
-  }, [latency]);
-  return (
-    <div ref={box} role="img" aria-label="p50 and p99 latency over time while it ran; the table has the figures" />
-  );
-};
 
 const Row = ({ name, figure }: { readonly name: string; readonly figure: LatencyFigure | null }) => (
   <tr>
@@ -86,7 +44,13 @@ export const LatencyChart = ({ latency }: { readonly latency: RunLatency | null 
           <figcaption class="legend">
             <span class="key" data-tone="b" /> p99 <span class="key" /> p50; dashed: p99 before it began
           </figcaption>
-          <Lines latency={latency} />
+          <Lines
+            label="p50 and p99 latency over time while it ran; the table has the figures"
+            columns={columnsOf(latency)}
+            leastMost={0.1}
+            unit={(ms) => `${ms} ms`}
+            series={series}
+          />
         </figure>
       )}
       <div class="scroll" tabIndex={0} role="region" aria-label="Client latency">
